@@ -1,0 +1,191 @@
+"""The system's entities as the local stack reads them from `infra/topology.json`.
+
+`load` promises that what it returns is whole and consistent: every name that one entry gives of another exists,
+and a field that this module doesn't know is refused rather than ignored. Durations (ISO 8601 in the file) are
+seconds here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+
+
+class TopologyError(ValueError):
+    """The topology file isn't one: the message names the entry and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A Cosmos DB container. `default_ttl` is in seconds, -1 for "only with a `ttl` of its own", None for never."""
+
+    name: str
+    partition_key: str
+    default_ttl: int | None = None
+    composite_indexes: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A Service Bus queue. None means: no duplicate detection, no end of a message's life, no forwarding."""
+
+    name: str
+    lock_duration: float = 60.0
+    max_delivery_count: int = 10
+    duplicate_detection_window: float | None = None
+    default_message_ttl: float | None = None
+    dead_letter_on_expiration: bool = False
+    forward_to: str | None = None
+    forward_dead_letters_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A Service Bus topic."""
+
+    name: str
+    duplicate_detection_window: float | None = None
+    default_message_ttl: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A Service Bus subscription: takes the messages whose `cloudEvents_type` is one of `types`; None takes all."""
+
+    topic: str
+    name: str
+    types: tuple[str, ...] | None = None
+    lock_duration: float = 60.0
+    max_delivery_count: int = 10
+    default_message_ttl: float | None = None
+    dead_letter_on_expiration: bool = False
+    forward_to: str | None = None
+    forward_dead_letters_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one context may do: names of queues and topics, or `<topic>/Subscriptions/<name>`."""
+
+    context: str
+    send: frozenset[str] = frozenset()
+    receive: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Everything in the file."""
+
+    contexts: tuple[str, ...] = ()
+    containers: tuple[Container, ...] = ()
+    queues: tuple[Queue, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    grants: tuple[Grant, ...] = field(default=())
+
+
+def seconds(duration: str) -> float:
+    """The length of an ISO 8601 duration of days, hours, minutes, seconds; ValueError for anything else."""
+    match = _DURATION.fullmatch(duration)
+    if match is None or not any(match.groups()):
+        raise ValueError(f"not an ISO 8601 duration of days, hours, minutes and seconds: {duration!r}")
+    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return days * 86400 + hours * 3600 + minutes * 60 + rest
+
+
+def load(path: Path) -> Topology:
+    """Read the file; TopologyError when it isn't a consistent topology, OSError when it can't be read."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TopologyError(f"{path}: {error}") from error
+    return parse(document)
+
+
+def parse(document: Mapping[str, Any]) -> Topology:
+    """`load` for a document that has been read already."""
+    unknown = set(document) - set(Topology.__dataclass_fields__)
+    if unknown:
+        raise TopologyError(f"unknown section {sorted(unknown)[0]!r}")
+    topology = Topology(
+        contexts=tuple(document.get("contexts", ())),
+        containers=tuple(_entry(Container, raw) for raw in document.get("containers", ())),
+        queues=tuple(_entry(Queue, raw) for raw in document.get("queues", ())),
+        topics=tuple(_entry(Topic, raw) for raw in document.get("topics", ())),
+        subscriptions=tuple(_entry(Subscription, raw) for raw in document.get("subscriptions", ())),
+        grants=tuple(_entry(Grant, raw) for raw in document.get("grants", ())),
+    )
+    _check(topology)
+    return topology
+
+
+_DURATIONS = {"lockDuration", "duplicateDetectionWindow", "defaultMessageTtl"}
+
+
+def _entry[T](kind: type[T], raw: Mapping[str, Any]) -> T:
+    values: dict[str, Any] = {}
+    label = f"{kind.__name__.lower()} {raw.get('name', raw.get('context'))!r}"
+    known: Mapping[str, Any] = getattr(kind, "__dataclass_fields__")  # noqa: B009 - a type variable has no such attribute for mypy
+    for key, value in raw.items():
+        name = re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), key)
+        if name not in known:
+            raise TopologyError(f"{label}: unknown field {key!r}")
+        try:
+            values[name] = seconds(value) if key in _DURATIONS and value is not None else _frozen(kind, value)
+        except (TypeError, ValueError) as error:
+            raise TopologyError(f"{label}: {key}: {error}") from error
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise TopologyError(f"{label}: {error}") from error
+
+
+def _frozen(kind: type[object], value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    if kind is Grant:
+        return frozenset(value)
+    return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+
+
+def _check(topology: Topology) -> None:
+    queues = _names(topology.queues)
+    topics = _names(topology.topics)
+    _names(topology.containers)
+    entities = queues | topics
+    paths = {f"{s.topic}/Subscriptions/{s.name}" for s in topology.subscriptions}
+    if queues & topics:
+        raise TopologyError(f"a queue and a topic share the name {min(queues & topics)!r}")
+    if len(paths) < len(topology.subscriptions):
+        raise TopologyError("two subscriptions of a topic share a name")
+    for subscription in topology.subscriptions:
+        _known(f"subscription {subscription.name!r}", topics, [subscription.topic])
+    receivables: tuple[Queue | Subscription, ...] = (*topology.queues, *topology.subscriptions)
+    for entity in receivables:
+        targets = [t for t in (entity.forward_to, entity.forward_dead_letters_to) if t is not None]
+        _known(f"{type(entity).__name__.lower()} {entity.name!r}", entities, targets)
+    for grant in topology.grants:
+        _known(f"grant {grant.context!r}", set(topology.contexts), [grant.context])
+        _known(f"grant {grant.context!r}", entities, grant.send)
+        _known(f"grant {grant.context!r}", queues | paths, grant.receive)
+
+
+def _names(entries: Iterable[Container | Queue | Topic]) -> set[str]:
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.name in seen:
+            raise TopologyError(f"two entries of one kind share the name {entry.name!r}")
+        seen.add(entry.name)
+    return seen
+
+
+def _known(label: str, names: set[str], wanted: Iterable[str]) -> None:
+    for name in wanted:
+        if name not in names:
+            raise TopologyError(f"{label} names {name!r}, which doesn't exist")

@@ -1,0 +1,99 @@
+"""`local.topology`: what the local stack reads from `infra/topology.json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.topology import Container, Grant, Queue, Subscription, Topic, TopologyError, load, parse, seconds
+
+TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
+
+
+def test_the_projects_own_topology_loads() -> None:
+    topology = load(TOPOLOGY)
+
+    assert {grant.context for grant in topology.grants} == set(topology.contexts)
+    assert all(queue.lock_duration > 0 for queue in topology.queues)
+
+
+def test_every_section_becomes_dataclasses_with_durations_in_seconds() -> None:
+    topology = parse(
+        {
+            "contexts": ["shop"],
+            "containers": [
+                {"name": "shop", "partitionKey": "/pk", "defaultTtl": -1, "compositeIndexes": [["/a", "/b"]]}
+            ],
+            "queues": [
+                {
+                    "name": "q",
+                    "lockDuration": "PT1M30S",
+                    "duplicateDetectionWindow": "PT10M",
+                    "forwardDeadLettersTo": "dead",
+                },
+                {"name": "dead"},
+            ],
+            "topics": [{"name": "t", "defaultMessageTtl": "P1D"}],
+            "subscriptions": [
+                {"topic": "t", "name": "s", "forwardTo": "q", "maxDeliveryCount": 3, "types": ["a.v1"]}
+            ],
+            "grants": [{"context": "shop", "send": ["t"], "receive": ["q", "t/Subscriptions/s"]}],
+        }
+    )
+
+    assert topology.containers == (Container("shop", "/pk", -1, (("/a", "/b"),)),)
+    assert topology.queues[0] == Queue("q", 90.0, 10, 600.0, forward_dead_letters_to="dead")
+    assert topology.topics == (Topic("t", default_message_ttl=86400.0),)
+    assert topology.subscriptions == (Subscription("t", "s", ("a.v1",), 60.0, 3, forward_to="q"),)
+    assert topology.grants == (Grant("shop", frozenset({"t"}), frozenset({"q", "t/Subscriptions/s"})),)
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        ({"queus": []}, "unknown section 'queus'"),
+        ({"queues": [{"name": "q", "lockDuratoin": "PT1M"}]}, "queue 'q': unknown field 'lockDuratoin'"),
+        ({"queues": [{"name": "q", "lockDuration": "1 minute"}]}, "queue 'q': lockDuration: not an ISO 8601"),
+        ({"queues": [{"lockDuration": "PT1M"}]}, "queue None: .*name"),
+        ({"queues": [{"name": "q"}, {"name": "q"}]}, "share the name 'q'"),
+        ({"queues": [{"name": "q"}], "topics": [{"name": "q"}]}, "a queue and a topic share the name 'q'"),
+        ({"queues": [{"name": "q", "forwardTo": "x"}]}, "queue 'q' names 'x'"),
+        ({"subscriptions": [{"topic": "t", "name": "s"}]}, "subscription 's' names 't'"),
+        ({"contexts": ["c"], "grants": [{"context": "c", "send": ["x"]}]}, "grant 'c' names 'x'"),
+        ({"grants": [{"context": "c"}]}, "grant 'c' names 'c'"),
+    ],
+)
+def test_what_is_wrong_is_refused_by_name(document: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(TopologyError, match=complaint):
+        parse(document)
+
+
+def test_a_file_that_is_not_json_is_refused_with_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "topology.json"
+    path.write_text("{", encoding="utf-8")
+
+    with pytest.raises(TopologyError, match=r"topology\.json"):
+        load(path)
+
+
+def test_the_loader_reads_what_json_gives_it(tmp_path: Path) -> None:
+    path = tmp_path / "topology.json"
+    path.write_text(json.dumps({"queues": [{"name": "q"}]}), encoding="utf-8")
+
+    assert load(path).queues == (Queue("q"),)
+
+
+@pytest.mark.parametrize(
+    ("duration", "length"), [("PT1M", 60.0), ("PT0.5S", 0.5), ("P7D", 604800.0), ("P1DT2H3M4S", 93784.0)]
+)
+def test_durations_of_days_to_seconds(duration: str, length: float) -> None:
+    assert seconds(duration) == length
+
+
+@pytest.mark.parametrize("duration", ["", "P", "PT", "1M", "P1M", "P1Y", "PT1.5M"])
+def test_other_durations_are_refused(duration: str) -> None:
+    with pytest.raises(ValueError, match="ISO 8601"):
+        seconds(duration)
