@@ -1,7 +1,7 @@
 """The system's entities as the local stack reads them from `infra/topology.json`.
 
-`load` promises that what it returns is whole and consistent: every name that one entry gives of another exists,
-and a field that this module doesn't know is refused rather than ignored. Durations (ISO 8601 in the file) are
+`load` promises that what it returns is whole and consistent: every name that one entry gives of another
+exists, and an unknown field is refused rather than ignored. Durations (ISO 8601 in the file) are
 seconds here.
 """
 
@@ -23,7 +23,7 @@ class TopologyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A Cosmos DB container. `default_ttl` is in seconds, -1 for "only with a `ttl` of its own", None for never."""
+    """A Cosmos DB container. `default_ttl` is in seconds; -1: only with a `ttl` of its own; None: never."""
 
     name: str
     partition_key: str
@@ -56,7 +56,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A Service Bus subscription: takes the messages whose `cloudEvents_type` is one of `types`; None takes all."""
+    """A subscription: takes the messages whose `cloudEvents_type` is one of `types`; None takes all."""
 
     topic: str
     name: str
