@@ -1,0 +1,325 @@
+"""Faults on demand, counters and the HTTP server that the stand-ins share.
+
+A test injects a fault with `POST /_faults`:
+
+    {"kind": "reset", "when": "after", "method": "POST", "path": "/capture$", "skip": 1, "count": 2}
+
+`kind` is one of the part's kinds. `method`, `path` (a regular expression, searched) and `operation` narrow
+what it hits; one that is absent hits everything. `when` says whether it strikes `before` the request takes
+effect (the default) or `after`. `skip` lets that many matching requests pass first, `count` ends it after
+that many hits. The kinds that every HTTP part knows:
+
+- `reset`: the connection is reset (TCP RST) without an answer.
+- `hang`: no answer for `seconds`, then a reset; without `seconds`, until the client leaves.
+- `cut`: the connection closes in the middle of the answer's body.
+- `slow`: the request (`before`) or its answer (`after`) is held back for `seconds`, by default 1. A request
+  that is held back takes effect even if the client has given up meanwhile.
+- `status`: an answer with `status` (503 by default), and with `substatus` and `retryAfterMs` where the part's
+  protocol has them.
+"""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HTTP_KINDS = frozenset({"reset", "hang", "cut", "slow", "status"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One injected fault; `count` (None: until it is cleared) and `skip` are what remains of them."""
+
+    id: str
+    kind: str
+    when: str = "before"
+    method: str | None = None
+    path: str | None = None
+    operation: str | None = None
+    status: int = 503
+    substatus: int | None = None
+    retry_after_ms: int | None = None
+    seconds: float | None = None
+    count: int | None = None
+    skip: int = 0
+
+    def matches(self, method: str, path: str, operation: str) -> bool:
+        """Whether a request is one that this fault is meant for."""
+        named = self.method in (None, method) and self.operation in (None, operation)
+        return named and (self.path is None or re.search(self.path, path) is not None)
+
+
+_NUMBERS = {"status": (200, 599), "substatus": (0, 65_535), "count": (1, 10**9), "skip": (0, 10**9)}
+_NUMBERS |= {"retryAfterMs": (0, 10**8), "seconds": (0, 3_600)}
+_FIELDS = ("kind", "when", "method", "path", "operation", *_NUMBERS)
+_ATTRIBUTES = {field: field for field in _FIELDS} | {"retryAfterMs": "retry_after_ms"}
+
+
+def _check(field: str, value: object, kinds: Collection[str]) -> None:
+    """Raise a ValueError that names the field if a fault can't have it with this value."""
+    if field not in _FIELDS:
+        raise ValueError(f"unknown field {field!r}; known: {', '.join(_FIELDS)}")
+    if field in _NUMBERS:
+        least, most = _NUMBERS[field]
+        number = isinstance(value, int | float if field == "seconds" else int) and not isinstance(value, bool)
+        valid = number and least <= value <= most  # type: ignore[operator]  # mypy doesn't follow `number`
+    else:
+        valid = isinstance(value, str)
+    if not valid or (field == "when" and value not in ("before", "after")):
+        raise ValueError(f"invalid value for {field!r}: {value!r}")
+    if field == "kind" and value not in kinds:
+        raise ValueError(f"unknown kind {value!r}; known: {', '.join(sorted(kinds))}")
+    if field == "path":
+        re.compile(str(value))
+
+
+class Faults:
+    """The faults in force, oldest first, of the kinds that the part knows. Safe in several threads."""
+
+    def __init__(self, kinds: Collection[str] = HTTP_KINDS) -> None:
+        self._kinds, self._faults, self._made, self._lock = kinds, list[Fault](), 0, threading.Lock()
+
+    def add(self, wish: object) -> Fault:
+        """Put the fault that a JSON value describes in force. Raises ValueError, naming what isn't valid."""
+        if not isinstance(wish, dict) or "kind" not in wish:
+            raise ValueError("a fault is a JSON object with at least the field 'kind'")
+        for field, value in wish.items():
+            _check(field, value, self._kinds)
+        with self._lock:
+            self._made += 1
+            values = {_ATTRIBUTES[field]: value for field, value in wish.items()}
+            self._faults.append(Fault(id=f"fault-{self._made}", **values))
+            return self._faults[-1]
+
+    def take(self, method: str, path: str, operation: str) -> Fault | None:
+        """The fault that strikes this request, if any; that counts as a hit, and passing one by as a skip."""
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                if not fault.matches(method, path, operation):
+                    continue
+                if fault.skip:
+                    self._faults[index] = replace(fault, skip=fault.skip - 1)
+                    continue
+                if fault.count == 1:
+                    del self._faults[index]
+                elif fault.count:
+                    self._faults[index] = replace(fault, count=fault.count - 1)
+                return fault
+        return None
+
+    def clear(self) -> None:
+        """End every fault. What one has struck already, a hanging request say, stays struck."""
+        with self._lock:
+            self._faults.clear()
+
+    def snapshot(self) -> list[dict[str, object]]:
+        """The faults in force, as JSON, with what remains of `count` and `skip`."""
+        with self._lock:
+            shown = [{"id": f.id} | {n: getattr(f, a) for n, a in _ATTRIBUTES.items()} for f in self._faults]
+        return [{name: value for name, value in fault.items() if value is not None} for fault in shown]
+
+
+class Stats:
+    """Counters since the part started. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._totals: dict[str, float] = {"requests": 0, "faults": 0}
+        self._operations, self._lock = Counter[str](), threading.Lock()
+
+    def request(self, operation: str) -> None:
+        """Count one request."""
+        self.add("requests")
+        with self._lock:
+            self._operations[operation] += 1
+
+    def add(self, name: str, amount: float = 1) -> None:
+        """Add to a counter of the part's own; a fractional amount is kept to three places."""
+        with self._lock:
+            self._totals[name] = round(self._totals.get(name, 0) + amount, 3)
+
+    def snapshot(self) -> dict[str, object]:
+        """The counters, as JSON: `{"requests": n, "faults": n, …, "byOperation": {…}}`."""
+        with self._lock:
+            return {**self._totals, "byOperation": dict(self._operations)}
+
+
+def control_routes(faults: Faults, stats: Stats, health: Callable[[], bool] = lambda: True) -> list[Route]:
+    """The routes `/_health` (503 until `health()` is true), `/_stats` and `/_faults`."""
+
+    async def get_health(_: Request) -> Response:
+        return JSONResponse({"status": "ready"}) if health() else JSONResponse({"status": "starting"}, 503)
+
+    async def get_stats(_: Request) -> Response:
+        return JSONResponse(stats.snapshot())
+
+    async def change_faults(request: Request) -> Response:
+        if request.method == "DELETE":
+            faults.clear()
+            return Response(status_code=204)
+        if request.method == "GET":
+            return JSONResponse({"faults": faults.snapshot()})
+        try:
+            return JSONResponse({"id": faults.add(json.loads(await request.body())).id}, 201)
+        except (ValueError, re.error) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return [
+        Route("/_health", get_health),
+        Route("/_stats", get_stats),
+        Route("/_faults", change_faults, methods=["GET", "POST", "DELETE"]),
+    ]
+
+
+def plain_status(fault: Fault) -> Response:
+    """The answer of a `status` fault where the part gives none in its own protocol's form."""
+    return JSONResponse({"error": f"injected by {fault.id}"}, fault.status)
+
+
+def reset(scope: Scope) -> None:
+    """Reset the request's connection: the client sees a TCP RST instead of an answer."""
+    transport = scope["extensions"]["connection"]["transport"]
+    # Without lingering for zero seconds the client would see an orderly end.
+    no_linger = struct.pack("ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+    transport.abort()
+
+
+async def client_gone(receive: Receive) -> None:
+    """Wait until the request's connection is closed, from either side."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class FaultMiddleware:
+    """Counts requests and strikes them with the faults in force; the control's paths (`/_…`) pass untouched.
+
+    `operation` names a request's operation. `answers` builds the answers of the kinds that are just another
+    answer (`status` among them), in the part's own protocol. A fault of any other kind is the application's
+    to act on: it is the request's `scope["extensions"]["fault"]["fault"]`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        faults: Faults,
+        stats: Stats,
+        operation: Callable[[Scope], str],
+        answers: Mapping[str, Callable[[Fault], Response]] = {},
+    ) -> None:
+        self._app, self._faults, self._stats, self._operation = app, faults, stats, operation
+        self._answers = {"status": plain_status, **answers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/_"):
+            await self._app(scope, receive, send)
+            return
+        operation = self._operation(scope)
+        self._stats.request(operation)
+        fault = self._faults.take(scope["method"], scope["path"], operation)
+        if fault is not None:
+            self._stats.add("faults")
+        if fault is not None and (fault.kind in HTTP_KINDS or fault.kind in self._answers):
+            await self._strike(fault, scope, receive, send)
+            return
+        if fault is not None:
+            scope["extensions"]["fault"] = {"fault": fault}
+        await self._app(scope, receive, send)
+
+    async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        # The request is here as a whole before anything strikes, so that its effect needs the client no more.
+        receive = await _received(receive)
+        answer: list[Message] = []
+        if fault.when == "after":
+            await self._app(scope, receive, _keep_in(answer))
+        match fault.kind:
+            case "reset":
+                reset(scope)
+            case "hang":
+                try:
+                    await asyncio.wait_for(client_gone(receive), fault.seconds)
+                except (TimeoutError, asyncio.CancelledError):
+                    reset(scope)  # cancelled: the server is ending
+            case "cut":
+                await _send_half(answer, send)
+                scope["extensions"]["connection"]["transport"].close()
+                await client_gone(receive)
+            case "slow":
+                await asyncio.sleep(1 if fault.seconds is None else fault.seconds)
+                if fault.when == "before":
+                    await self._app(scope, receive, send)
+                for message in answer:
+                    await send(message)
+            case _:
+                await self._answers[fault.kind](fault)(scope, receive, send)
+        if fault.kind in ("reset", "hang"):
+            # uvicorn expects an answer as long as it doesn't know that the connection is gone.
+            await client_gone(receive)
+
+
+async def _received(receive: Receive) -> Receive:
+    first = [await receive()]
+    while first[-1].get("more_body"):
+        first.append(await receive())
+
+    async def again() -> Message:
+        return first.pop(0) if first else await receive()
+
+    return again
+
+
+def _keep_in(answer: list[Message]) -> Send:
+    async def keep(message: Message) -> None:
+        answer.append(message)
+
+    return keep
+
+
+async def _send_half(answer: list[Message], send: Send) -> None:
+    body = b"".join(message.get("body", b"") for message in answer) or b'{"cut": "in the middle"}'
+    start: Message = answer[0] if answer else {"type": "http.response.start", "status": 200, "headers": []}
+    headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({**start, "headers": headers})
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, which also shows the application its connection."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {"connection": {"transport": self.transport}}
+
+
+def server(app: ASGIApp, port: int) -> uvicorn.Server:
+    """A server for `app` on 127.0.0.1 (port 0: a free one), quiet but for warnings and errors, on stderr."""
+    config = uvicorn.Config(app, port=port, loop="uvloop", http=_Protocol, log_config=None, access_log=False)
+    config.timeout_graceful_shutdown, config.proxy_headers = 1, False
+    return uvicorn.Server(config)
+
+
+def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def serve(app: ASGIApp, port: int) -> None:
+    """Serve `app` until SIGTERM or SIGINT, then end the process with 0: the main loop of a part."""
+    # uvicorn shuts down, then raises the signal again, which by default would be the process's exit status.
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, _exit)
+    server(app, port).run()
