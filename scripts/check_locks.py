@@ -18,9 +18,7 @@ PIN = re.compile(r"^(\S+)==(\S+) \\\n +--hash=sha256:", re.MULTILINE)
 def wanted(name: str) -> list[Requirement]:
     """The direct dependencies of a list, those of the lists that it includes among them."""
     lines = [line.split("#")[0].strip() for line in Path(f"{name}.in").read_text().splitlines()]
-    included = [
-        each for line in lines if line.startswith("-r ") for each in wanted(line[3:].removesuffix(".in"))
-    ]
+    included = [each for line in lines if line.startswith("-r ") for each in wanted(line[3:].removesuffix(".in"))]
     return included + [Requirement(line) for line in lines if line and not line.startswith("-r ")]
 
 
@@ -38,9 +36,7 @@ def faults() -> list[str]:
         for requirement in wanted(name):
             version = pins[name].get(canonicalize_name(requirement.name))
             if version is None or version not in requirement.specifier:
-                found.append(
-                    f"{name}.txt pins {requirement.name} to {version}, {name}.in wants {requirement}"
-                )
+                found.append(f"{name}.txt pins {requirement.name} to {version}, {name}.in wants {requirement}")
     found += [
         f"{package} is {version} in production and {pins['requirements-dev'].get(package)} in development"
         for package, version in pins["requirements"].items()

@@ -28,9 +28,7 @@ def missing_for_building() -> list[str]:
         not shutil.which(compiler)
         or subprocess.run([compiler, "--version"], capture_output=True, check=False).returncode
     ):
-        missing.append(
-            f"a C compiler ({compiler}: 'apt-get install gcc', or on macOS 'xcode-select --install')"
-        )
+        missing.append(f"a C compiler ({compiler}: 'apt-get install gcc', or on macOS 'xcode-select --install')")
     if not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
         missing.append(f"the headers of {sys.executable} (Python.h: 'apt-get install python3.13-dev')")
     return missing
@@ -48,18 +46,8 @@ def make(stamp: str) -> str | None:
         if VENV.exists():
             shutil.rmtree(VENV)
         venv.create(VENV, symlinks=True, with_pip=True)
-        pip = [
-            str(VENV / "bin/python"),
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "install",
-            "-qq",
-            "--no-input",
-        ]
-        if subprocess.run(
-            [*pip, "--require-hashes", "-r", LOCK], check=False, pass_fds=[lock.fileno()]
-        ).returncode:
+        pip = [str(VENV / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-input"]
+        if subprocess.run([*pip, "--require-hashes", "-r", LOCK], check=False, pass_fds=[lock.fileno()]).returncode:
             return f"pip could not install what {LOCK} lists: see its message above"
         finished = STAMP.with_suffix(".new")
         finished.write_text(stamp)

@@ -1,0 +1,78 @@
+"""Which parts make a stack, where each listens, and what each is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from local import topology
+from local.state import StateFolder
+from local.supervisor import REPOSITORY, Part
+
+LOCAL_SETTINGS = {
+    "COSMOS_DATABASE": "orderflow",
+    "SHOP_CURRENCY": "GBP",
+    "SWEEP_SCHEDULE": "*/2 * * * * *",
+}
+"""Settings of the application that differ from what it does in Azure, the same for every context."""
+
+
+def stack_of(folder: StateFolder, port: int, *, split: bool = False) -> Sequence[Sequence[Part]]:
+    """Parts in the groups in which they start: the stand-ins, then what uses them, answering at `port`."""
+    contexts = topology.load(REPOSITORY / "infra/topology.json").contexts
+    hosts = [f"functions_host_{context}" for context in contexts] if split else []
+    stand_ins = ["cosmos", "service_bus", "service_bus_control", "payment_provider"]
+    ports = folder.ports([*stand_ins, *hosts], but=port)
+    keys = folder.keys(contexts)
+
+    def http(name: str) -> str:
+        return f"http://127.0.0.1:{ports[name]}"
+
+    def part(name: str, *arguments: str) -> Part:
+        command = (f"local.{name}", "--state", str(folder.path), "--port", str(ports[name]), *arguments)
+        return Part(name, command, f"{http(name)}/", f"{http(name)}/_health")
+
+    control = ports["service_bus_control"]
+    service_bus = Part(
+        "service_bus",
+        part("service_bus", "--control-port", str(control)).command,
+        address=f"sb://127.0.0.1:{ports['service_bus']}",
+        control=f"{http('service_bus_control')}/",
+        health=f"{http('service_bus_control')}/_health",
+    )
+
+    def host(name: str, at: int, of: Sequence[str]) -> Part:
+        address = f"http://127.0.0.1:{at}/"
+        command = ("local.functions_host", "--state", str(folder.path), "--port", str(at))
+        return Part(name, command, address, f"{address}admin/host/status", environment=settings(of, ports, keys))
+
+    standing_in = [part("cosmos"), service_bus, part("payment_provider")]
+    if not split:
+        return [standing_in, [host("functions_host", port, contexts)]]
+    addresses = [f"--host={http(name)}" for name in hosts]
+    gateway = Part(
+        "gateway",
+        ("local.gateway", "--state", str(folder.path), "--port", str(port), *addresses),
+        f"http://127.0.0.1:{port}/",
+        f"http://127.0.0.1:{port}/_health",
+    )
+    split_hosts = [host(name, ports[name], [context]) for name, context in zip(hosts, contexts, strict=True)]
+    return [standing_in, [*split_hosts, gateway]]
+
+
+def settings(contexts: Sequence[str], ports: Mapping[str, int], keys: Mapping[str, Any]) -> dict[str, str]:
+    """What a host of these contexts finds in its environment: its own contexts' connections, no others'."""
+    found = {**LOCAL_SETTINGS, "ORDERFLOW_SERVICES": ",".join(contexts)}
+    for context in contexts:
+        name = context.upper()
+        found[f"COSMOS_{name}"] = (
+            f"AccountEndpoint=http://127.0.0.1:{ports['cosmos']}/;AccountKey={keys['cosmos'][context]};"
+        )
+        found[f"SERVICEBUS_{name}"] = (
+            f"Endpoint=sb://127.0.0.1:{ports['service_bus']};SharedAccessKeyName={context};"
+            f"SharedAccessKey={keys['serviceBus'][context]};UseDevelopmentEmulator=true;"
+        )
+    if "payments" in contexts:
+        found["PAYMENT_PROVIDER_ADDRESS"] = f"http://127.0.0.1:{ports['payment_provider']}"
+        found["PAYMENT_PROVIDER_KEY"] = keys["paymentProvider"]
+    return found
