@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-_GRACE = 10.0
+_GRACE = 40.0
 
 
 def _end_with_the_supervisor() -> None:

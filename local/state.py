@@ -90,7 +90,7 @@ def is_free(port: int) -> bool:
 
 
 @contextmanager
-def hold(path: Path, *, fresh: bool = False, patience: float = 30.0) -> Iterator[StateFolder]:
+def hold(path: Path, *, fresh: bool = False, patience: float = 45.0) -> Iterator[StateFolder]:
     """Take the folder, making it where it isn't there and emptying it first if `fresh`.
 
     StackError when another stack runs on it, or when it holds anything and isn't a state folder. The parts of

@@ -62,7 +62,7 @@ class Supervisor:
     say: Callable[[str], None]
     restart: bool = False
     patience: float = 120.0
-    grace: float = 20.0
+    grace: float = 40.0
     _running: dict[str, _Running] = field(default_factory=dict)
     _errand: subprocess.Popen[bytes] | None = None
     _signals: int = 0

@@ -1,0 +1,184 @@
+"""What `scripts/setup` and its companions promise, in small checkouts of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PYTHON = Path(sys.base_prefix, "bin", "python3.13")
+SAYS_WHO_RUNS = "import sys\nprint(sys.argv[0], sys.executable)\n"
+
+
+def put(path: Path, script: str) -> Path:
+    """An executable shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose environment is only said to be made; `bin` beside it is all of its PATH."""
+    checkout = tmp_path / "checkout"
+    (checkout / "scripts").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "setup", checkout / "scripts")
+    (checkout / "scripts" / "make_venv.py").write_text(SAYS_WHO_RUNS)
+    (checkout / "requirements-dev.txt").touch()
+    (tmp_path / "bin").mkdir()
+    for name in ("bash", "cat", "cksum", "dirname", "ls"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    put(tmp_path / "bin" / "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
+    return checkout
+
+
+def set_up(checkout: Path) -> subprocess.CompletedProcess[str]:
+    """Run `scripts/setup` from another folder."""
+    return subprocess.run(
+        [checkout / "scripts" / "setup"],
+        cwd="/",
+        env={"PATH": str(checkout.parent / "bin"), "HOME": str(checkout.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def on_path(home: Path) -> None:
+    put(home / "bin" / "python3", f'exec {PYTHON} "$@"')
+
+
+def under_pyenv(home: Path) -> None:
+    put(home / "bin" / "pyenv", f"echo {home}/somewhere")
+    put(home / "somewhere" / "versions" / "3.13.9" / "bin" / "python3.13", f'exec {PYTHON} "$@"')
+
+
+def under_pyenv_off_path(home: Path) -> None:
+    put(home / ".pyenv" / "versions" / "3.13.0" / "bin" / "python3.13", f'exec {PYTHON} "$@"')
+
+
+def through_uv(home: Path) -> None:
+    put(home / "bin" / "uv", f'[ "$2" = find ] && echo {PYTHON}')
+
+
+def through_uv_after_it_installed_it(home: Path) -> None:
+    put(
+        home / "bin" / "uv",
+        f'case "$2" in install) : >{home}/there ;; find) [ -e {home}/there ] && echo {PYTHON} ;; esac',
+    )
+
+
+@pytest.mark.parametrize(
+    "place", [on_path, under_pyenv, under_pyenv_off_path, through_uv, through_uv_after_it_installed_it]
+)
+def test_python_is_found_past_a_shim_that_fails(checkout: Path, place: Callable[[Path], None]) -> None:
+    place(checkout.parent)
+
+    done = set_up(checkout)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["scripts/make_venv.py", str(PYTHON)]
+
+
+def test_without_a_fitting_python_one_line_says_what_to_do(checkout: Path) -> None:
+    put(checkout.parent / "bin" / "python3", "exit 1")
+
+    done = set_up(checkout)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("setup: no Python 3.13")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_environment_that_fits_is_left_as_it_is(checkout: Path) -> None:
+    sum_of_nothing = subprocess.run(["cksum"], input="", capture_output=True, text=True, check=True).stdout
+    put(checkout / ".venv" / "bin" / "python", "exit 1")
+    (checkout / ".venv" / "stamp").write_text(f"{checkout} {sum_of_nothing.strip()}")
+
+    assert set_up(checkout).returncode == 0
+
+    (checkout / "requirements-dev.txt").write_text("changed")
+    assert set_up(checkout).returncode == 1
+
+
+def make_venv(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the real thing that `scripts/setup` hands over to."""
+    return subprocess.run(
+        [PYTHON, ROOT / "scripts" / "make_venv.py", "the stamp"],
+        cwd=checkout,
+        env={**os.environ, "PIP_NO_INDEX": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_a_compiler_nothing_is_begun(checkout: Path) -> None:
+    done = make_venv(checkout, CC="/no/such/cc -O2")
+
+    assert done.returncode == 1
+    assert "needs a C compiler (/no/such/cc: " in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (checkout / ".venv").exists()
+
+
+def test_an_environment_that_could_not_be_filled_is_made_anew(checkout: Path) -> None:
+    lock = checkout / "requirements-dev.txt"
+    lock.write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
+    assert make_venv(checkout).returncode == 1
+    assert not (checkout / ".venv" / "stamp").exists()
+
+    (checkout / ".venv" / "rest").touch()
+    lock.write_text("")
+    assert make_venv(checkout).returncode == 0
+
+    assert (checkout / ".venv" / "stamp").read_text() == "the stamp"
+    assert not (checkout / ".venv" / "rest").exists()
+
+
+def check_locks(folder: Path, *, wanted: str, production: str, development: str) -> str:
+    """What the check says of these files; nothing when all is well."""
+    folder.joinpath("requirements.in").write_text(wanted)
+    folder.joinpath("requirements-dev.in").write_text("-r requirements.in\n")
+    folder.joinpath("requirements.txt").write_text(production)
+    folder.joinpath("requirements-dev.txt").write_text(development)
+    return subprocess.run(
+        [sys.executable, ROOT / "scripts" / "check_locks.py"], cwd=folder, capture_output=True, text=True, check=False
+    ).stderr
+
+
+def pin(name: str, version: str) -> str:
+    """A pin as pip-compile writes it."""
+    return f"{name}=={version} \\\n    --hash=sha256:{'0' * 64}\n    # via -r requirements.in\n"
+
+
+def test_lock_files_that_fit_are_in_order(tmp_path: Path) -> None:
+    both = pin("some-package", "2.1") + pin("another", "1")
+
+    assert not check_locks(tmp_path, wanted="Some_Package[x]>=2  # why\n", production=both, development=both)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "production", "development", "complaint"),
+    [
+        ("a>=2", pin("a", "1"), pin("a", "1"), "requirements.txt pins a to 1, requirements.in wants a>=2"),
+        ("a\nb", pin("a", "1"), pin("a", "1"), "requirements.txt pins b to None, requirements.in wants b"),
+        ("a", pin("a", "1"), pin("a", "2"), "a is 1 in production and 2 in development"),
+        ("a", pin("a", "1"), "a==1\n", "requirements-dev.txt has a line that is no hashed pin"),
+        ("a", "--index-url https://x/\n", pin("a", "1"), "requirements.txt names a download address"),
+    ],
+)
+def test_a_lock_file_that_does_not_fit_is_named(
+    tmp_path: Path, wanted: str, production: str, development: str, complaint: str
+) -> None:
+    said = check_locks(tmp_path, wanted=wanted, production=production, development=development)
+
+    assert complaint in said.splitlines()
+    assert said.endswith("Run scripts/lock.\n")
