@@ -1,0 +1,92 @@
+"""`python -m local.cosmos --state DIR --port P`: serve the account from `DIR/cosmos/`, keys from `DIR/keys.json`."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from local import topology
+from local.cosmos import errors
+from local.cosmos.app import DATABASE, App
+from local.cosmos.authorisation import Keys
+from local.cosmos.requests import operation
+from local.cosmos.statistics import CosmosStats
+from local.cosmos.store import Store
+from local.faults import Fault, FaultMiddleware, Faults, control_routes, serve
+
+TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
+_PURGE_SECONDS = 5.0
+_PURGE_AT_ONCE = 500
+
+
+def provision(store: Store, containers: tuple[topology.Container, ...]) -> None:
+    """Bring the database to what the topology says; what is there and isn't in it stays."""
+    if DATABASE not in store.databases:
+        store.create_database({"id": DATABASE})
+    for wanted in containers:
+        indexes = [[{"path": path, "order": "ascending"} for path in index] for index in wanted.composite_indexes]
+        policy = {"indexingMode": "consistent", "includedPaths": [{"path": "/*"}], "compositeIndexes": indexes}
+        key: dict[str, object] = {"paths": [wanted.partition_key], "kind": "Hash", "version": 2}
+        definition: dict[str, object] = {"id": wanted.name, "partitionKey": key, "indexingPolicy": policy}
+        definition |= {} if wanted.default_ttl is None else {"defaultTtl": wanted.default_ttl}
+        existing = store.containers.get((DATABASE, wanted.name))
+        if existing is None:
+            store.create_container(DATABASE, definition)
+        elif any(existing.definition.get(f) != definition.get(f) for f in ("indexingPolicy", "defaultTtl")):
+            store.replace_container(existing, definition)
+
+
+def status_answer(fault: Fault) -> Response:
+    """The answer of an injected status, in the form that the SDK's retries look at."""
+    headers = {"x-ms-substatus": str(fault.substatus or 0)}
+    if fault.retry_after_ms is not None:
+        headers["x-ms-retry-after-ms"] = str(fault.retry_after_ms)
+    body = {"code": errors.code(fault.status), "message": f"injected by {fault.id}"}
+    return Response(json.dumps(body), fault.status, headers, "application/json")
+
+
+def application(store: Store, keys: Keys) -> ASGIApp:
+    """The whole part: protocol, control and faults over a store."""
+    faults, stats = Faults(), CosmosStats()
+
+    @asynccontextmanager
+    async def purging(_app: Starlette) -> AsyncIterator[None]:
+        async def purge() -> None:
+            purged = 0
+            while True:
+                # Little by little: requests wait meanwhile.
+                await asyncio.sleep(0 if purged else _PURGE_SECONDS)
+                purged = store.purge(_PURGE_AT_ONCE)
+
+        task = asyncio.create_task(purge())
+        yield
+        task.cancel()
+        store.close()
+
+    control = Starlette(routes=control_routes(faults, stats), lifespan=purging)
+    app = App(store, keys, stats, control)
+    return FaultMiddleware(app, faults, stats, operation, {"status": status_answer})
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="local.cosmos")
+    parser.add_argument("--state", type=Path, required=True, help="the state folder, with keys.json in it")
+    parser.add_argument("--port", type=int, required=True)
+    options = parser.parse_args()
+    keys = json.loads((options.state / "keys.json").read_text(encoding="utf-8"))["cosmos"]
+    folder = options.state / "cosmos"
+    folder.mkdir(parents=True, exist_ok=True)
+    store = Store(folder / "cosmos.sqlite")
+    provision(store, topology.load(TOPOLOGY).containers)
+    serve(application(store, Keys(keys)), options.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What one operation does to one item: the same alone and in a transactional batch."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from local.cosmos import charges, errors
+from local.cosmos.container import Container, Document, partition_key
+from local.cosmos.identity import Sequence, document_rid
+from local.cosmos.patch import check as check_patch
+from local.cosmos.patch import patch
+from local.cosmos.query import holds
+
+MOST_BYTES = 2 * 1024 * 1024
+_LONGEST_TTL = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is asked for; `kind` as a batch names it: Create, Upsert, Replace, Patch, Delete or Read."""
+
+    kind: str
+    id: str | None = None
+    body: Any = None
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it: `body` is the item's JSON, empty where there is none."""
+
+    status: int
+    charge: float
+    etag: str | None = None
+    body: str = ""
+    substatus: int = 0
+
+
+class Items:
+    """Applies operations to the items of one logical partition within a transaction of number `lsn`."""
+
+    def __init__(self, container: Container, partition: str, sequence: Sequence, lsn: int) -> None:
+        self._container, self._partition, self._sequence, self._lsn = container, partition, sequence, lsn
+
+    def apply(self, operation: Operation) -> Outcome:
+        """Do it; raises CosmosError, then nothing was changed."""
+        if operation.kind in ("Create", "Upsert"):
+            return self._put(operation)
+        found = self._container.find(self._partition, operation.id or "")
+        if found is None:
+            raise errors.not_found()
+        if operation.kind == "Read":
+            if operation.if_none_match in (found.etag, "*"):
+                return Outcome(304, charges.read(0), found.etag)
+            return Outcome(200, charges.read(len(found.body)), found.etag, found.body)
+        _check_preconditions(operation, found)
+        if operation.kind == "Delete":
+            self._container.remove(found.row)
+            return Outcome(204, charges.write(len(found.body), 0))
+        if operation.kind == "Patch":
+            return self._replace(found, self._patched(found, operation.body))
+        if operation.kind == "Replace":
+            if not isinstance(operation.body, dict) or operation.body.get("id") != operation.id:
+                raise errors.bad_request("The item's id can't be changed: the body's id must be the address's.")
+            return self._replace(found, operation.body)
+        raise errors.bad_request(f"Unknown operation {operation.kind!r}.")
+
+    def _put(self, operation: Operation) -> Outcome:
+        id = _checked_id(operation.body)
+        found = self._container.find(self._partition, id)
+        if found is not None:
+            if operation.kind == "Create":
+                raise errors.conflict()
+            _check_preconditions(operation, found)
+            return self._replace(found, operation.body)
+        new = self._version(self._sequence.next(), id, operation.body)
+        self._container.insert(new)
+        return Outcome(201, charges.write(0, len(new.body)), new.etag, new.body)
+
+    def _replace(self, found: Document, item: dict[str, Any]) -> Outcome:
+        new = self._version(found.row, found.id, item)
+        self._container.update(new)
+        return Outcome(200, charges.write(len(found.body), len(new.body)), new.etag, new.body)
+
+    def _patched(self, found: Document, body: Any) -> dict[str, Any]:
+        item: dict[str, Any] = json.loads(found.body)
+        check_patch(body, self._container.key_path)
+        condition = body.get("condition")
+        if condition and not holds(condition, item):
+            raise errors.precondition_failed()
+        patch(item, body["operations"])
+        return item
+
+    def _version(self, row: int, id: str, item: dict[str, Any]) -> Document:
+        if partition_key(item, self._container.key_path) != self._partition:
+            message = "PartitionKey extracted from document doesn't match the one specified in the header"
+            raise errors.bad_request(message, errors.PARTITION_KEY_MISMATCH)
+        now, etag = int(time.time()), self._sequence.etag()
+        rid = document_rid(self._container.rid, row)
+        address = f"{self._container.definition['_self']}docs/{rid}/"
+        system = {"_rid": rid, "_self": address, "_etag": etag, "_attachments": "attachments/", "_ts": now}
+        for name in system:
+            item.pop(name, None)
+        body = json.dumps(item | system, separators=(",", ":"))
+        if len(body) > MOST_BYTES:
+            raise errors.too_large("The item")
+        return Document(row, self._partition, id, self._lsn, self._expiry(item, now), etag, body)
+
+    def _expiry(self, item: dict[str, Any], now: int) -> int | None:
+        ttl, default = item.get("ttl"), self._container.default_ttl
+        if ttl is not None and (type(ttl) is not int or not (ttl == -1 or 0 < ttl <= _LONGEST_TTL)):
+            raise errors.bad_request("The item's ttl must be -1 or a positive number of seconds.")
+        if default is None or ttl == -1 or (ttl is None and default == -1):
+            return None
+        return now + (default if ttl is None else ttl)
+
+
+def _check_preconditions(operation: Operation, found: Document) -> None:
+    if operation.if_match not in (None, "*", found.etag):
+        raise errors.precondition_failed()
+    if operation.if_none_match in ("*", found.etag):
+        raise errors.precondition_failed()
+
+
+def _checked_id(item: Any) -> str:
+    id = item.get("id") if isinstance(item, dict) else None
+    if not isinstance(id, str) or not id:
+        raise errors.bad_request("The input content is invalid because the required properties - 'id; ' - are missing")
+    if len(id) > 1023 or any(character in "/\\#?" for character in id):
+        raise errors.bad_request("An id has up to 1023 characters, none of them / \\ # ?")
+    return id

@@ -1,0 +1,63 @@
+"""Aggregates: COUNT, SUM, AVG, MIN, MAX over all that a query finds."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from local.cosmos import errors
+from local.cosmos.query import tree
+from local.cosmos.query.evaluation import Evaluate, evaluator
+from local.cosmos.query.functions import AGGREGATES
+from local.cosmos.query.search import Search
+from local.cosmos.query.tree import UNDEFINED, Expression, Query
+from local.cosmos.query.values import NUMBER, rank
+
+
+def aggregated(query: Query) -> bool:
+    """Whether a query asks for aggregates; 501 where it mixes them with something else."""
+    calls = [isinstance(e, tree.Call) and e.name in AGGREGATES for _, e in query.columns or ()]
+    if any(calls) and (not all(calls) or query.order or query.top or query.limit):
+        raise errors.unsupported("aggregates beside anything else")
+    return any(calls)
+
+
+def aggregate(query: Query, search: Search, where: Evaluate, parameters: Mapping[str, Any]) -> tuple[list[str], int]:
+    """The one result, as JSON (none where VALUE is undefined), and how many documents it took."""
+    columns = [(name, call.name, call.arguments) for name, call in query.columns or () if isinstance(call, tree.Call)]
+    if any(len(arguments) != 1 for _, _, arguments in columns):
+        raise errors.bad_request("An aggregate takes one argument.")
+    if search.exact and all(name == "COUNT" and isinstance(of[0], tree.Literal) for _, name, of in columns):
+        loaded = search.count()
+        totals: list[Any] = [loaded for _ in columns]
+    else:
+        items = [json.loads(body) for _, body, *_ in search.rows(None)]
+        items = [item for item in items if where(item, parameters) is True]
+        loaded = len(items)
+        totals = [_total(name, _values(of[0], query.alias, items, parameters)) for _, name, of in columns]
+    if columns[0][0] is None:
+        return [json.dumps(total) for total in totals if total is not UNDEFINED], loaded
+    named = zip((name for name, _, _ in columns), totals, strict=True)
+    return [json.dumps({name: total for name, total in named if total is not UNDEFINED})], loaded
+
+
+def _values(of: Expression, alias: str, items: list[Any], parameters: Mapping[str, Any]) -> list[Any]:
+    evaluate = evaluator(of, alias)
+    return [value for item in items if (value := evaluate(item, parameters)) is not UNDEFINED]
+
+
+def _total(name: str, values: list[Any]) -> Any:
+    if name == "COUNT":
+        return len(values)
+    if name in ("MIN", "MAX"):
+        primitive = [(rank(value), value) for value in values if 0 < rank(value) <= 5]
+        extreme = min if name == "MIN" else max
+        return extreme(primitive, key=_comparable)[1] if primitive else UNDEFINED
+    if any(rank(value) != NUMBER for value in values):
+        return UNDEFINED
+    if name == "SUM":
+        return sum(values)
+    return sum(values) / len(values) if values else UNDEFINED
+
+
+def _comparable(ranked: tuple[int, Any]) -> tuple[int, Any]:
+    return ranked[0], ranked[1] if ranked[0] >= NUMBER else 0
