@@ -191,12 +191,13 @@ def plain_status(fault: Fault) -> Response:
 
 
 def reset(scope: Scope) -> None:
-    """Reset the request's connection: the client sees a TCP RST instead of an answer."""
+    """Reset the request's connection, if it is open: the client sees a TCP RST instead of an answer."""
     transport = scope["extensions"]["connection"]["transport"]
-    # Without lingering for zero seconds the client would see an orderly end.
-    no_linger = struct.pack("ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
-    transport.abort()
+    if not transport.is_closing():
+        # Without lingering for zero seconds the client would see an orderly end.
+        no_linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+        transport.abort()
 
 
 async def client_gone(receive: Receive) -> None:
@@ -231,14 +232,20 @@ class FaultMiddleware:
         operation = self._operation(scope)
         self._stats.request(operation)
         fault = self._faults.take(scope["method"], scope["path"], operation)
-        if fault is not None:
-            self._stats.add("faults")
-        if fault is not None and (fault.kind in HTTP_KINDS or fault.kind in self._answers):
-            await self._strike(fault, scope, receive, send)
+        if fault is None:
+            await self._app(scope, receive, send)
             return
-        if fault is not None:
-            scope["extensions"]["fault"] = {"fault": fault}
-        await self._app(scope, receive, send)
+        self._stats.add("faults")
+        try:
+            if fault.kind in HTTP_KINDS or fault.kind in self._answers:
+                await self._strike(fault, scope, receive, send)
+            else:
+                scope["extensions"]["fault"] = {"fault": fault}
+                await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server is ending, and a request that is still held back ends with it.
+            reset(scope)
+            await client_gone(receive)
 
     async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         # The request is here as a whole before anything strikes, so that its effect needs the client no more.
@@ -252,8 +259,8 @@ class FaultMiddleware:
             case "hang":
                 try:
                     await asyncio.wait_for(client_gone(receive), fault.seconds)
-                except (TimeoutError, asyncio.CancelledError):
-                    reset(scope)  # cancelled: the server is ending
+                except TimeoutError:
+                    reset(scope)
             case "cut":
                 await _send_half(answer, send)
                 scope["extensions"]["connection"]["transport"].close()

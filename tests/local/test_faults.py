@@ -134,9 +134,7 @@ async def test_a_slow_request_takes_effect_after_an_impatient_client_has_left(
     assert served.orders == ["tea"]
 
 
-async def test_a_slow_answer_comes_too_late_for_an_impatient_client(
-    served: Shop, client: httpx.AsyncClient
-) -> None:
+async def test_a_slow_answer_comes_too_late_for_an_impatient_client(served: Shop, client: httpx.AsyncClient) -> None:
     await inject(client, kind="slow", when="after", seconds=0.5, count=1)
 
     with pytest.raises(httpx.ReadTimeout):
@@ -146,9 +144,7 @@ async def test_a_slow_answer_comes_too_late_for_an_impatient_client(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_slow_request_is_answered_in_the_end(
-    served: Shop, client: httpx.AsyncClient, when: str
-) -> None:
+async def test_a_slow_request_is_answered_in_the_end(served: Shop, client: httpx.AsyncClient, when: str) -> None:
     await inject(client, kind="slow", when=when, seconds=0.01, count=1)
 
     assert await order(client) == 201
@@ -179,9 +175,7 @@ async def test_a_part_answers_in_its_own_way(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.text, answer.headers["x-status"]) == (418, "short and stout", "418")
 
 
-async def test_a_fault_of_a_kind_of_its_own_is_the_parts_to_act_on(
-    served: Shop, client: httpx.AsyncClient
-) -> None:
+async def test_a_fault_of_a_kind_of_its_own_is_the_parts_to_act_on(served: Shop, client: httpx.AsyncClient) -> None:
     await inject(client, kind="odd", retryAfterMs=20, seconds=1.5, count=1)
 
     assert await order(client) == 201
