@@ -1,0 +1,85 @@
+"""Talks to the API as a patient client: what may pass is tried again, what is refused is handed back."""
+
+import asyncio
+import random
+import time
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+TRIED_AGAIN = {429, 502, 503, 504}
+_LONGEST_PAUSE = 5.0
+
+
+class UnansweredError(Exception):
+    """The API was away for longer than patience allows; the text says what was asked and what came last."""
+
+
+class RefusedError(Exception):
+    """The API said no to something that the replay can't do without."""
+
+
+class Api:
+    """The API under one address. `patience` is how long one request is tried again, in seconds; `transport` is what
+    requests travel by, the network unless told."""
+
+    def __init__(
+        self, address: str, patience: float = 600.0, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._patience = patience
+        self._http = httpx.AsyncClient(
+            base_url=address.rstrip("/") + "/",
+            timeout=httpx.Timeout(120.0, connect=5.0, pool=None),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+            trust_env=False,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def send(
+        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """The answer, whatever it is, but for one that says "later": that, and a lost connection, is tried again
+        with the same headers, with back-off. UnansweredError when patience is at its end."""
+        give_up = time.monotonic() + self._patience
+        pause = 0.1
+        while True:
+            asked_to_wait = 0.0
+            try:
+                response = await self._http.request(method, path, json=body, headers=headers)
+                if response.status_code not in TRIED_AGAIN:
+                    return response
+                last = f"{response.status_code}"
+                asked_to_wait = _seconds(response.headers.get("retry-after", ""))
+            except httpx.TransportError as error:
+                last = repr(error)
+            wait = min(max(pause, asked_to_wait), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+            if time.monotonic() + wait > give_up:
+                raise UnansweredError(f"{method} {path} found no answer in {self._patience:.0f} s, the last was {last}")
+            await asyncio.sleep(wait)
+            pause *= 2
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isdecimal() else 0.0
+
+
+def explain(response: httpx.Response) -> str:
+    """A refusal in one line: the problem's title, detail and the fields that are wrong."""
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        return f"{response.status_code} {response.text[:200]}"
+    said = [str(problem[name]) for name in ("title", "detail") if problem.get(name)]
+    said += [f"{error.get('pointer')}: {error.get('detail')}" for error in problem.get("errors") or []]
+    return f"{response.status_code} {'; '.join(said)}"

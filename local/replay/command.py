@@ -1,0 +1,116 @@
+"""`replay` of the command line."""
+
+import asyncio
+import csv
+import json
+import random
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from azure.core.exceptions import AzureError
+from rich.console import Console
+
+from local.replay.client import Api, RefusedError, UnansweredError
+from local.replay.figures import figures, take_reading
+from local.replay.journey import Journey
+from local.replay.loading import load
+from local.replay.plan import Plan, plan
+from local.replay.progress import Gauge
+from local.replay.report import Report
+from local.replay.sales import HEADER, Reject, UnusableFileError, read
+from local.verify.command import DEFAULT_STATE, State, lines_of
+from local.verify.looking import BROKEN, NOT_DRAINED, look, status_of
+from local.verify.placed import remembering
+from local.verify.stack import NoStackError, read_stack
+
+BAD_INPUT = 2
+_DRAINING = 120.0
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="Sales as CSV, in the columns of the UCI Online Retail data set.")],
+    state: State = DEFAULT_STATE,
+    stock_factor: Annotated[str, typer.Option(help="Stock as a share of what is ordered.")] = "1.0",
+    decline_every: Annotated[
+        int | None, typer.Option(min=1, help="Let the card of every so manieth order be declined.")
+    ] = None,
+    cancel_every: Annotated[int | None, typer.Option(min=1, help="Cancel every so manieth order.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="So many orders are placed at a time.")] = 8,
+    seed: Annotated[int | None, typer.Option(help="Fixes when orders are cancelled and dispatched.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report there, as JSON.")] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Write the rows that can't be sold there.", show_default="STATE/replay/rejects.csv"),
+    ] = None,
+) -> None:
+    """Replay real sales against the running stack, and check that nothing was lost, oversold or charged twice."""
+    try:
+        factor = Decimal(stock_factor)
+    except InvalidOperation:
+        factor = Decimal("NaN")
+    if not factor.is_finite() or factor < 0:
+        raise typer.BadParameter(f"{stock_factor} is no number from 0 up", param_hint="--stock-factor")
+    try:
+        sales = read(file)
+        read_stack(state)
+    except (UnusableFileError, NoStackError) as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(BAD_INPUT) from error
+    _write_rejects(rejects or state / "replay" / "rejects.csv", sales.rejects)
+    planned = plan(sales, factor, decline_every, cancel_every)
+    seed = random.randrange(2**32) if seed is None else seed
+    typer.echo(f"Replaying {len(planned.orders)} orders of {len(planned.products)} products with --seed {seed}")
+    raise typer.Exit(_replay(planned, state, concurrency, seed, report))
+
+
+def _replay(planned: Plan, state: Path, concurrency: int, seed: int, report: Path | None) -> int:
+    """Replays and reports; the exit status."""
+    failures: list[Exception] = []
+    try:
+        finished = asyncio.run(_play(planned, state, concurrency, seed))
+    except* (UnansweredError, RefusedError, NoStackError, AzureError, httpx.HTTPError) as group:
+        failures += _leaves(group)
+    if failures:
+        typer.echo(f"The replay can't go on: {failures[0]}", err=True)
+        return BAD_INPUT if isinstance(failures[0], RefusedError) else NOT_DRAINED
+    for line in (*finished.summary(), *lines_of(finished.findings)):
+        typer.echo(line)
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(json.dumps(finished.document(), indent=2) + "\n")
+    if finished.outcome.refused or status_of(finished.findings) == BROKEN:
+        return BROKEN
+    return NOT_DRAINED if finished.outcome.unsettled else status_of(finished.findings)
+
+
+async def _play(planned: Plan, state: Path, concurrency: int, seed: int) -> Report:
+    async with Api(read_stack(state).api) as api:
+        with Gauge(Console(highlight=False)) as gauge, remembering(state) as remember:
+            refused = await load(api, planned, gauge)
+            before = await take_reading(state)
+            outcome = await Journey(api, seed, gauge, remember).make(planned.orders, concurrency)
+            after = await take_reading(state)
+    outcome.complaints += refused
+    measured = figures(outcome.seconds, outcome.orders.values(), before, after)
+    return Report(planned, outcome, measured, await look(state, _DRAINING))
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _write_rejects(path: Path, rejects: list[Reject]) -> None:
+    """A header, then of each row its line, the reason and its fields, with the very bytes of those that are no text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Line", "Reason", *HEADER])
+        writer.writerows([reject.line, reject.reason, *reject.fields] for reject in rejects)

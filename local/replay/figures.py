@@ -1,0 +1,79 @@
+"""What a replay cost: counts that the parts of the stack keep about themselves, and the orders' own times."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from local.replay.client import Api
+from local.verify.stack import read_stack
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Counters at one moment, and the processes that keep them: a process that is started again counts anew."""
+
+    processes: tuple[int, ...]
+    cosmos_requests: float
+    request_units: float
+    messages: float
+
+
+async def take_reading(state: Path) -> Reading:
+    """Asks the stand-ins at `/_stats`, patiently."""
+    cosmos, of_cosmos = await _stats(state, "cosmos")
+    service_bus, of_service_bus = await _stats(state, "service_bus")
+    return Reading(
+        (cosmos, service_bus), of_cosmos["requests"], of_cosmos["requestUnits"], of_service_bus["messagesSent"]
+    )
+
+
+async def _stats(state: Path, part: str) -> tuple[int, dict[str, Any]]:
+    async with Api(read_stack(state).parts[part].control) as api:
+        stats = (await api.send("GET", "_stats")).raise_for_status().json()
+    return read_stack(state).parts[part].pid, stats
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """As in the report. None is what could not be measured: no order, or a part that was started again meanwhile."""
+
+    seconds: float
+    orders_per_second: float | None
+    p50_ms: float | None
+    p99_ms: float | None
+    cosmos_requests_per_order: float | None
+    request_units_per_order: float | None
+    messages_per_order: float | None
+
+
+def figures(seconds: float, orders: Iterable[dict[str, Any]], before: Reading, after: Reading) -> Figures:
+    """Figures over these orders, which took this long; an order's own time runs from its placing to its end."""
+    placed = list(orders)
+    took = sorted(
+        (datetime.fromisoformat(order["settledAt"]) - datetime.fromisoformat(order["placedAt"])).total_seconds() * 1000
+        for order in placed
+        if order.get("settledAt") is not None
+    )
+
+    def per_order(earlier: float, later: float) -> float | None:
+        if not placed or before.processes != after.processes:
+            return None
+        return round((later - earlier) / len(placed), 2)
+
+    return Figures(
+        seconds=round(seconds, 2),
+        orders_per_second=round(len(placed) / seconds, 2) if placed else None,
+        p50_ms=_percentile(took, 0.50),
+        p99_ms=_percentile(took, 0.99),
+        cosmos_requests_per_order=per_order(before.cosmos_requests, after.cosmos_requests),
+        request_units_per_order=per_order(before.request_units, after.request_units),
+        messages_per_order=per_order(before.messages, after.messages),
+    )
+
+
+def _percentile(values: list[float], share: float) -> float | None:
+    """The smallest value that so great a share of all does not pass."""
+    return round(values[math.ceil(share * len(values)) - 1], 1) if values else None

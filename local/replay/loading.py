@@ -1,0 +1,99 @@
+"""Brings the planned catalogue and stock into the store, and waits until orders knows every price."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import batched
+from urllib.parse import quote
+
+from local.replay.client import Api, RefusedError, UnansweredError, explain
+from local.replay.plan import CURRENCY, Plan, Product
+from local.replay.progress import Gauge
+
+PRODUCTS_A_REQUEST = 500
+_AT_A_TIME = 8
+_PATIENCE = 600.0
+
+
+async def load(api: Api, plan: Plan, gauge: Gauge) -> list[str]:
+    """Imports what isn't there yet; the products that the catalogue refused, with its reasons.
+
+    RefusedError where a whole request is refused, UnansweredError where prices stop arriving."""
+    refused = await _import(api, plan.products.values(), gauge)
+    wanted = [product for product in plan.products.values() if product.sku not in refused]
+    gauge.begin("stock", len(plan.stock))
+    await _each(plan.stock.items(), lambda item: _stock(api, item[0], item[1], gauge))
+    gauge.begin("prices", len(wanted))
+    arrivals = _Arrivals()
+    await _each(wanted, lambda product: _price(api, product, arrivals, gauge))
+    return list(refused.values())
+
+
+async def _import(api: Api, products: Iterable[Product], gauge: Gauge) -> dict[str, str]:
+    everything = list(products)
+    gauge.begin("products", len(everything))
+    refused = {}
+    for some in batched(everything, PRODUCTS_A_REQUEST, strict=False):
+        listed = [
+            {"sku": product.sku, "name": product.name, "price": {"amount": product.price, "currency": CURRENCY}}
+            for product in some
+        ]
+        response = await api.send("POST", "products/import", {"products": listed})
+        if response.status_code != 200:
+            raise RefusedError(f"The catalogue refused the import: {explain(response)}")
+        for result in response.json()["results"]:
+            if result["status"] == "refused":
+                refused[result["sku"]] = f"product {result['sku']}: {result.get('errors')}"
+        gauge.step("products", len(some))
+    return refused
+
+
+async def _stock(api: Api, sku: str, on_hand: int, gauge: Gauge) -> None:
+    response = await api.send("PUT", f"stock/{in_path(sku)}", {"onHand": on_hand}, {"If-None-Match": "*"})
+    if response.status_code not in (200, 201, 204, 412):
+        raise RefusedError(f"Inventory refused a stock of {on_hand} for {sku}: {explain(response)}")
+    gauge.step("stock")
+
+
+class _Arrivals:
+    """When the last price arrived, so that none is waited for in vain."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+
+async def _price(api: Api, product: Product, arrivals: _Arrivals, gauge: Gauge) -> None:
+    pause = 0.1
+    while True:
+        response = await api.send("GET", f"prices/{in_path(product.sku)}")
+        if response.status_code == 200:
+            known = response.json()
+            if known["price"] == {"amount": product.price, "currency": CURRENCY} and known["listed"]:
+                break
+        elif response.status_code != 404:
+            raise RefusedError(f"Orders refused to tell the price of {product.sku}: {explain(response)}")
+        if time.monotonic() - arrivals.last > _PATIENCE:
+            raise UnansweredError(
+                f"Orders has not learnt the price of {product.sku}: no price came for {_PATIENCE:.0f} s"
+            )
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 2.0)
+    arrivals.last = time.monotonic()
+    gauge.step("prices")
+
+
+async def _each[Item](items: Iterable[Item], act: Callable[[Item], Awaitable[None]]) -> None:
+    remaining = iter(items)
+
+    async def worker() -> None:
+        for item in remaining:
+            await act(item)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_AT_A_TIME):
+            group.create_task(worker())
+
+
+def in_path(text: str) -> str:
+    """One segment of a path; "." and ".." stay names, which a client would otherwise resolve."""
+    return quote(text, safe="").replace(".", "%2E") if not text.strip(".") else quote(text, safe="")

@@ -1,0 +1,87 @@
+"""`verify`, `order` and `parked` of the command line."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from azure.core.exceptions import AzureError
+
+from local.supervisor import REPOSITORY
+from local.verify.history import tell
+from local.verify.invariants import Finding
+from local.verify.looking import look, status_of
+from local.verify.reading import CONTEXTS, reader
+from local.verify.stack import NoStackError
+
+UNREADABLE = 2
+
+State = Annotated[Path, typer.Option("--state", help="The folder of all state.")]
+DEFAULT_STATE = REPOSITORY / ".state"
+
+
+def verify(
+    state: State = DEFAULT_STATE,
+    wait: Annotated[float, typer.Option(min=0, help="Wait so many seconds for the system to drain.")] = 0.0,
+) -> None:
+    """Check the invariants: exit status 1 when one is broken or anything is parked, 3 when messages are under way."""
+    findings = _run(look(state, wait))
+    for line in lines_of(findings):
+        typer.echo(line)
+    raise typer.Exit(status_of(findings))
+
+
+def order(
+    order_id: Annotated[str, typer.Argument(metavar="ID", help="An order's id.")], state: State = DEFAULT_STATE
+) -> None:
+    """Print an order's history, its documents and messages, and what it waits for."""
+    lines = _run(_order(state, order_id))
+    if not lines:
+        typer.echo(f"There is no order {order_id}.", err=True)
+        raise typer.Exit(1)
+    for line in lines:
+        typer.echo(line)
+
+
+def parked(state: State = DEFAULT_STATE) -> None:
+    """List the messages that could not be handled and are kept for a person."""
+    for line in _run(_parked(state)) or ["Nothing is parked."]:
+        typer.echo(line)
+
+
+def lines_of(findings: Iterable[Finding]) -> Iterable[str]:
+    """The findings in lines of text: each with the number of things examined, and every offending id."""
+    for finding in findings:
+        verdict = "holds" if finding.holds else "NOT YET" if finding.name == "drained" else "BROKEN"
+        yield f"{finding.name:<14}{verdict:<9}{finding.checked} examined"
+        yield from (f"  {violation}" for violation in finding.violations)
+
+
+async def _order(state: Path, order_id: str) -> list[str]:
+    async with reader(state) as stack:
+        return await tell(stack, order_id)
+
+
+async def _parked(state: Path) -> list[str]:
+    lines = []
+    async with reader(state) as stack:
+        for context in CONTEXTS:
+            for found in await stack.query(context, "c.kind = 'parked'"):
+                of_type = found["message"]["properties"].get("cloudEvents_type", "no type")
+                lines.append(
+                    f"{context:<10} {found['pk']}  {of_type} from {found['queue']}, parked at {found['parkedAt']} "
+                    f"after {found['attempts']} attempts: {found['reason']}"
+                )
+    return lines
+
+
+def _run[Found](reading: Coroutine[None, None, Found]) -> Found:
+    try:
+        return asyncio.run(reading)
+    except NoStackError as error:
+        typer.echo(error, err=True)
+    except (AzureError, httpx.HTTPError) as error:
+        typer.echo(f"The stack can't be read: {error}", err=True)
+    raise typer.Exit(UNREADABLE)
