@@ -26,7 +26,10 @@ async def take_reading(state: Path) -> Reading:
     cosmos, of_cosmos = await _stats(state, "cosmos")
     service_bus, of_service_bus = await _stats(state, "service_bus")
     return Reading(
-        (cosmos, service_bus), of_cosmos["requests"], of_cosmos["requestUnits"], of_service_bus["messagesSent"]
+        (cosmos, service_bus),
+        of_cosmos["requests"],
+        of_cosmos.get("requestUnits", 0),
+        of_service_bus.get("messagesSent", 0),
     )
 
 

@@ -45,7 +45,6 @@ class Journey:
         self._remember = remember
         self._outcome = Outcome()
         self._to_follow: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
-        self._last_settled = time.monotonic()
 
     async def make(self, orders: list[PlannedOrder], concurrency: int) -> Outcome:
         """Runs until every order is settled, or none has been for ten minutes."""
@@ -61,7 +60,6 @@ class Journey:
                     remaining = iter(orders)
                     for _ in range(concurrency):
                         placers.create_task(self._place(remaining, group))
-                self._last_settled = time.monotonic()
                 for _ in range(_FOLLOWERS):
                     self._to_follow.put_nowait(None)
             warehouse.cancel()
@@ -101,7 +99,7 @@ class Journey:
             first_look, invoice = following
             await asyncio.sleep(first_look - time.monotonic())
             pause = 0.5
-            while not await self._is_settled(invoice) and time.monotonic() - self._last_settled < _PATIENCE:
+            while not await self._is_settled(invoice) and self._gauge.idle("settled") < _PATIENCE:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, 4.0)
 
@@ -113,6 +111,5 @@ class Journey:
         self._outcome.orders[invoice] = response.json()
         if self._outcome.orders[invoice].get("settledAt") is None:
             return False
-        self._last_settled = time.monotonic()
         self._gauge.step("settled")
         return True

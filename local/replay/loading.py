@@ -1,7 +1,6 @@
 """Brings the planned catalogue and stock into the store, and waits until orders knows every price."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import batched
 from urllib.parse import quote
@@ -24,8 +23,7 @@ async def load(api: Api, plan: Plan, gauge: Gauge) -> list[str]:
     gauge.begin("stock", len(plan.stock))
     await _each(plan.stock.items(), lambda item: _stock(api, item[0], item[1], gauge))
     gauge.begin("prices", len(wanted))
-    arrivals = _Arrivals()
-    await _each(wanted, lambda product: _price(api, product, arrivals, gauge))
+    await _each(wanted, lambda product: _price(api, product, gauge))
     return list(refused.values())
 
 
@@ -55,14 +53,7 @@ async def _stock(api: Api, sku: str, on_hand: int, gauge: Gauge) -> None:
     gauge.step("stock")
 
 
-class _Arrivals:
-    """When the last price arrived, so that none is waited for in vain."""
-
-    def __init__(self) -> None:
-        self.last = time.monotonic()
-
-
-async def _price(api: Api, product: Product, arrivals: _Arrivals, gauge: Gauge) -> None:
+async def _price(api: Api, product: Product, gauge: Gauge) -> None:
     pause = 0.1
     while True:
         response = await api.send("GET", f"prices/{in_path(product.sku)}")
@@ -72,13 +63,12 @@ async def _price(api: Api, product: Product, arrivals: _Arrivals, gauge: Gauge) 
                 break
         elif response.status_code != 404:
             raise RefusedError(f"Orders refused to tell the price of {product.sku}: {explain(response)}")
-        if time.monotonic() - arrivals.last > _PATIENCE:
+        if gauge.idle("prices") > _PATIENCE:
             raise UnansweredError(
                 f"Orders has not learnt the price of {product.sku}: no price came for {_PATIENCE:.0f} s"
             )
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
-    arrivals.last = time.monotonic()
     gauge.step("prices")
 
 

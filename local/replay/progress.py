@@ -18,6 +18,7 @@ class Gauge:
         self._totals: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._begun: dict[str, float] = {}
+        self._last: dict[str, float] = {}
         self._bars: dict[str, TaskID] = {}
         self._said = time.monotonic()
         self._progress = Progress(
@@ -41,17 +42,23 @@ class Gauge:
 
     def begin(self, name: str, total: int) -> None:
         """A new count, at nothing."""
-        self._totals[name], self._counts[name], self._begun[name] = total, 0, time.monotonic()
+        self._totals[name], self._counts[name] = total, 0
+        self._begun[name] = self._last[name] = time.monotonic()
         self._bars[name] = self._progress.add_task(name, total=total, rate=0.0)
 
     def step(self, name: str, count: int = 1) -> None:
         """So many more of them are done."""
         self._counts[name] += count
+        self._last[name] = time.monotonic()
         self._progress.update(self._bars[name], completed=self._counts[name], rate=self._rate(name))
         if self._counts[name] == self._totals[name]:
             self._say([name])
         elif time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
             self._say([name for name, total in self._totals.items() if self._counts[name] < total])
+
+    def idle(self, name: str) -> float:
+        """Seconds since the last step, or the beginning."""
+        return time.monotonic() - self._last[name]
 
     def _say(self, names: list[str]) -> None:
         self._said = time.monotonic()

@@ -51,5 +51,6 @@ def _tell(
 
 
 def _plain(document: Document) -> str:
-    """One line of JSON, without what only the store itself needs."""
-    return json.dumps({name: value for name, value in document.items() if not name.startswith("_")}, ensure_ascii=False)
+    """One line of JSON, without what only the store itself needs, and without what was told before."""
+    told = {name: value for name, value in document.items() if not name.startswith("_") and name != "history"}
+    return json.dumps(told, ensure_ascii=False)

@@ -36,8 +36,7 @@ async def look(state: Path, wait: float = 0.0) -> list[Finding]:
         try:
             async with reader(state) as stack:
                 findings = await _look(stack)
-            settled = any(finding.holds for finding in findings if finding.name == "drained")
-            if settled or _parked(findings) or time.monotonic() > deadline:
+            if _holds("drained", findings) or not _holds("parked", findings) or time.monotonic() > deadline:
                 return findings
         except (AzureError, httpx.HTTPError):
             if time.monotonic() > deadline:
@@ -45,8 +44,8 @@ async def look(state: Path, wait: float = 0.0) -> list[Finding]:
         await asyncio.sleep(_BETWEEN_LOOKS)
 
 
-def _parked(findings: Iterable[Finding]) -> bool:
-    return any(not finding.holds for finding in findings if finding.name == "parked")
+def _holds(name: str, findings: Iterable[Finding]) -> bool:
+    return all(finding.holds for finding in findings if finding.name == name)
 
 
 async def _look(stack: Reader) -> list[Finding]:
@@ -54,13 +53,12 @@ async def _look(stack: Reader) -> list[Finding]:
     is wrong."""
     findings = await _glance(stack)
     for _ in range(_LOOKS - 1):
-        if status_of(findings) != BROKEN or all(finding.holds for finding in findings if finding.name == "drained"):
+        if status_of(findings) != BROKEN or _holds("drained", findings):
             break
         await asyncio.sleep(_BETWEEN_LOOKS)
         again = await _glance(stack)
-        if all(finding.holds for finding in again if finding.name == "drained"):
-            return again
-        findings = [confirmed(now, before) for now, before in zip(again, findings, strict=True)]
+        at_rest = _holds("drained", again)
+        findings = again if at_rest else [confirmed(*pair) for pair in zip(again, findings, strict=True)]
     return findings
 
 
