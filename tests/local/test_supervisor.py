@@ -288,3 +288,27 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, fresh:
         pass
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def up(state: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """The command line itself, where it is to refuse."""
+    command = [sys.executable, "-m", "local", "up", "--state", str(state), *options]
+    return subprocess.run(command, cwd=HERE.parent.parent, capture_output=True, text=True, check=False)
+
+
+def test_a_port_in_use_is_refused_in_one_line(state: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = up(state, "--port", str(port))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Port {port} is in use: end what listens there, or name another with --port.\n"
+
+
+@pytest.mark.parametrize("options", [["--no-such"], ["--replay", __file__, "--no-such"], ["--replay", "no-such.csv"]])
+def test_options_that_make_no_sense_are_refused_before_anything_starts(state: Path, options: list[str]) -> None:
+    done = up(state, *options)
+
+    assert done.returncode == 2
+    assert "no-such" in done.stderr.splitlines()[-1]
+    assert not state.exists()

@@ -1,0 +1,88 @@
+"""The local stack's command line: `python -m local COMMAND`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.replay.command import replay
+from local.stack import stack_of
+from local.state import StackError, hold, is_free
+from local.supervisor import REPOSITORY, Supervisor
+from local.verify.command import DEFAULT_STATE, State, order, parked, verify
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+)
+_WITH_MORE = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command(context_settings=_WITH_MORE)
+def up(
+    context: typer.Context,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget all state first.")] = False,
+    split: Annotated[bool, typer.Option("--split", help="A functions host for each context.")] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API answers.")] = 7071,
+    state: State = DEFAULT_STATE,
+    restart: Annotated[bool, typer.Option("--restart", help="Start again a part that dies.")] = False,
+    sales: Annotated[
+        Path | None,
+        typer.Option("--replay", exists=True, dir_okay=False, help="Replay FILE; takes `replay`'s options, too."),
+    ] = None,
+    then_end: Annotated[bool, typer.Option("--exit", help="End after the replay, with its status.")] = False,
+) -> None:
+    """Start the stack and serve until Ctrl-C."""
+    errand: list[str] = []
+    if sales is not None:
+        errand = [str(sales), "--state", str(state), *context.args]
+        # Parsed now, so that a wrong option is refused before anything starts.
+        alone = typer.Typer(rich_markup_mode=None)
+        alone.command()(replay)
+        typer.main.get_command(alone).make_context("replay", [*errand], context.parent)
+    elif context.args:
+        raise typer.BadParameter(f"{context.args[0]} means nothing without --replay")
+    try:
+        with hold(state, fresh=fresh) as folder:
+            if not is_free(port):
+                raise StackError(f"Port {port} is in use: end what listens there, or name another with --port.")
+            parts = stack_of(folder, port, split=split)
+            supervisor = Supervisor(folder, f"http://127.0.0.1:{port}/api", parts, restart=restart, say=typer.echo)
+            status = supervisor.run(errand and ["local", "replay", *errand], then_end=then_end)
+    except (StackError, OSError) as error:
+        typer.echo(error, err=True)
+        status = 1
+    raise typer.Exit(status)
+
+
+for command in (replay, verify, order, parked):
+    app.command()(command)
+
+
+@app.command(context_settings=_WITH_MORE)
+def conformance(
+    context: typer.Context,
+    cosmos_endpoint: Annotated[str, typer.Option(help="Another Cosmos DB, in place of the stand-in.")] = "",
+    cosmos_key: Annotated[str, typer.Option(help="Its key.")] = "",
+    service_bus_connection: Annotated[str, typer.Option(help="Another Service Bus, in place of the stand-in.")] = "",
+) -> None:
+    """Run the stand-ins' conformance tests. What else is given goes to pytest."""
+    options = {
+        "--cosmos-endpoint": cosmos_endpoint,
+        "--cosmos-key": cosmos_key,
+        "--service-bus-connection": service_bus_connection,
+    }
+    given = [f"{name}={value}" for name, value in options.items() if value]
+    pytest = [sys.executable, "-m", "pytest", "tests/conformance", *given, *context.args]
+    raise typer.Exit(subprocess.run(pytest, cwd=REPOSITORY, check=False).returncode)
+
+
+if __name__ == "__main__":
+    app()
