@@ -1,0 +1,1 @@
+"""The bounded contexts. None imports another; they know one another through `shared.contracts` alone."""

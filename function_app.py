@@ -1,0 +1,38 @@
+"""The Function App: the functions of every context that this app runs, and nothing else.
+
+`ORDERFLOW_SERVICES` names the contexts, separated by commas; all of them by default.
+"""
+
+import os
+from importlib import import_module
+
+import azure.functions as func
+
+from shared.errors import SettingsError
+
+CONTEXTS = ("catalog", "inventory", "orders", "payments", "shipping")
+
+
+def build() -> func.FunctionApp:
+    """The app. Raises SettingsError, naming every fault of every context at once."""
+    built = func.FunctionApp()
+    faults: list[str] = []
+    for context in _enabled(faults):
+        try:
+            built.register_functions(import_module(f"services.{context}.bootstrap").blueprint())
+        except SettingsError as error:
+            faults += error.faults
+    if faults:
+        raise SettingsError(list(dict.fromkeys(faults)))
+    return built
+
+
+def _enabled(faults: list[str]) -> list[str]:
+    text = os.environ.get("ORDERFLOW_SERVICES") or ",".join(CONTEXTS)
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in CONTEXTS]
+    faults += [f"ORDERFLOW_SERVICES: {name} is not one of {', '.join(CONTEXTS)}" for name in unknown]
+    return [name for name in CONTEXTS if name in names]
+
+
+app = build()

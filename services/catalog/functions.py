@@ -1,0 +1,52 @@
+"""Catalog's functions."""
+
+from collections.abc import Callable
+
+import azure.functions as func
+
+from services.catalog import handlers
+from services.catalog.http_models import ImportReport, ProductsImport, ProductView
+from services.catalog.ports import Products
+from shared.context import BoundedContext
+from shared.fields import sku_in_route
+from shared.functions import sweep_every_minute
+from shared.http import MIB, Call, Reply, endpoint
+
+
+def blueprint(context: BoundedContext, open_products: Callable[[], Products]) -> func.Blueprint:
+    """Every function of the context; `open_products` is called for each request."""
+    functions = func.Blueprint()
+    validation = {"currency": context.settings.currency}
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="import_products",
+        method="POST",
+        route="products/import",
+        summary="Create, change or delist up to 5,000 products",
+        request=ProductsImport,
+        response=ImportReport,
+        statuses={200: "What became of each product, in order", 422: "Not a list of up to 5,000 products"},
+        max_body=8 * MIB,
+    )
+    async def import_products(call: Call[ProductsImport]) -> Reply:
+        products, refusals = call.body.examined(validation)
+        outcomes = await handlers.import_products(products, open_products(), context.system)
+        return Reply(ImportReport.of(products, outcomes, refusals))
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="get_product",
+        method="GET",
+        route="products/{sku}",
+        summary="One product, delisted or not",
+        response=ProductView,
+        statuses={200: "The product", 404: "No such product"},
+    )
+    async def get_product(call: Call[None]) -> Reply:
+        return Reply(ProductView.of(await handlers.get_product(sku_in_route(call.route), open_products())))
+
+    sweep_every_minute(functions, "catalog_sweep", context.outbox.sweep)
+    return functions

@@ -1,0 +1,81 @@
+"""Catalog's requests."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from services.catalog.domain import Announced, Product
+from services.catalog.ports import Products
+from shared.contracts import Contract
+from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
+from shared.errors import Contended, not_found
+from shared.ports import System
+from shared.retry import at_once
+
+AT_A_TIME = 16
+
+
+class Outcome(StrEnum):
+    """What became of one product of an import."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+async def get_product(sku: str, products: Products) -> Product:
+    """One product, delisted or not. Refused with 404."""
+    product = await products.get(sku)
+    if product is None:
+        raise not_found(f"product {sku}")
+    return product
+
+
+async def import_products(imports: Sequence[Product], products: Products, system: System) -> list[Outcome]:
+    """Store each product (no SKU twice) and announce what changed; what became of each, in their order.
+
+    A crash half-way leaves some stored, their events in the outbox; importing the same again does the rest.
+    """
+    stored = await products.find([product.sku for product in imports])
+    gate = asyncio.Semaphore(AT_A_TIME)
+
+    async def one(product: Product) -> Outcome:
+        async with gate:
+            return await _import(product, stored, products, system)
+
+    try:
+        return list(await asyncio.gather(*map(one, imports)))
+    finally:
+        await products.publish()
+
+
+async def _import(product: Product, stored: Mapping[str, Product], products: Products, system: System) -> Outcome:
+    try:
+        return await _put(product, stored.get(product.sku), products)
+    except Contended:
+
+        async def read_again() -> Outcome:
+            return await _put(product, await products.get(product.sku), products)
+
+        return await at_once(read_again, system)
+
+
+async def _put(product: Product, before: Product | None, products: Products) -> Outcome:
+    after = product.imported_over(before)
+    if after is before:
+        return Outcome.UNCHANGED
+    await products.put(after, _event(after, after.announced(before)))
+    return Outcome.UPDATED if before else Outcome.CREATED
+
+
+def _event(product: Product, announced: Announced) -> Contract | None:
+    state = (product.sku, product.price, product.currency, product.listed, product.version)
+    match announced:
+        case Announced.LISTED:
+            return ProductListed(*state)
+        case Announced.PRICE_CHANGED:
+            return PriceChanged(*state)
+        case Announced.DELISTED:
+            return ProductDelisted(*state)
+        case Announced.NOTHING:
+            return None

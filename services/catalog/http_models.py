@@ -1,0 +1,118 @@
+"""Catalog's bodies."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from services.catalog.domain import Product
+from services.catalog.handlers import Outcome
+from shared.fields import Body, MoneyView, Sku, Text, View, of_the_shop, optional
+from shared.http import field_errors
+
+MOST_PRODUCTS = 5000
+_HIGHEST_PRICE = 99_999_999
+
+
+class Price(Body):
+    """What one piece costs, in minor units of the shop's currency."""
+
+    amount: Annotated[int, Field(ge=1, le=_HIGHEST_PRICE)]
+    currency: Annotated[str, AfterValidator(of_the_shop)]
+
+
+class ProductImport(Body):
+    """One product of an import."""
+
+    sku: Sku
+    name: Text
+    price: Price
+    listed: bool = True
+
+    def product(self) -> Product:
+        """The product that it describes."""
+        return Product(self.sku, self.name, self.price.amount, self.price.currency, self.listed)
+
+
+class ProductsImport(Body):
+    """Products, each looked at by itself: a bad one is refused alone."""
+
+    products: Annotated[list[Any], Field(max_length=MOST_PRODUCTS)]
+
+    def examined(self, context: dict[str, Any]) -> tuple[list[Product], list["ImportResult | None"]]:
+        """The products that can be imported, and, in the order of the body, the refusals of the others."""
+        good: dict[str, Product] = {}
+        results: list[ImportResult | None] = []
+        for data in self.products:
+            try:
+                product = ProductImport.model_validate(data, context=context).product()
+            except ValidationError as error:
+                results.append(ImportResult.refused(_sku_of(data), error))
+                continue
+            if product.sku in good:
+                results.append(ImportResult.repeated(product.sku))
+            else:
+                good[product.sku] = product
+                results.append(None)
+        return list(good.values()), results
+
+
+def _sku_of(data: Any) -> str | None:
+    sku = data.get("sku") if isinstance(data, dict) else None
+    return sku[:40] if isinstance(sku, str) else None
+
+
+class FieldErrorView(View):
+    """One wrong field (RFC 6901 pointer into the product)."""
+
+    pointer: str
+    detail: str
+
+
+class ImportResult(View):
+    """What became of one product; `sku` as it is stored, or as it was sent where it was refused."""
+
+    sku: str | None
+    status: str
+    errors: list[FieldErrorView] | None = optional()
+
+    @classmethod
+    def refused(cls, sku: str | None, error: ValidationError) -> "ImportResult":
+        """Refused for its fields."""
+        errors = [FieldErrorView(pointer=each.pointer, detail=each.detail) for each in field_errors(error)]
+        return cls(sku=sku, status="refused", errors=errors)
+
+    @classmethod
+    def repeated(cls, sku: str) -> "ImportResult":
+        """Refused because the same import names it earlier."""
+        detail = "is named earlier in the same import"
+        return cls(sku=sku, status="refused", errors=[FieldErrorView(pointer="/sku", detail=detail)])
+
+
+class ImportReport(View):
+    """What became of each product, in the order of the request."""
+
+    results: list[ImportResult]
+
+    @classmethod
+    def of(
+        cls, products: Sequence[Product], outcomes: Sequence[Outcome], refusals: Sequence[ImportResult | None]
+    ) -> "ImportReport":
+        """Refusals in their places, outcomes in the others."""
+        done = (ImportResult(sku=p.sku, status=outcome) for p, outcome in zip(products, outcomes, strict=True))
+        return cls(results=[refusal or next(done) for refusal in refusals])
+
+
+class ProductView(View):
+    """A product of the catalogue."""
+
+    sku: str
+    name: str
+    price: MoneyView
+    listed: bool
+
+    @classmethod
+    def of(cls, product: Product) -> "ProductView":
+        """The product as callers see it."""
+        price = MoneyView(amount=product.price, currency=product.currency)
+        return cls(sku=product.sku, name=product.name, price=price, listed=product.listed)

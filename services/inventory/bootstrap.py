@@ -1,0 +1,32 @@
+"""Inventory's composition root."""
+
+import os
+from typing import ClassVar
+
+import azure.functions as func
+
+from services.inventory import functions
+from services.inventory.adapters import DecisionAdapter, StockAdapter
+from services.inventory.handlers import Inventory
+from shared.adapters.azure import azure_context
+from shared.context import BoundedContext
+from shared.settings import Settings
+
+
+class InventorySettings(Settings):
+    """Inventory needs nothing but what every context needs."""
+
+    context: ClassVar[str] = "inventory"
+
+
+def inventory(context: BoundedContext) -> Inventory:
+    """The handlers' needs, on the context's container."""
+    stock = StockAdapter(context.container)
+    decisions = DecisionAdapter(context.container, context.outbox)
+    return Inventory(stock, stock, decisions, context.outbox, context.system)
+
+
+def blueprint() -> func.Blueprint:
+    """The context's functions, from the environment's settings. Raises SettingsError."""
+    context = azure_context(InventorySettings.read(os.environ))
+    return functions.blueprint(context, inventory(context))

@@ -1,0 +1,112 @@
+"""Inventory's rules: what a command means in the state of an order's decision."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Of the decision about one order. `rejecting` and `releasing` are decided, but not yet acted upon to the end."""
+
+    RESERVED = "reserved"
+    REJECTING = "rejecting"
+    REJECTED = "rejected"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    COMMITTED = "committed"
+
+
+class Act(StrEnum):
+    """What a command asks for, given the decision."""
+
+    TAKE = "take the lines, then decide"
+    FINISH_REJECTING = "give every line back, then StockRejected"
+    RELEASE = "decide `releasing`, give every line back, then StockReleased"
+    GIVE_BACK = "give every line back, then StockReleased"
+    REJECT_THEN_RELEASED = "give every line back, then `rejected` with StockRejected, and answer StockReleased"
+    COMMIT = "use up every line, then StockCommitted"
+    RESERVED_AGAIN = "answer StockReserved again"
+    REJECTED_AGAIN = "answer StockRejected again"
+    RELEASED_AGAIN = "answer StockReleased again"
+    COMMITTED_AGAIN = "answer StockCommitted again"
+    NOTHING = "ignored, because its undoing overtook it"
+    LATER = "later: the reservation isn't there yet"
+    PARK = "parked: the protocol rules it out"
+
+
+PROCESS: dict[str, dict[State | None, Act]] = {
+    "ReserveStock": {
+        None: Act.TAKE,
+        State.RESERVED: Act.RESERVED_AGAIN,
+        State.REJECTING: Act.FINISH_REJECTING,
+        State.REJECTED: Act.REJECTED_AGAIN,
+        State.RELEASING: Act.NOTHING,
+        State.RELEASED: Act.NOTHING,
+        State.COMMITTED: Act.RESERVED_AGAIN,
+    },
+    "ReleaseStock": {
+        None: Act.RELEASE,
+        State.RESERVED: Act.GIVE_BACK,
+        State.REJECTING: Act.REJECT_THEN_RELEASED,
+        State.REJECTED: Act.RELEASED_AGAIN,
+        State.RELEASING: Act.GIVE_BACK,
+        State.RELEASED: Act.RELEASED_AGAIN,
+        State.COMMITTED: Act.PARK,
+    },
+    "CommitStock": {
+        None: Act.LATER,
+        State.RESERVED: Act.COMMIT,
+        State.REJECTING: Act.PARK,
+        State.REJECTED: Act.PARK,
+        State.RELEASING: Act.PARK,
+        State.RELEASED: Act.PARK,
+        State.COMMITTED: Act.COMMITTED_AGAIN,
+    },
+}
+"""Every command in every state (None: no decision yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedLine:
+    """So many of one product."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What inventory decided about one order; created once, never overwritten by another decision."""
+
+    order_id: str
+    state: State
+    lines: tuple[ReservedLine, ...]
+    etag: str = field(default="", compare=False, metadata={"stored": False})
+
+
+@dataclass(frozen=True, slots=True)
+class StockItem:
+    """How many of one product are in the house, and how many of those nobody has set aside."""
+
+    sku: str
+    on_hand: int
+    available: int
+    etag: str = field(default="", compare=False, metadata={"stored": False})
+
+    @property
+    def reserved(self) -> int:
+        """Set aside for orders under way."""
+        return self.on_hand - self.available
+
+    def counted(self, on_hand: int) -> "StockItem":
+        """The item after a count. Raises BelowReserved: what is set aside must be there."""
+        if on_hand < self.reserved:
+            raise BelowReserved(self.reserved)
+        return StockItem(self.sku, on_hand, on_hand - self.reserved, self.etag)
+
+
+class BelowReserved(Exception):
+    """A count that is less than what is set aside."""
+
+    def __init__(self, reserved: int) -> None:
+        super().__init__(f"{reserved} are set aside for orders under way")
+        self.reserved = reserved

@@ -1,0 +1,66 @@
+"""Inventory's functions: who reacts to what."""
+
+from functools import partial
+
+import azure.functions as func
+
+from services.inventory import handlers
+from services.inventory.http_models import StockCount, StockView
+from shared.context import BoundedContext
+from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
+from shared.fields import sku_in_route
+from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
+from shared.http import Call, Reply, endpoint
+
+
+def blueprint(context: BoundedContext, inventory: handlers.Inventory) -> func.Blueprint:
+    """Every function of the context."""
+    functions = func.Blueprint()
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="get_stock",
+        method="GET",
+        route="stock/{sku}",
+        summary="How many of a product there are",
+        response=StockView,
+        statuses={200: "The stock item, with its ETag", 404: "No such stock item"},
+    )
+    async def get_stock(call: Call[None]) -> Reply:
+        item = await handlers.get_stock(sku_in_route(call.route), inventory.items)
+        return Reply(StockView.of(item), headers={"ETag": item.etag})
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="put_stock",
+        method="PUT",
+        route="stock/{sku}",
+        summary="Set how many of a product are in the house",
+        request=StockCount,
+        response=StockView,
+        statuses={
+            200: "Counted",
+            201: "Counted for the first time",
+            409: "Below what is set aside for orders",
+            412: "If-Match or If-None-Match does not hold",
+        },
+    )
+    async def put_stock(call: Call[StockCount]) -> Reply:
+        item, new = await handlers.count_stock(
+            sku_in_route(call.route),
+            call.body.on_hand,
+            inventory.items,
+            if_match=call.headers.get("if-match"),
+            only_new=call.headers.get("if-none-match") == "*",
+        )
+        return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag})
+
+    handle = partial(handlers.handle, inventory=inventory)
+    dispatcher = context.dispatcher("inventory", {ReserveStock: handle, ReleaseStock: handle, CommitStock: handle})
+    drain_queue(functions, "inventory_messages", "inventory", context.connection, dispatcher)
+    dead_letters = context.dispatcher("inventory-dead", {})
+    drain_dead_letters(functions, "inventory_dead", "inventory-dead", context.connection, dead_letters)
+    sweep_every_minute(functions, "inventory_sweep", context.outbox.sweep)
+    return functions

@@ -1,0 +1,178 @@
+"""Inventory's commands. Decide, then act: a copy of a handler that joins in finds the decision and goes on with it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from services.inventory.domain import PROCESS, Act, BelowReserved, Decision, ReservedLine, State, StockItem
+from services.inventory.ports import Decisions, Stock, StockItems
+from shared.contracts import Contract
+from shared.contracts.inventory import (
+    CommitStock,
+    ReleaseStock,
+    ReserveStock,
+    StockCommitted,
+    StockRejected,
+    StockReleased,
+    StockReserved,
+)
+from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Refused, TooEarly, not_found
+from shared.messaging import Announcements, Message, first
+from shared.ports import System
+
+AT_A_TIME = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What the handlers need."""
+
+    stock: Stock
+    items: StockItems
+    decisions: Decisions
+    announcements: Announcements
+    system: System
+
+    def fact(self, event: Contract, order_id: str) -> Message:
+        """The message that announces an event of this order."""
+        return first(event, order_id, self.system.now())
+
+
+async def handle(command: ReserveStock | ReleaseStock | CommitStock, inventory: Inventory) -> None:
+    """Do what the decision about the order makes of the command."""
+    order_id = command.order_id
+    decision = await inventory.decisions.get(order_id)
+    act = PROCESS[type(command).__name__][decision.state if decision else None]
+    lines = (
+        ()
+        if isinstance(command, CommitStock)
+        else tuple(ReservedLine(line.sku, line.quantity) for line in command.lines)
+    )
+    match act:
+        case Act.TAKE:
+            await _reserve(order_id, lines, inventory)
+        case Act.RELEASE:
+            await _give_back(await _decide(Decision(order_id, State.RELEASING, lines), inventory), inventory)
+        case Act.NOTHING:
+            pass
+        case Act.LATER:
+            raise TooEarly(f"no decision about {order_id} yet")
+        case Act.PARK:
+            raise BrokenPromise(f"{type(command).__name__} for {order_id}, which is {decision and decision.state}")
+        case _:
+            assert decision
+            await _STEPS[act](decision, inventory)
+
+
+async def _reserve(order_id: str, lines: tuple[ReservedLine, ...], inventory: Inventory) -> None:
+    if await _take(order_id, lines, inventory):
+        decision = Decision(order_id, State.RESERVED, lines)
+        await inventory.decisions.create(decision, [inventory.fact(StockReserved(order_id), order_id)])
+    else:
+        await _reject(await _decide(Decision(order_id, State.REJECTING, lines), inventory), inventory)
+
+
+async def _decide(decision: Decision, inventory: Inventory) -> Decision:
+    """Store the decision before acting on it. Another copy may have decided: then AlreadyExists has the command
+    looked at anew, and what stands is what counts."""
+    return await inventory.decisions.create(decision)
+
+
+async def _take(order_id: str, lines: Sequence[ReservedLine], inventory: Inventory) -> bool:
+    """Take the lines, sixteen at a time; False, and no further round, after one with a short line."""
+    for start in range(0, len(lines), AT_A_TIME):
+        taken = await asyncio.gather(
+            *(inventory.stock.take(line.sku, order_id, line.quantity) for line in lines[start : start + AT_A_TIME])
+        )
+        if not all(taken):
+            return False
+    return True
+
+
+async def _end_lines(decision: Decision, end: Callable[[str, str, int], Awaitable[None]]) -> None:
+    for start in range(0, len(decision.lines), AT_A_TIME):
+        lines = decision.lines[start : start + AT_A_TIME]
+        await asyncio.gather(*(end(line.sku, decision.order_id, line.quantity) for line in lines))
+
+
+async def _reject(decision: Decision, inventory: Inventory) -> None:
+    # Every line, also those never taken: a frozen copy may still be about to take them.
+    await _end_lines(decision, inventory.stock.give_back)
+    await _conclude(decision, State.REJECTED, StockRejected(decision.order_id), inventory)
+
+
+async def _reject_then_released(decision: Decision, inventory: Inventory) -> None:
+    await _reject(decision, inventory)
+    await _again(StockReleased(decision.order_id), decision, inventory)
+
+
+async def _give_back(decision: Decision, inventory: Inventory) -> None:
+    await _end_lines(decision, inventory.stock.give_back)
+    await _conclude(decision, State.RELEASED, StockReleased(decision.order_id), inventory)
+
+
+async def _commit(decision: Decision, inventory: Inventory) -> None:
+    await _end_lines(decision, inventory.stock.use_up)
+    await _conclude(decision, State.COMMITTED, StockCommitted(decision.order_id), inventory)
+
+
+async def _conclude(decision: Decision, state: State, event: Contract, inventory: Inventory) -> None:
+    await inventory.decisions.save(replace(decision, state=state), [inventory.fact(event, decision.order_id)])
+
+
+async def _again(event: Contract, decision: Decision, inventory: Inventory) -> None:
+    await inventory.announcements.answer_again(inventory.fact(event, decision.order_id))
+
+
+_STEPS: dict[Act, Callable[[Decision, Inventory], Awaitable[None]]] = {
+    Act.FINISH_REJECTING: _reject,
+    Act.GIVE_BACK: _give_back,
+    Act.REJECT_THEN_RELEASED: _reject_then_released,
+    Act.COMMIT: _commit,
+    Act.RESERVED_AGAIN: lambda decision, inventory: _again(StockReserved(decision.order_id), decision, inventory),
+    Act.REJECTED_AGAIN: lambda decision, inventory: _again(StockRejected(decision.order_id), decision, inventory),
+    Act.RELEASED_AGAIN: lambda decision, inventory: _again(StockReleased(decision.order_id), decision, inventory),
+    Act.COMMITTED_AGAIN: lambda decision, inventory: _again(StockCommitted(decision.order_id), decision, inventory),
+}
+
+
+async def get_stock(sku: str, items: StockItems) -> StockItem:
+    """The stock item of a product. Refused with 404."""
+    item = await items.get(sku)
+    if item is None:
+        raise not_found(f"stock item {sku}")
+    return item
+
+
+async def count_stock(
+    sku: str, on_hand: int, items: StockItems, *, if_match: str | None = None, only_new: bool = False
+) -> tuple[StockItem, bool]:
+    """Set how many are in the house; the item, and whether it is new.
+
+    Refused with 412 where a precondition doesn't hold, 409 below what is set aside. Without one, a write that lost
+    a race raises ConditionFailed or AlreadyExists: the count is done again on what is stored then.
+    """
+    item = await items.get(sku)
+    try:
+        if only_new and item:
+            raise _precondition_failed("There is a stock item of this SKU already.")
+        if if_match is not None and (item is None or if_match not in ("*", item.etag)):
+            raise _precondition_failed("The stock item has changed since: read it again.")
+        if item is None:
+            return await items.add(StockItem(sku, on_hand, on_hand)), True
+        return await items.save(item.counted(on_hand)), False
+    except BelowReserved as below:
+        raise Refused(
+            409,
+            "below-reserved",
+            "The count is below what is set aside for orders under way.",
+            f"onHand should be {below.reserved} at least.",
+        ) from None
+    except (AlreadyExists, ConditionFailed):
+        if only_new or if_match not in (None, "*"):
+            raise _precondition_failed("The stock item has changed since: read it again.") from None
+        raise
+
+
+def _precondition_failed(detail: str) -> Refused:
+    return Refused(412, "precondition-failed", "The precondition of the request does not hold.", detail)

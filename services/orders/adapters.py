@@ -1,0 +1,82 @@
+"""Orders' storage: an order in a partition of its own, a price in another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.orders.domain import Order
+from services.orders.prices import Price
+from shared.codec import decode, encode, rfc3339
+from shared.messaging import Message
+from shared.outbox import Outbox
+from shared.ports import Condition, Container, Create, Document, Query, Replace
+
+_PRICE = "price"
+
+
+class OrderAdapter:
+    """services.orders.ports.Orders."""
+
+    def __init__(self, container: Container, outbox: Outbox) -> None:
+        self._container = container
+        self._outbox = outbox
+
+    async def get(self, order_id: str) -> Order | None:
+        """The order, or None."""
+        document = await self._container.read(order_id, order_id)
+        return _order(document) if document and document["kind"] == "order" else None
+
+    async def add(self, order: Order, messages: Sequence[Message]) -> Order:
+        """Store a new one. Raises AlreadyExists."""
+        [etag] = await self._outbox.commit(order.id, [Create(_document(order))], messages)
+        return replace(order, etag=etag)
+
+    async def save(self, order: Order, messages: Sequence[Message]) -> Order:
+        """Replace the one that was read. Raises ConditionFailed."""
+        [etag] = await self._outbox.commit(order.id, [Replace(_document(order), order.etag)], messages)
+        return replace(order, etag=etag)
+
+    async def due(self, now: datetime, size: int) -> list[Order]:
+        """Those to be chased or given up by now, longest due first."""
+        due = Condition("chaseAt", "<=", rfc3339(now))
+        documents = await self._container.find(Query("order", (due,), ("chaseAt",), limit=size))
+        return [_order(document) for document in documents]
+
+
+class PriceAdapter:
+    """services.orders.ports.Prices."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    async def get(self, sku: str) -> Price | None:
+        """One product's price, or None."""
+        document = await self._container.read(_partition(sku), _PRICE)
+        return _price(document) if document else None
+
+    async def find(self, skus: Sequence[str]) -> dict[str, Price]:
+        """Those of the prices that are known, by SKU."""
+        documents = await self._container.read_many([(_partition(sku), _PRICE) for sku in skus])
+        return {document["sku"]: _price(document) for document in documents}
+
+    async def put(self, price: Price) -> None:
+        """Store it, new or over the one that was read. Raises AlreadyExists or ConditionFailed."""
+        document = {"id": _PRICE, "pk": _partition(price.sku), "kind": _PRICE, **encode(price)}
+        change = Replace(document, price.etag) if price.etag else Create(document)
+        await self._container.write(_partition(price.sku), [change])
+
+
+def _partition(sku: str) -> str:
+    return f"price:{sku}"
+
+
+def _price(document: Document) -> Price:
+    return replace(decode(Price, document), etag=document["_etag"])
+
+
+def _order(document: Document) -> Order:
+    return replace(decode(Order, document), etag=document["_etag"])
+
+
+def _document(order: Order) -> Document:
+    return {**encode(order), "id": order.id, "pk": order.id, "kind": "order"}

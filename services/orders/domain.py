@@ -1,0 +1,276 @@
+"""An order: what it is, and how it changes. The rules of change are the table in `process`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.orders.process import (
+    FINAL,
+    OUTSTANDING,
+    PROCESS,
+    Collect,
+    Early,
+    Ignore,
+    Keep,
+    Move,
+    Reason,
+    Refuse,
+    Reply,
+    Send,
+    Step,
+    Trigger,
+)
+
+
+class Status(StrEnum):
+    """What the outside sees of a step."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLING = "cancelling"
+    SHIPPED = "shipped"
+    COMPLETED = "completed"
+    PAYMENT_DUE = "payment_due"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+_STATUS = {
+    Step.RESERVING_STOCK: Status.PENDING,
+    Step.AUTHORISING_PAYMENT: Status.PENDING,
+    Step.AWAITING_DISPATCH: Status.CONFIRMED,
+    Step.RECALLING: Status.CANCELLING,
+    Step.UNDOING: Status.CANCELLING,
+    Step.SETTLING: Status.SHIPPED,
+    Step.COMPLETED: Status.COMPLETED,
+    Step.PAYMENT_DUE: Status.PAYMENT_DUE,
+    Step.CANCELLED: Status.CANCELLED,
+    Step.REJECTED: Status.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an order waits. `first_chase` doubles up to `longest_chase`; a created shipment is chased once every
+    `dispatch_chase`. `reply` is how long stock and payment may take, `dispatch` how long the warehouse may: less than
+    the life of an authorisation."""
+
+    first_chase: timedelta = timedelta(minutes=1)
+    longest_chase: timedelta = timedelta(minutes=60)
+    dispatch_chase: timedelta = timedelta(days=1)
+    reply: timedelta = timedelta(hours=1)
+    dispatch: timedelta = timedelta(days=6)
+
+    def give_up_at(self, step: Step, now: datetime) -> datetime | None:
+        """When a step that begins now is given up; None where it never is."""
+        match step:
+            case Step.RESERVING_STOCK | Step.AUTHORISING_PAYMENT:
+                return now + self.reply
+            case Step.AWAITING_DISPATCH:
+                return now + self.dispatch
+            case _:
+                return None
+
+    def chase_at(self, chases: int, now: datetime) -> datetime:
+        """When what was just sent is sent again, after so many chases."""
+        doubled: timedelta = self.first_chase * 2 ** min(chases, 16)
+        return now + min(self.longest_chase, doubled)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """So many of one product; `unit_price`, in minor units, was frozen when the order was placed."""
+
+    sku: str
+    quantity: int
+    unit_price: int
+
+    @property
+    def total(self) -> int:
+        """In minor units."""
+        return self.quantity * self.unit_price
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the goods go."""
+
+    name: str
+    line1: str
+    city: str
+    country: str
+    line2: str | None = None
+    postal_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One line of an order's history."""
+
+    at: datetime
+    step: Step
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One customer's order. It changes only through `place`, `react` and `chased`."""
+
+    id: str
+    step: Step
+    lines: tuple[OrderLine, ...]
+    currency: str
+    email: str
+    customer_id: str | None
+    payment_method: str
+    shipping_address: Address
+    request_hash: str
+    placed_at: datetime
+    total: int
+    settled_at: datetime | None = None
+    waiting_for: frozenset[Reply] = frozenset()
+    reason: Reason | None = None
+    shipment_id: str | None = None
+    payment_due: bool = False
+    chases: int = 0
+    chase_at: datetime | None = None
+    give_up_at: datetime | None = None
+    version: int = 1
+    history: tuple[Passage, ...] = ()
+    etag: str = field(default="", compare=False, metadata={"stored": False})
+
+    @property
+    def status(self) -> Status:
+        """What the outside sees."""
+        return _STATUS[self.step]
+
+    @property
+    def since(self) -> datetime:
+        """When it came to its step."""
+        return next(passage.at for passage in self.history if passage.step is self.step)
+
+    @property
+    def outstanding(self) -> tuple[Send, ...]:
+        """The commands whose replies are still due."""
+        commands = OUTSTANDING.get(self.step, {})
+        return tuple(send for send, reply in commands.items() if reply is None or reply in self.waiting_for)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An order after something happened, and what that sends."""
+
+    order: Order
+    sends: tuple[Send, ...]
+
+
+class TooSoon(Exception):
+    """The fact belongs to a later step than the one that was read."""
+
+
+class TooLate(Exception):
+    """The order can't be cancelled any more."""
+
+
+def place(order: Order, patience: Patience) -> Change:
+    """The first step of a new order."""
+    placed = _entered(order, Step.RESERVING_STOCK, "placed", order.placed_at, patience)
+    return Change(replace(placed, version=1), (Send.ORDER_PLACED, Send.RESERVE_STOCK))
+
+
+def react(
+    order: Order, trigger: Trigger, now: datetime, patience: Patience, shipment_id: str | None = None
+) -> Change | None:
+    """What the trigger makes of the order; None where nothing changes. Raises TooSoon or TooLate."""
+    match PROCESS[order.step][trigger]:
+        case Move(to, sends, waiting_for, reason, keeps_reason):
+            moved = replace(
+                order,
+                waiting_for=waiting_for,
+                reason=(order.reason or reason) if keeps_reason else None,
+                shipment_id=order.shipment_id or shipment_id,
+            )
+            return Change(_entered(moved, to, trigger, now, patience), sends)
+        case Keep():
+            if order.shipment_id:
+                return None
+            known = replace(
+                order, shipment_id=shipment_id, chase_at=_capped(now + patience.dispatch_chase, order.give_up_at)
+            )
+            return Change(_noted(known, trigger, now), ())
+        case Collect(reply, payment_due):
+            if reply not in order.waiting_for:
+                return None
+            left = replace(
+                order,
+                waiting_for=order.waiting_for - {reply},
+                payment_due=order.payment_due or payment_due,
+            )
+            return (
+                _ended(left, trigger, now, patience) if not left.waiting_for else Change(_noted(left, trigger, now), ())
+            )
+        case Early():
+            raise TooSoon(f"{trigger} while {order.step}")
+        case Refuse():
+            raise TooLate(f"it is {order.status} already")
+        case Ignore():
+            return None
+
+
+def chased(order: Order, now: datetime, patience: Patience) -> Change:
+    """The outstanding commands are sent again; the next chase is later, once a day where only the warehouse is due."""
+    awaiting_warehouse = order.step is Step.AWAITING_DISPATCH and order.shipment_id is not None
+    next_chase = now + patience.dispatch_chase if awaiting_warehouse else patience.chase_at(order.chases + 1, now)
+    capped = _capped(next_chase, order.give_up_at)
+    again = replace(order, chases=order.chases + 1, chase_at=capped, version=order.version + 1)
+    return Change(again, order.outstanding)
+
+
+ALARMING = timedelta(hours=1)
+
+
+def is_alarming(order: Order, now: datetime) -> bool:
+    """Whether an order that is never given up has been waiting for so long that a person should look."""
+    return order.give_up_at is None and now - order.since > ALARMING
+
+
+def _ended(order: Order, trigger: Trigger, now: datetime, patience: Patience) -> Change:
+    if order.step is Step.SETTLING:
+        step, send = (
+            (Step.PAYMENT_DUE, Send.ORDER_PAYMENT_DUE) if order.payment_due else (Step.COMPLETED, Send.ORDER_COMPLETED)
+        )
+    elif order.reason is Reason.CANCELLED:
+        step, send = Step.CANCELLED, Send.ORDER_CANCELLED
+    else:
+        step, send = Step.REJECTED, Send.ORDER_REJECTED
+    return Change(_entered(order, step, trigger, now, patience), (send,))
+
+
+def _entered(order: Order, step: Step, because: str, now: datetime, patience: Patience) -> Order:
+    final = step in FINAL
+    give_up_at = patience.give_up_at(step, now)
+    entered = replace(
+        order,
+        step=step,
+        chases=0,
+        chase_at=None if final else _capped(patience.chase_at(0, now), give_up_at),
+        give_up_at=give_up_at,
+        settled_at=now if final else None,
+    )
+    return _noted(entered, because, now)
+
+
+def _capped(chase_at: datetime, give_up_at: datetime | None) -> datetime:
+    """One look finds both: an order is never chased later than it is given up."""
+    return min(chase_at, give_up_at) if give_up_at else chase_at
+
+
+def _noted(order: Order, because: str, now: datetime) -> Order:
+    passage = Passage(now, order.step, str(because))
+    return replace(order, version=order.version + 1, history=(*order.history, passage))
+
+
+def total_of(lines: Sequence[OrderLine]) -> int:
+    """What the lines cost together, in minor units."""
+    return sum(line.total for line in lines)

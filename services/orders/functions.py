@@ -1,0 +1,131 @@
+"""Orders' functions: who reacts to what."""
+
+from functools import partial
+
+import azure.functions as func
+
+from services.orders import handlers
+from services.orders.http_models import OrderBody, OrderView, PriceView
+from shared.context import BoundedContext
+from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
+from shared.contracts.inventory import StockCommitted, StockRejected, StockReleased, StockReserved
+from shared.contracts.payments import (
+    PaymentAuthorised,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentNotCaptured,
+    PaymentVoided,
+)
+from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched
+from shared.errors import Refused, not_found
+from shared.fields import sku_in_route
+from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
+from shared.http import Call, Reply, endpoint
+
+FACTS = (
+    StockReserved,
+    StockRejected,
+    StockReleased,
+    StockCommitted,
+    PaymentAuthorised,
+    PaymentDeclined,
+    PaymentVoided,
+    PaymentCaptured,
+    PaymentNotCaptured,
+    ShipmentCreated,
+    ShipmentDispatched,
+    ShipmentCancelled,
+)
+PRODUCT_STATES = (ProductListed, PriceChanged, ProductDelisted)
+_LONGEST_KEY = 200
+
+
+def blueprint(context: BoundedContext, desk: handlers.Desk) -> func.Blueprint:
+    """Every function of the context."""
+    functions = func.Blueprint()
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="place_order",
+        method="POST",
+        route="orders",
+        summary="Place an order; under an Idempotency-Key as often as you like",
+        request=OrderBody,
+        response=OrderView,
+        statuses={
+            201: "Placed, now or before under the same key",
+            422: "A field is wrong, or the key was used for another body",
+        },
+        context={"currency": context.settings.currency},
+    )
+    async def place_order(call: Call[OrderBody]) -> Reply:
+        order = await handlers.place_order(call.body.new_order(), _idempotency_key(call), desk)
+        location = f"{call.url.partition('?')[0].rstrip('/')}/{order.id}"
+        return Reply(OrderView.of(order), 201, {"Location": location, "ETag": order.etag})
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="get_order",
+        method="GET",
+        route="orders/{orderId}",
+        summary="One order",
+        response=OrderView,
+        statuses={200: "The order, with its ETag", 404: "No such order"},
+    )
+    async def get_order(call: Call[None]) -> Reply:
+        order = await handlers.get_order(call.route["orderId"], desk)
+        return Reply(OrderView.of(order), headers={"ETag": order.etag})
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="cancel_order",
+        method="POST",
+        route="orders/{orderId}/cancel",
+        summary="Wish to cancel; how that ends, the order tells",
+        response=OrderView,
+        statuses={202: "Under way, or done already", 404: "No such order", 409: "Too late: shipped, or rejected"},
+    )
+    async def cancel_order(call: Call[None]) -> Reply:
+        order = await handlers.cancel_order(call.route["orderId"], desk)
+        return Reply(OrderView.of(order), 202, {"ETag": order.etag})
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="get_price",
+        method="GET",
+        route="prices/{sku}",
+        summary="What orders knows of a product's price",
+        response=PriceView,
+        statuses={200: "The price", 404: "Orders knows no such product, perhaps not yet"},
+    )
+    async def get_price(call: Call[None]) -> Reply:
+        sku = sku_in_route(call.route)
+        price = await desk.prices.get(sku)
+        if price is None:
+            raise not_found(f"price of {sku}")
+        return Reply(PriceView.of(price))
+
+    on_fact = partial(handlers.on_fact, desk=desk)
+    on_price = partial(handlers.on_price, prices=desk.prices)
+    facts = context.dispatcher("orders", dict.fromkeys(FACTS, on_fact))
+    prices = context.dispatcher(
+        "orders-prices", dict.fromkeys((ProductListed, PriceChanged, ProductDelisted), on_price)
+    )
+    drain_queue(functions, "orders_messages", "orders", context.connection, facts)
+    drain_queue(functions, "orders_prices", "orders-prices", context.connection, prices)
+    dead_letters = context.dispatcher("orders-dead", {})
+    drain_dead_letters(functions, "orders_dead", "orders-dead", context.connection, dead_letters)
+    sweep_every_minute(functions, "orders_sweep", context.outbox.sweep, partial(handlers.chase, desk))
+    return functions
+
+
+def _idempotency_key(call: Call[OrderBody]) -> str | None:
+    key = call.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
+        detail = f"It should have 1 to {_LONGEST_KEY} printable characters."
+        raise Refused(400, "invalid-header", "The header Idempotency-Key is not valid.", detail)
+    return key

@@ -1,0 +1,229 @@
+"""Orders' requests and facts: load, act, commit."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+
+from services.orders import domain, messages
+from services.orders.domain import Address, Change, Order, OrderLine, Patience, TooLate, TooSoon
+from services.orders.ports import Orders, Prices
+from services.orders.prices import Price
+from services.orders.process import Step, Trigger
+from shared.codec import encode
+from shared.contracts import Event
+from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
+from shared.errors import AlreadyExists, Contended, FieldError, Refused, TooEarly, not_found
+from shared.messaging import derived_id
+from shared.ports import System
+from shared.telemetry import log, logged_with
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the payment provider takes, in minor units."""
+
+    least_total: int
+    most_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the handlers need."""
+
+    orders: Orders
+    prices: Prices
+    system: System
+    patience: Patience
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLine:
+    """So many of one product."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """What a customer asks for. Without a `customer_id` it is a guest's."""
+
+    email: str
+    currency: str
+    payment_method: str
+    shipping_address: Address
+    lines: tuple[WantedLine, ...]
+    customer_id: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256: the same for the same request, however its JSON was written."""
+        return sha256(json.dumps(encode(self), sort_keys=True).encode()).hexdigest()
+
+    def order_id(self, key: str) -> str:
+        """The id that this caller's idempotency key stands for."""
+        caller = ("customer", self.customer_id) if self.customer_id else ("guest", self.email.lower())
+        return "ord_" + derived_id("order", *caller, key).replace("-", "")
+
+
+async def place_order(new: NewOrder, key: str | None, desk: Desk) -> Order:
+    """Accept the order, or give the one that this key placed before, as it stands.
+
+    Refused with 422 where a key is used for another body, and for what the catalogue doesn't allow.
+    """
+    if key is not None and (placed := await desk.orders.get(new.order_id(key))):
+        return _same(placed, new)
+    order_id = new.order_id(key) if key is not None else "ord_" + desk.system.new_id().replace("-", "")
+    with logged_with(order_id=order_id):
+        change = domain.place(await _priced(new, order_id, desk), desk.patience)
+        try:
+            return await _commit(change, desk, is_new=True)
+        except AlreadyExists:
+            # A copy of this request was faster, or the store saw this very one twice.
+            placed = await desk.orders.get(order_id)
+            if placed is None:
+                raise
+            return _same(placed, new)
+
+
+def _same(placed: Order, new: NewOrder) -> Order:
+    if placed.request_hash != new.digest:
+        raise Refused(
+            422,
+            "idempotency-key-reused",
+            "This Idempotency-Key was used for another order.",
+            "Send the same body again, or take a new key.",
+        )
+    return placed
+
+
+async def _priced(new: NewOrder, order_id: str, desk: Desk) -> Order:
+    prices = await desk.prices.find([line.sku for line in new.lines])
+    errors = [
+        FieldError(f"/lines/{index}/sku", fault)
+        for index, line in enumerate(new.lines)
+        if (fault := _unsellable(prices.get(line.sku), new.currency))
+    ]
+    if errors:
+        raise Refused(422, "invalid-body", "Some fields of the request are wrong.", errors=errors)
+    lines = tuple(OrderLine(line.sku, line.quantity, prices[line.sku].price) for line in new.lines)
+    return Order(
+        id=order_id,
+        step=Step.RESERVING_STOCK,
+        lines=lines,
+        currency=new.currency,
+        email=new.email,
+        customer_id=new.customer_id,
+        payment_method=new.payment_method,
+        shipping_address=new.shipping_address,
+        request_hash=new.digest,
+        placed_at=desk.system.now(),
+        total=_within(desk.limits, domain.total_of(lines)),
+    )
+
+
+def _unsellable(price: Price | None, currency: str) -> str | None:
+    if price is None:
+        return "is not a product of the catalogue"
+    if not price.listed:
+        return "is not for sale any more"
+    if price.currency != currency:
+        return f"has no price in {currency}"
+    return None
+
+
+def _within(limits: Limits, total: int) -> int:
+    if not limits.least_total <= total <= limits.most_total:
+        detail = (
+            f"the order's total should be from {limits.least_total} to {limits.most_total} minor units; it is {total}"
+        )
+        raise Refused(
+            422, "invalid-body", "The order's total is outside the limits.", errors=[FieldError("/lines", detail)]
+        )
+    return total
+
+
+async def get_order(order_id: str, desk: Desk) -> Order:
+    """One order. Refused with 404."""
+    order = await desk.orders.get(order_id)
+    if order is None:
+        raise not_found(f"order {order_id[:100]}")
+    return order
+
+
+async def cancel_order(order_id: str, desk: Desk) -> Order:
+    """The customer wishes to cancel; how that ends, the order tells. Refused with 409 once it is too late."""
+    with logged_with(order_id=order_id):
+        order = await get_order(order_id, desk)
+        try:
+            change = domain.react(order, Trigger.CANCEL, desk.system.now(), desk.patience)
+        except TooLate as late:
+            raise Refused(
+                409, "too-late-to-cancel", "The order can't be cancelled any more.", f"{late}".capitalize() + "."
+            ) from None
+        return await _commit(change, desk) if change else order
+
+
+async def on_fact(event: Event, desk: Desk) -> None:
+    """Another context announced something about an order."""
+    order_id: str = getattr(event, "order_id")  # noqa: B009 - every event that orders subscribes to has one
+    order = await desk.orders.get(order_id)
+    if order is None:
+        raise TooEarly(f"order {order_id} isn't there")
+    trigger = Trigger(type(event).__name__)
+    shipment_id: str | None = getattr(event, "shipment_id", None)
+    try:
+        change = domain.react(order, trigger, desk.system.now(), desk.patience, shipment_id)
+    except TooSoon as soon:
+        raise TooEarly(f"order {order_id}: {soon}") from None
+    if change is None:
+        log.info("%s changes nothing: the order is %s", trigger, order.step)
+    else:
+        await _commit(change, desk)
+
+
+async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices: Prices) -> None:
+    """The catalogue announced a product's state; older ones than the replica's are passed over."""
+    known = await prices.get(event.sku)
+    if known is None or event.version > known.version:
+        etag = known.etag if known else ""
+        await prices.put(Price(event.sku, event.price, event.currency, event.listed, event.version, etag))
+
+
+async def _commit(change: Change, desk: Desk, *, is_new: bool = False) -> Order:
+    outgoing = messages.first_of(change, desk.system.now())
+    write = desk.orders.add if is_new else desk.orders.save
+    return await write(change.order, outgoing)
+
+
+PAGE = 100
+
+
+async def chase(desk: Desk) -> int:
+    """Send outstanding commands again, and give up on what took too long; how many orders were looked at."""
+    looked_at = 0
+    while due := await desk.orders.due(desk.system.now(), PAGE):
+        for order in due:
+            with logged_with(order_id=order.id):
+                await _chase(order, desk)
+        looked_at += len(due)
+    return looked_at
+
+
+async def _chase(order: Order, desk: Desk) -> None:
+    now = desk.system.now()
+    if order.give_up_at and order.give_up_at <= now:
+        change = domain.react(order, Trigger.GIVE_UP, now, desk.patience)
+        assert change
+        log.warning("given up while %s", order.step)
+        outgoing = messages.first_of(change, now)
+    else:
+        change = domain.chased(order, now, desk.patience)
+        if domain.is_alarming(order, now):
+            log.error("ALERT: the order has been %s for over an hour", order.step)
+        outgoing = messages.sent_again(change, now, desk.system)
+    try:
+        await desk.orders.save(change.order, outgoing)
+    except Contended:
+        log.info("the order moved on while it was to be chased")

@@ -1,0 +1,147 @@
+"""Orders' bodies."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from services.orders.domain import Address, Order
+from services.orders.handlers import NewOrder, WantedLine
+from services.orders.prices import Price
+from shared.codec import rfc3339
+from shared.countries import country_code
+from shared.fields import Body, Email, MoneyView, Quantity, Sku, Text, View, of_the_shop, optional
+
+MOST_LINES = 1000
+
+
+class AddressBody(Body):
+    """Where the goods go."""
+
+    name: Text
+    line1: Text
+    line2: Text | None = None
+    city: Text
+    postal_code: Text | None = None
+    country: Annotated[str, AfterValidator(country_code)]
+
+
+def _once(sku: str, info: ValidationInfo) -> str:
+    """An order has one line for each SKU: its reservation is one document."""
+    seen: set[str] = (info.context or {})["seen"]
+    if sku in seen:
+        raise PydanticCustomError("field", "is the SKU of an earlier line, too: put them into one line")
+    seen.add(sku)
+    return sku
+
+
+class LineBody(Body):
+    """So many of one product."""
+
+    sku: Annotated[Sku, AfterValidator(_once)]
+    quantity: Quantity
+
+
+class OrderBody(Body):
+    """What a customer asks for. Without a `customerId` it is a guest's order."""
+
+    customer_id: Text | None = None
+    email: Email
+    currency: Annotated[str, AfterValidator(of_the_shop)]
+    payment_method: Annotated[str, Field(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")]
+    shipping_address: AddressBody
+    lines: Annotated[list[LineBody], Field(min_length=1, max_length=MOST_LINES)]
+
+    def new_order(self) -> NewOrder:
+        """The request in the domain's words."""
+        to = self.shipping_address
+        return NewOrder(
+            email=self.email,
+            currency=self.currency,
+            payment_method=self.payment_method,
+            shipping_address=Address(to.name, to.line1, to.city, to.country, to.line2, to.postal_code),
+            lines=tuple(WantedLine(line.sku, line.quantity) for line in self.lines),
+            customer_id=self.customer_id,
+        )
+
+
+class LineView(View):
+    """So many of one product at its frozen price."""
+
+    sku: str
+    quantity: int
+    unit_price: MoneyView
+    line_total: MoneyView
+
+
+class AddressView(View):
+    """Where the goods go."""
+
+    name: str
+    line1: str
+    line2: str | None = optional()
+    city: str
+    postal_code: str | None = optional()
+    country: str
+
+
+class OrderView(View):
+    """An order as its customer sees it; `settledAt` is null until it is final."""
+
+    order_id: str
+    status: str
+    customer_id: str | None = optional()
+    lines: list[LineView]
+    total: MoneyView
+    shipping_address: AddressView
+    placed_at: str
+    settled_at: str | None
+    reason: str | None = optional()
+
+    @classmethod
+    def of(cls, order: Order) -> "OrderView":
+        """The order as callers see it; a reason only where it was rejected."""
+
+        def money(amount: int) -> MoneyView:
+            return MoneyView(amount=amount, currency=order.currency)
+
+        to = order.shipping_address
+        return cls(
+            order_id=order.id,
+            status=order.status,
+            customer_id=order.customer_id,
+            lines=[
+                LineView(
+                    sku=line.sku,
+                    quantity=line.quantity,
+                    unit_price=money(line.unit_price),
+                    line_total=money(line.total),
+                )
+                for line in order.lines
+            ],
+            total=money(order.total),
+            shipping_address=AddressView(
+                name=to.name,
+                line1=to.line1,
+                line2=to.line2,
+                city=to.city,
+                postal_code=to.postal_code,
+                country=to.country,
+            ),
+            placed_at=rfc3339(order.placed_at),
+            settled_at=rfc3339(order.settled_at) if order.settled_at else None,
+            reason=order.reason if order.status == "rejected" else None,
+        )
+
+
+class PriceView(View):
+    """A product's price as orders knows it."""
+
+    sku: str
+    price: MoneyView
+    listed: bool
+
+    @classmethod
+    def of(cls, price: Price) -> "PriceView":
+        """The price as callers see it."""
+        return cls(sku=price.sku, price=MoneyView(amount=price.price, currency=price.currency), listed=price.listed)

@@ -1,0 +1,69 @@
+"""What an order sends, as contracts."""
+
+from datetime import datetime
+
+from services.orders.domain import Change, Order
+from services.orders.process import Send
+from shared.contracts import Command, Contract, Line
+from shared.contracts import orders as events
+from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
+from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPayment
+from shared.contracts.shipping import Address, CancelShipment, CreateShipment
+from shared.messaging import Message, again, first
+from shared.ports import System
+
+
+def first_of(change: Change, now: datetime) -> list[Message]:
+    """What the change sends, for the first time."""
+    return [_message(send, change.order, now) for send in change.sends]
+
+
+def sent_again(change: Change, now: datetime, system: System) -> list[Message]:
+    """What the change sends once more, under fresh message ids: the broker drops those that it has seen."""
+    return [again(_message(send, change.order, now), system.new_id()) for send in change.sends]
+
+
+def _message(send: Send, order: Order, now: datetime) -> Message:
+    contract = contract_of(send, order)
+    # A command that fails later than its next chase needs no retry of its own: the chase sends it again.
+    retry_until = order.chase_at if isinstance(contract, Command) else None
+    return first(contract, order.id, now, retry_until=retry_until)
+
+
+def contract_of(send: Send, order: Order) -> Contract:
+    """The command or event, with everything that its handler may need: one may overtake another."""
+    lines = tuple(Line(line.sku, line.quantity) for line in order.lines)
+    match send:
+        case Send.RESERVE_STOCK:
+            return ReserveStock(order.id, lines)
+        case Send.RELEASE_STOCK:
+            return ReleaseStock(order.id, lines)
+        case Send.COMMIT_STOCK:
+            return CommitStock(order.id)
+        case Send.AUTHORISE_PAYMENT:
+            return AuthorisePayment(order.id, order.total, order.currency, order.payment_method)
+        case Send.VOID_PAYMENT:
+            return VoidPayment(order.id)
+        case Send.CAPTURE_PAYMENT:
+            return CapturePayment(order.id)
+        case Send.CREATE_SHIPMENT:
+            to = order.shipping_address
+            address = Address(to.name, to.line1, to.city, to.country, to.line2, to.postal_code)
+            return CreateShipment(order.id, lines, address)
+        case Send.CANCEL_SHIPMENT:
+            return CancelShipment(order.id)
+        case Send.ORDER_PLACED:
+            priced = tuple(events.PricedLine(line.sku, line.quantity, line.unit_price) for line in order.lines)
+            return events.OrderPlaced(order.id, priced, order.total, order.currency)
+        case Send.ORDER_REJECTED:
+            return events.OrderRejected(order.id, str(order.reason))
+        case Send.ORDER_CONFIRMED:
+            return events.OrderConfirmed(order.id)
+        case Send.ORDER_CANCELLED:
+            return events.OrderCancelled(order.id)
+        case Send.ORDER_SHIPPED:
+            return events.OrderShipped(order.id)
+        case Send.ORDER_COMPLETED:
+            return events.OrderCompleted(order.id)
+        case Send.ORDER_PAYMENT_DUE:
+            return events.OrderPaymentDue(order.id)

@@ -1,0 +1,45 @@
+"""What orders' handlers need from storage."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.orders.domain import Order
+from services.orders.prices import Price
+from shared.messaging import Message
+
+
+class Orders(Protocol):
+    """The orders."""
+
+    async def get(self, order_id: str) -> Order | None:
+        """The order, or None."""
+        ...
+
+    async def add(self, order: Order, messages: Sequence[Message]) -> Order:
+        """Store a new one together with what it sends. Raises AlreadyExists."""
+        ...
+
+    async def save(self, order: Order, messages: Sequence[Message]) -> Order:
+        """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
+        ...
+
+    async def due(self, now: datetime, size: int) -> list[Order]:
+        """Those to be chased or given up by now, longest due first."""
+        ...
+
+
+class Prices(Protocol):
+    """The replica of the catalogue's prices."""
+
+    async def get(self, sku: str) -> Price | None:
+        """One product's price, or None."""
+        ...
+
+    async def find(self, skus: Sequence[str]) -> dict[str, Price]:
+        """Those of the prices that are known, by SKU, in a few requests."""
+        ...
+
+    async def put(self, price: Price) -> None:
+        """Store it, new or over the one that was read. Raises AlreadyExists or ConditionFailed when it has changed."""
+        ...

@@ -1,0 +1,22 @@
+"""Payments' functions: who reacts to what."""
+
+from functools import partial
+
+import azure.functions as func
+
+from services.payments import handlers
+from shared.context import BoundedContext
+from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPayment
+from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
+
+
+def blueprint(context: BoundedContext, cashier: handlers.Cashier) -> func.Blueprint:
+    """Every function of the context."""
+    functions = func.Blueprint()
+    handle = partial(handlers.handle, cashier=cashier)
+    dispatcher = context.dispatcher("payments", {AuthorisePayment: handle, VoidPayment: handle, CapturePayment: handle})
+    drain_queue(functions, "payments_messages", "payments", context.connection, dispatcher)
+    dead_letters = context.dispatcher("payments-dead", {})
+    drain_dead_letters(functions, "payments_dead", "payments-dead", context.connection, dead_letters)
+    sweep_every_minute(functions, "payments_sweep", context.outbox.sweep)
+    return functions

@@ -1,0 +1,47 @@
+"""What payments' handlers need: storage, and the provider."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from services.payments.domain import Intent, Payment
+from shared.messaging import Message
+
+
+class Payments(Protocol):
+    """One payment an order."""
+
+    async def get(self, order_id: str) -> Payment | None:
+        """The payment, or None."""
+        ...
+
+    async def add(self, payment: Payment, messages: Sequence[Message] = ()) -> Payment:
+        """Store a new one together with what it sends. Raises AlreadyExists."""
+        ...
+
+    async def save(self, payment: Payment, messages: Sequence[Message] = ()) -> Payment:
+        """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
+        ...
+
+
+class Provider(Protocol):
+    """The payment provider. Every call may raise Unavailable or Throttled: it may have taken effect all the same."""
+
+    async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
+        """A new intent, not confirmed: it holds no money. Raises UnknownPaymentMethod."""
+        ...
+
+    async def look(self, intent_id: str) -> Intent:
+        """The intent as it is now."""
+        ...
+
+    async def confirm(self, intent_id: str) -> Intent:
+        """Have the money held; the intent as it is after that, whoever confirmed it."""
+        ...
+
+    async def capture(self, intent_id: str, amount: int) -> Intent:
+        """Take what is held; the intent as it is after that."""
+        ...
+
+    async def cancel(self, intent_id: str) -> Intent:
+        """Let go of what is held; the intent as it is after that, captured if that was first."""
+        ...

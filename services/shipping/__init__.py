@@ -1,0 +1,1 @@
+"""What the warehouse has to send, and what it has sent."""

@@ -1,0 +1,46 @@
+"""Shipping's storage: one document in each order's partition."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.shipping.domain import Shipment, State, shipment_id
+from shared.codec import decode, encode, rfc3339
+from shared.messaging import Message
+from shared.outbox import Outbox
+from shared.ports import Condition, Container, Create, Document, Query, Replace
+
+
+class ShipmentAdapter:
+    """services.shipping.ports.Shipments."""
+
+    def __init__(self, container: Container, outbox: Outbox) -> None:
+        self._container = container
+        self._outbox = outbox
+
+    async def get(self, order_id: str) -> Shipment | None:
+        """The shipment of an order, or None."""
+        document = await self._container.read(order_id, shipment_id(order_id))
+        return _shipment(document) if document else None
+
+    async def add(self, shipment: Shipment, messages: Sequence[Message]) -> None:
+        """Store a new one. Raises AlreadyExists."""
+        await self._outbox.commit(shipment.order_id, [Create(_document(shipment))], messages)
+
+    async def save(self, shipment: Shipment, messages: Sequence[Message]) -> None:
+        """Replace the one that was read. Raises ConditionFailed."""
+        await self._outbox.commit(shipment.order_id, [Replace(_document(shipment), shipment.etag)], messages)
+
+    async def page(self, state: State, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:
+        """The next ones in a state, oldest first, by keyset."""
+        keyset = (rfc3339(after[0]), after[1]) if after else ()
+        query = Query("shipment", (Condition("state", "=", state),), ("createdAt", "id"), keyset, size)
+        return [_shipment(document) for document in await self._container.find(query)]
+
+
+def _shipment(document: Document) -> Shipment:
+    return replace(decode(Shipment, document), etag=document["_etag"])
+
+
+def _document(shipment: Shipment) -> Document:
+    return {"id": shipment.id, "pk": shipment.order_id, "kind": "shipment", **encode(shipment)}

@@ -1,0 +1,109 @@
+"""Shipping's rules. One document an order decides between a cancellation and a dispatch."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Of a shipment."""
+
+    PENDING = "pending"
+    DISPATCHED = "dispatched"
+    CANCELLED = "cancelled"
+
+
+class Act(StrEnum):
+    """What a command asks for, given the shipment."""
+
+    CREATE = "create it `pending`, with ShipmentCreated"
+    TOMBSTONE = "create it `cancelled`, with ShipmentCancelled: no creation can follow"
+    CANCEL = "`cancelled`, with ShipmentCancelled"
+    CREATED_AGAIN = "answer ShipmentCreated again"
+    DISPATCHED_AGAIN = "answer ShipmentDispatched again"
+    CANCELLED_AGAIN = "answer ShipmentCancelled again"
+    NOTHING = "ignored, because its undoing overtook it"
+
+
+PROCESS: dict[str, dict[State | None, Act]] = {
+    "CreateShipment": {
+        None: Act.CREATE,
+        State.PENDING: Act.CREATED_AGAIN,
+        State.DISPATCHED: Act.DISPATCHED_AGAIN,
+        State.CANCELLED: Act.NOTHING,
+    },
+    "CancelShipment": {
+        None: Act.TOMBSTONE,
+        State.PENDING: Act.CANCEL,
+        State.DISPATCHED: Act.DISPATCHED_AGAIN,
+        State.CANCELLED: Act.CANCELLED_AGAIN,
+    },
+}
+"""Every command in every state (None: no shipment yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentLine:
+    """So many of one product."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where it goes."""
+
+    name: str
+    line1: str
+    city: str
+    country: str
+    line2: str | None = None
+    postal_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What goes to one customer for one order."""
+
+    order_id: str
+    state: State
+    created_at: datetime
+    lines: tuple[ShipmentLine, ...] = ()
+    shipping_address: Destination | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    dispatched_at: datetime | None = None
+    etag: str = field(default="", compare=False, metadata={"stored": False})
+
+    @property
+    def id(self) -> str:
+        """Contains the order's, so that it can be found by either."""
+        return shipment_id(self.order_id)
+
+    def dispatched(self, carrier: str, tracking_number: str, at: datetime) -> "Shipment":
+        """On its way; the same again changes nothing. Raises CannotDispatch."""
+        if self.state is State.CANCELLED:
+            raise CannotDispatch("it was cancelled")
+        if self.state is State.DISPATCHED:
+            if (self.carrier, self.tracking_number) != (carrier, tracking_number):
+                raise CannotDispatch("it was dispatched with other data")
+            return self
+        return replace(self, state=State.DISPATCHED, carrier=carrier, tracking_number=tracking_number, dispatched_at=at)
+
+
+class CannotDispatch(Exception):
+    """The shipment is not to be sent."""
+
+
+_PREFIX = "shp_"
+
+
+def shipment_id(order_id: str) -> str:
+    """The id of the shipment of an order."""
+    return _PREFIX + order_id
+
+
+def order_of(shipment_id: str) -> str:
+    """The order whose shipment has this id; of an id that isn't one, something that no order is called."""
+    return shipment_id.removeprefix(_PREFIX) if shipment_id.startswith(_PREFIX) else "-"

@@ -1,0 +1,92 @@
+"""Shipping's functions: who reacts to what."""
+
+from functools import partial
+
+import azure.functions as func
+
+from services.shipping import handlers
+from services.shipping.domain import State
+from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentView, cursor, keyset
+from shared.context import BoundedContext
+from shared.contracts.shipping import CancelShipment, CreateShipment
+from shared.errors import Refused
+from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
+from shared.http import Call, Reply, endpoint
+
+_PAGE = 100
+
+
+def blueprint(context: BoundedContext, shipping: handlers.Shipping) -> func.Blueprint:
+    """Every function of the context."""
+    functions = func.Blueprint()
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="list_shipments",
+        method="GET",
+        route="shipments",
+        summary="Shipments in a state, oldest first",
+        response=ShipmentPage,
+        statuses={200: "A page of shipments", 400: "A query parameter is wrong"},
+    )
+    async def list_shipments(call: Call[None]) -> Reply:
+        state = _state(call.query.get("status", State.PENDING))
+        after = keyset(call.query["after"]) if "after" in call.query else None
+        shipments = await shipping.shipments.page(state, after, _PAGE)
+        more = len(shipments) == _PAGE
+        address = call.url.partition("?")[0]
+        next_link = f"{address}?status={state}&after={cursor(shipments[-1])}" if more else None
+        return Reply(ShipmentPage(value=[ShipmentView.of(each) for each in shipments], next_link=next_link))
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="get_shipment",
+        method="GET",
+        route="shipments/{shipmentId}",
+        summary="One shipment",
+        response=ShipmentView,
+        statuses={200: "The shipment", 404: "No such shipment"},
+    )
+    async def get_shipment(call: Call[None]) -> Reply:
+        return Reply(ShipmentView.of(await handlers.get_shipment(call.route["shipmentId"], shipping)))
+
+    @endpoint(
+        functions,
+        context.system,
+        operation="dispatch_shipment",
+        method="POST",
+        route="shipments/{shipmentId}/dispatch",
+        summary="The goods are on their way",
+        request=DispatchNote,
+        response=ShipmentView,
+        statuses={
+            200: "Dispatched, now or before with the same data",
+            404: "No such shipment, perhaps not yet",
+            409: "Cancelled, or dispatched with other data",
+        },
+    )
+    async def dispatch_shipment(call: Call[DispatchNote]) -> Reply:
+        note = call.body
+        return Reply(
+            ShipmentView.of(
+                await handlers.dispatch(call.route["shipmentId"], note.carrier, note.tracking_number, shipping)
+            )
+        )
+
+    handle = partial(handlers.handle, shipping=shipping)
+    dispatcher = context.dispatcher("shipping", {CreateShipment: handle, CancelShipment: handle})
+    drain_queue(functions, "shipping_messages", "shipping", context.connection, dispatcher)
+    dead_letters = context.dispatcher("shipping-dead", {})
+    drain_dead_letters(functions, "shipping_dead", "shipping-dead", context.connection, dead_letters)
+    sweep_every_minute(functions, "shipping_sweep", context.outbox.sweep)
+    return functions
+
+
+def _state(text: str) -> State:
+    try:
+        return State(text)
+    except ValueError:
+        detail = f"It should be one of {', '.join(State)}."
+        raise Refused(400, "invalid-query", "The query parameter status is not valid.", detail) from None

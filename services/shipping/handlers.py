@@ -1,0 +1,103 @@
+"""Shipping's commands and requests."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.shipping.domain import (
+    PROCESS,
+    Act,
+    CannotDispatch,
+    Destination,
+    Shipment,
+    ShipmentLine,
+    State,
+    order_of,
+)
+from services.shipping.ports import Shipments
+from shared.contracts import Contract
+from shared.contracts.shipping import (
+    CancelShipment,
+    CreateShipment,
+    ShipmentCancelled,
+    ShipmentCreated,
+    ShipmentDispatched,
+)
+from shared.errors import Refused, not_found
+from shared.messaging import Announcements, Message, first
+from shared.ports import System
+
+
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """What the handlers need."""
+
+    shipments: Shipments
+    announcements: Announcements
+    system: System
+
+    def fact(self, event: Contract, order_id: str) -> Message:
+        """The message that announces an event of this order."""
+        return first(event, order_id, self.system.now())
+
+
+async def handle(command: CreateShipment | CancelShipment, shipping: Shipping) -> None:
+    """Do what the shipment's state makes of the command."""
+    shipment = await shipping.shipments.get(command.order_id)
+    act = PROCESS[type(command).__name__][shipment.state if shipment else None]
+    new = shipment or _new(command, shipping.system.now())
+    created = shipping.fact(ShipmentCreated(new.order_id, new.id), new.order_id)
+    dispatched = shipping.fact(ShipmentDispatched(new.order_id, new.id), new.order_id)
+    cancelled = shipping.fact(ShipmentCancelled(new.order_id), new.order_id)
+    match act:
+        case Act.CREATE:
+            await shipping.shipments.add(new, [created])
+        case Act.TOMBSTONE:
+            await shipping.shipments.add(replace(new, state=State.CANCELLED), [cancelled])
+        case Act.CANCEL:
+            await shipping.shipments.save(replace(new, state=State.CANCELLED), [cancelled])
+        case Act.CREATED_AGAIN:
+            await shipping.announcements.answer_again(created)
+        case Act.DISPATCHED_AGAIN:
+            await shipping.announcements.answer_again(dispatched)
+        case Act.CANCELLED_AGAIN:
+            await shipping.announcements.answer_again(cancelled)
+        case Act.NOTHING:
+            pass
+
+
+def _new(command: CreateShipment | CancelShipment, now: datetime) -> Shipment:
+    if isinstance(command, CancelShipment):
+        return Shipment(command.order_id, State.PENDING, now)
+    address = command.shipping_address
+    return Shipment(
+        order_id=command.order_id,
+        state=State.PENDING,
+        created_at=now,
+        lines=tuple(ShipmentLine(line.sku, line.quantity) for line in command.lines),
+        shipping_address=Destination(
+            address.name, address.line1, address.city, address.country, address.line2, address.postal_code
+        ),
+    )
+
+
+async def get_shipment(shipment_id: str, shipping: Shipping) -> Shipment:
+    """One shipment. Refused with 404; the warehouse repeats that."""
+    shipment = await shipping.shipments.get(order_of(shipment_id))
+    if shipment is None:
+        raise not_found(f"shipment {shipment_id[:100]}")
+    return shipment
+
+
+async def dispatch(shipment_id: str, carrier: str, tracking_number: str, shipping: Shipping) -> Shipment:
+    """The goods are on their way. The same again is fine; refused with 409 for other data, or where cancelled."""
+    shipment = await get_shipment(shipment_id, shipping)
+    try:
+        dispatched = shipment.dispatched(carrier, tracking_number, shipping.system.now())
+    except CannotDispatch as fault:
+        raise Refused(
+            409, "cannot-dispatch", "The shipment can't be dispatched.", f"{fault}".capitalize() + "."
+        ) from None
+    if dispatched is not shipment:
+        fact = shipping.fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id)
+        await shipping.shipments.save(dispatched, [fact])
+    return dispatched

@@ -1,0 +1,14 @@
+"""A bounded context on Azure: the adapters of every composition root. Nothing connects before the first call."""
+
+from shared.adapters.cosmos import CosmosContainer
+from shared.adapters.service_bus import ServiceBusOutput
+from shared.adapters.system import RealSystem
+from shared.context import BoundedContext, bounded_context
+from shared.settings import Settings
+
+
+def azure_context(settings: Settings) -> BoundedContext:
+    """The context of these settings, over its own container and its own right to send."""
+    container = CosmosContainer(settings.cosmos, settings.database, settings.context, settings.cosmos_timeout)
+    sender = ServiceBusOutput(settings.service_bus, settings.service_bus_timeout)
+    return bounded_context(settings, container, sender, RealSystem())

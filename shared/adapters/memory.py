@@ -1,0 +1,173 @@
+"""The ports in memory: for tests that need no process, and for running a whole system in one thread.
+
+Real code, held to the same abstract suite as the real adapters: ETags, atomic batches, conditions, keysets, duplicate
+detection, scheduling and forwarding behave as in Azure.
+"""
+
+import asyncio
+import copy
+import heapq
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.errors import AlreadyExists, ConditionFailed, Missing
+from shared.ports import (
+    Condition,
+    Create,
+    Delete,
+    Document,
+    Operation,
+    Patch,
+    Query,
+    Replace,
+    System,
+    WireMessage,
+)
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_MOST_OPERATIONS = 100
+
+
+class MemoryContainer:
+    """shared.ports.Container as a dictionary."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[str, dict[str, Document]] = defaultdict(dict)
+        self._etags = 0
+
+    async def read(self, pk: str, id: str) -> Document | None:
+        """One document, or None."""
+        await asyncio.sleep(0)
+        return copy.deepcopy(self._partitions[pk].get(id))
+
+    async def read_many(self, keys: Sequence[tuple[str, str]]) -> list[Document]:
+        """Those of the documents named as (pk, id) that exist."""
+        await asyncio.sleep(0)
+        found = (self._partitions[pk].get(id) for pk, id in keys)
+        return [copy.deepcopy(document) for document in found if document]
+
+    async def write(self, pk: str, operations: Sequence[Operation]) -> list[str]:
+        """Do all operations, or none; the new ETags."""
+        await asyncio.sleep(0)
+        if not 0 < len(operations) <= _MOST_OPERATIONS:
+            raise ValueError(f"a batch has 1 to {_MOST_OPERATIONS} operations, not {len(operations)}")
+        partition = dict(self._partitions[pk])
+        etags = [self._apply(partition, pk, index, each) for index, each in enumerate(operations)]
+        self._partitions[pk] = partition
+        return etags
+
+    async def find(self, query: Query) -> list[Document]:
+        """At most `query.limit` documents."""
+        await asyncio.sleep(0)
+        found = [
+            document
+            for partition in self._partitions.values()
+            for document in partition.values()
+            if document["kind"] == query.kind
+            and all(_holds(document, condition) for condition in query.where)
+            and (not query.after or tuple(document[name] for name in query.order_by) > query.after)
+        ]
+        found.sort(key=lambda document: [document[name] for name in query.order_by])
+        return copy.deepcopy(found[: query.limit])
+
+    def documents(self, kind: str) -> list[Document]:
+        """Every document of a kind, for assertions."""
+        return [
+            copy.deepcopy(d) for partition in self._partitions.values() for d in partition.values() if d["kind"] == kind
+        ]
+
+    def _apply(self, partition: dict[str, Document], pk: str, index: int, operation: Operation) -> str:
+        match operation:
+            case Create(document):
+                if document["id"] in partition:
+                    raise AlreadyExists(index)
+                return self._store(partition, pk, document)
+            case Replace(document, etag):
+                self._existing(partition, document["id"], index, lambda stored: stored["_etag"] == etag)
+                return self._store(partition, pk, document)
+            case Patch(id, changes, where):
+                changed = self._existing(partition, id, index, lambda stored: where is None or _holds(stored, where))
+                for change in changes:
+                    added = changed.get(change.name, 0) if change.op == "incr" else None
+                    changed[change.name] = change.value if added is None else added + change.value
+                return self._store(partition, pk, changed)
+            case Delete(id):
+                self._existing(partition, id, index, lambda _: True)
+                del partition[id]
+                return ""
+
+    def _existing(
+        self, partition: dict[str, Document], id: str, index: int, condition: Callable[[Document], bool]
+    ) -> Document:
+        if id not in partition:
+            raise Missing(index)
+        if not condition(partition[id]):
+            raise ConditionFailed(index)
+        return copy.deepcopy(partition[id])
+
+    def _store(self, partition: dict[str, Document], pk: str, document: Document) -> str:
+        if document["pk"] != pk:
+            raise ValueError(f"{document['id']} belongs to partition {document['pk']}, not {pk}")
+        self._etags += 1
+        etag = f'"{self._etags}"'
+        partition[document["id"]] = copy.deepcopy(document) | {"_etag": etag}
+        return etag
+
+
+def _holds(document: Document, condition: Condition) -> bool:
+    value = document.get(condition.name)
+    return type(value) is type(condition.value) and _COMPARISONS[condition.op](value, condition.value)
+
+
+class MemoryBroker:
+    """shared.ports.Sender, with queues, topics whose subscriptions forward, scheduling and duplicate detection."""
+
+    def __init__(self, topology: Mapping[str, Any], system: System) -> None:
+        self._queues: dict[str, list[tuple[datetime, int, WireMessage]]] = {q["name"]: [] for q in topology["queues"]}
+        self._topics: dict[str, list[tuple[frozenset[str], str]]] = {t["name"]: [] for t in topology["topics"]}
+        for subscription in topology["subscriptions"]:
+            self._topics[subscription["topic"]].append((frozenset(subscription["types"]), subscription["forwardTo"]))
+        self._seen: dict[str, set[str]] = defaultdict(set)
+        self._system = system
+        self._sequence = 0
+        self.sent: list[tuple[str, WireMessage]] = []
+        """Everything that was accepted, duplicates left out, as (destination, message)."""
+
+    async def send(self, destination: str, messages: Sequence[WireMessage], at: datetime | None = None) -> None:
+        """Hand the messages to a queue or topic, visible from `at` on."""
+        await asyncio.sleep(0)
+        for message in messages:
+            if message.id not in self._seen[destination]:
+                self._seen[destination].add(message.id)
+                self.sent.append((destination, message))
+                self._route(destination, message, at or self._system.now())
+
+    def receive(self, queue: str) -> WireMessage | None:
+        """Take the next visible message off a queue."""
+        waiting = self._queues[queue]
+        if waiting and waiting[0][0] <= self._system.now():
+            return heapq.heappop(waiting)[2]
+        return None
+
+    def next_due(self) -> datetime | None:
+        """When the earliest message of any queue is visible; None when all are empty."""
+        return min((waiting[0][0] for waiting in self._queues.values() if waiting), default=None)
+
+    def _route(self, destination: str, message: WireMessage, at: datetime) -> None:
+        if destination in self._queues:
+            self._sequence += 1
+            heapq.heappush(self._queues[destination], (at, self._sequence, message))
+            return
+        type = str((message.properties or {}).get("cloudEvents_type"))
+        for types, forward_to in self._topics[destination]:
+            if type in types:
+                self._route(forward_to, message, at)

@@ -1,0 +1,120 @@
+"""Dataclasses to JSON objects and back: one mapping for messages and for stored documents.
+
+Names are snake_case here and camelCase there; a time is RFC 3339 in UTC with microseconds, so that texts sort as times
+do. Decoding is strict about types, takes a default for what is absent and passes over what it doesn't know: fields may
+be added to a contract, never renamed or retyped.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, cast, get_args, get_origin, get_type_hints
+
+from shared.errors import Unparseable
+
+type Decoder = Callable[[Any, str], Any]
+
+
+def rfc3339(moment: datetime) -> str:
+    """The one text form of a time, such as 2026-11-24T06:00:00.000000Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def camel(name: str) -> str:
+    """unit_price → unitPrice."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def encode(value: Any) -> Any:
+    """The JSON form of a dataclass or of a value in one."""
+    if is_dataclass(value):
+        return {json_name: encode(getattr(value, name)) for name, json_name in _names(cast(Hashable, type(value)))}
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode[T](cls: type[T], data: Any) -> T:
+    """The dataclass that `data` describes. Raises Unparseable, naming the field at fault."""
+    decoded: T = _decoder(cast(Hashable, cls))(data, "")
+    return decoded
+
+
+@cache
+def _names(cls: Hashable) -> list[tuple[str, str]]:
+    return [(field.name, camel(field.name)) for field in fields(cast(Any, cls)) if field.metadata.get("stored", True)]
+
+
+@cache
+def _decoder(hint: Hashable) -> Decoder:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is UnionType and NoneType in arguments:
+        inner = _decoder(next(a for a in arguments if a is not NoneType))
+        return lambda value, at: None if value is None else inner(value, at)
+    if origin in (tuple, frozenset):
+        return _collection(origin, _decoder(arguments[0]))
+    if is_dataclass(hint):
+        return _dataclass(hint)
+    if hint is datetime:
+        return _parsed(datetime.fromisoformat, "a time (RFC 3339)")
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _parsed(hint, "one of " + ", ".join(hint))
+    if hint in (str, int, bool):
+        return _exactly(hint)
+    raise TypeError(f"the codec does not know {hint!r}")
+
+
+def _exactly(kind: type) -> Decoder:
+    def read(value: Any, at: str) -> Any:
+        if type(value) is not kind:
+            raise Unparseable(f"{at or '/'} should be of type {kind.__name__}")
+        return value
+
+    return read
+
+
+def _parsed(parse: Callable[[str], Any], wanted: str) -> Decoder:
+    def read(value: Any, at: str) -> Any:
+        try:
+            return parse(_exactly(str)(value, at))
+        except ValueError:
+            raise Unparseable(f"{at or '/'} should be {wanted}") from None
+
+    return read
+
+
+def _collection(kind: Callable[[list[Any]], Any], item: Decoder) -> Decoder:
+    def read(value: Any, at: str) -> Any:
+        return kind([item(each, f"{at}/{index}") for index, each in enumerate(_exactly(list)(value, at))])
+
+    return read
+
+
+def _dataclass(cls: Any) -> Decoder:
+    hints = get_type_hints(cls)
+    plan = [
+        (field.name, camel(field.name), _decoder(hints[field.name]), field.default is not MISSING)
+        for field in fields(cls)
+        if field.metadata.get("stored", True)
+    ]
+
+    def read(value: Any, at: str) -> Any:
+        if not isinstance(value, Mapping):
+            raise Unparseable(f"{at or '/'} should be an object")
+        found: dict[str, Any] = {}
+        for name, json_name, decoder, has_default in plan:
+            if json_name in value:
+                found[name] = decoder(value[json_name], f"{at}/{json_name}")
+            elif not has_default:
+                raise Unparseable(f"{at}/{json_name} is missing")
+        return cls(**found)
+
+    return read

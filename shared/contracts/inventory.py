@@ -1,0 +1,56 @@
+"""What inventory takes and announces. Commands carry all lines, since one may overtake another."""
+
+from dataclasses import dataclass
+
+from shared.contracts import Command, Event, Line
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveStock(Command):
+    """Set every line's quantity aside for the order, or nothing."""
+
+    order_id: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseStock(Command):
+    """Give back what was set aside, and see to it that nothing is set aside any more."""
+
+    order_id: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStock(Command):
+    """What was set aside has left the house."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockReserved(Event):
+    """Every line is set aside."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockRejected(Event):
+    """At least one line was short; nothing is set aside."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockReleased(Event):
+    """Nothing is set aside for the order, and nothing ever will be."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockCommitted(Event):
+    """Every line has left the stock."""
+
+    order_id: str

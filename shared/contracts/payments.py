@@ -1,0 +1,64 @@
+"""What payments takes and announces. Amounts are in minor units of an ISO 4217 currency."""
+
+from dataclasses import dataclass
+
+from shared.contracts import Command, Event
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisePayment(Command):
+    """Have the provider hold the order's total."""
+
+    order_id: str
+    amount: int
+    currency: str
+    payment_method: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoidPayment(Command):
+    """Let go of what is held, and see to it that nothing is held any more."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapturePayment(Command):
+    """Take what is held."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAuthorised(Event):
+    """The order's total is held."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDeclined(Event):
+    """Nothing is held, and nothing will be."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentVoided(Event):
+    """Nothing is held any more, and nothing ever will be."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentCaptured(Event):
+    """The order's total was taken, once."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentNotCaptured(Event):
+    """The hold had lapsed; nothing was taken."""
+
+    order_id: str

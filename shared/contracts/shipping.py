@@ -1,0 +1,56 @@
+"""What shipping takes and announces."""
+
+from dataclasses import dataclass
+
+from shared.contracts import Command, Event, Line
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the goods go; `country` is ISO 3166-1 alpha-2."""
+
+    name: str
+    line1: str
+    city: str
+    country: str
+    line2: str | None = None
+    postal_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateShipment(Command):
+    """Have the warehouse pack and send these goods."""
+
+    order_id: str
+    lines: tuple[Line, ...]
+    shipping_address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class CancelShipment(Command):
+    """Don't send them, if they aren't on their way yet."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentCreated(Event):
+    """The warehouse has been told."""
+
+    order_id: str
+    shipment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentDispatched(Event):
+    """The goods are on their way; the shipment can't be cancelled any more."""
+
+    order_id: str
+    shipment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShipmentCancelled(Event):
+    """The goods stay, and never will be sent."""
+
+    order_id: str

@@ -1,0 +1,191 @@
+"""One message, one handler, and every way out of a handler that fails.
+
+A bad message never blocks a good one, and none is ever lost:
+
+- *at once*: another writer was faster (412, 449): again in process, up to eight times within a second;
+- *later*: anything transient: sent again to the queue that it came from, with a delay, and the original completes;
+- *parked*: what can't succeed is stored, whole and with the reason, as a document of the context, and completes;
+- *dead-lettered*: by the broker, when the worker itself dies over a message; `park_dead_letter` parks those.
+
+When neither sending nor storing works, the function raises, and the broker delivers again.
+"""
+
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from shared.codec import rfc3339
+from shared.contracts import Contract
+from shared.errors import AlreadyExists, BrokenPromise, Contended, MessageTooLarge, Transient, Unparseable
+from shared.messaging import contract_class, derived_id, from_wire
+from shared.ports import Container, Create, Document, Sender, System, WireMessage
+from shared.retry import at_once
+from shared.telemetry import log, logged_with, traced
+
+type Handler = Callable[..., Awaitable[None]]
+"""Takes its contract; what else it needs is bound already."""
+
+_ATTEMPT = "orderflow_attempt"
+_STRIKES = "orderflow_strikes"
+_FIRST_FAILURE = "orderflow_firstFailure"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryTimes:
+    """The policy of *later*: `delay` doubles up to `longest_delay`, for `give_up` at most; `strikes` unexpected
+    failures park a message. `hold`: how long a function waits, trying to send, before it raises; below half a lock."""
+
+    delay: timedelta = timedelta(seconds=2)
+    longest_delay: timedelta = timedelta(minutes=5)
+    give_up: timedelta = timedelta(hours=24)
+    hold: timedelta = timedelta(seconds=20)
+    strikes: int = 10
+
+
+class Dispatcher:
+    """Handles the messages of one queue of one context."""
+
+    def __init__(
+        self,
+        queue: str,
+        handlers: Mapping[type[Contract], Handler],
+        container: Container,
+        sender: Sender,
+        system: System,
+        times: RetryTimes,
+    ) -> None:
+        self._queue = queue
+        self._handlers = handlers
+        self._container = container
+        self._sender = sender
+        self._system = system
+        self._times = times
+
+    async def handle(self, wire: WireMessage) -> None:
+        """Handle the message, or see to it that it isn't lost. Raises only where neither store nor broker answers."""
+        with logged_with(message_id=wire.id, queue=self._queue, order_id=wire.correlation_id):
+            try:
+                await self._deliver(wire)
+            except (Unparseable, MessageTooLarge) as fault:
+                await self._park(wire, str(fault))
+            except (Transient, Contended) as failure:
+                await self._later(wire, failure, strikes=0)
+            except BrokenPromise as failure:
+                await self._later(wire, failure, strikes=1)
+            except Exception as failure:  # noqa: BLE001 - see the next line
+                # A fault of ours, which the next deployment may mend: ten tries, then a person.
+                log.exception("handling failed unexpectedly")
+                await self._later(wire, failure, strikes=1)
+
+    async def park_dead_letter(self, wire: WireMessage) -> None:
+        """Park what the broker gave up on."""
+        with logged_with(message_id=wire.id, queue=self._queue, order_id=wire.correlation_id):
+            reason = (wire.properties or {}).get("DeadLetterReason", "unknown reason")
+            await self._park(wire, f"dead-lettered: {reason}")
+
+    async def _deliver(self, wire: WireMessage) -> None:
+        message = from_wire(wire, self._queue)
+        handler = self._handlers.get(contract_class(message.type))
+        if handler is None:
+            log.info("nobody here wants %s", message.type)
+            return
+        contract = message.contract
+        with traced(message.traceparent):
+            await at_once(lambda: handler(contract), self._system)
+
+    async def _later(self, wire: WireMessage, failure: Exception, strikes: int) -> None:
+        now = self._system.now()
+        properties = dict(wire.properties or {})
+        attempt = _number(properties.get(_ATTEMPT)) + 1
+        strikes += _number(properties.get(_STRIKES))
+        first_failure = _moment(properties.get(_FIRST_FAILURE)) or now
+        delay = self._delay(attempt)
+        retry_until = _moment(properties.get("orderflow_retryUntil"))
+        if strikes >= self._times.strikes:
+            await self._park(wire, f"failed {strikes} times: {failure!r}", attempt)
+        elif now + delay > first_failure + self._times.give_up:
+            await self._park(wire, f"still failing after {self._times.give_up}: {failure!r}", attempt)
+        elif retry_until and now + delay >= retry_until and not strikes:
+            log.info("completed without success, its sender sends it again: %r", failure)
+        else:
+            log.warning("tried again in %.1f s, attempt %d: %r", delay.total_seconds(), attempt, failure)
+            properties |= {_ATTEMPT: attempt, _STRIKES: strikes, _FIRST_FAILURE: rfc3339(first_failure)}
+            await self._send(replace(wire, properties=properties), attempt, now + delay)
+
+    def _delay(self, attempt: int) -> timedelta:
+        doubled: timedelta = self._times.delay * 2 ** min(attempt - 1, 16)
+        return min(self._times.longest_delay, doubled) * (0.75 + self._system.random() / 4)
+
+    async def _send(self, wire: WireMessage, attempt: int, at: datetime) -> None:
+        """Send it to its queue again, trying for as long as the lock surely holds: an abandoned message would come
+        back at once, and burn its delivery count. Its id derives from the one that failed, so that two copies of this
+        handler don't become two chains of retries."""
+        again = replace(wire, id=derived_id(parking_place(wire), attempt))
+        give_up = self._system.now() + self._times.hold
+        pause = 0.5
+        while True:
+            try:
+                return await self._sender.send(self._queue, [again], at)
+            except Transient:
+                if self._system.now() + timedelta(seconds=pause) >= give_up:
+                    raise
+            await self._system.sleep(pause)
+            pause *= 2
+
+    async def _park(self, wire: WireMessage, reason: str, attempts: int = 1) -> None:
+        try:
+            await self._container.write(parking_place(wire), [Create(self._parked(wire, reason, attempts))])
+        except AlreadyExists:
+            log.info("parked already")
+        except (Transient, Contended) as failure:
+            log.warning("parking failed, tried again later: %r", failure)
+            properties = dict(wire.properties or {})
+            attempt = _number(properties.get(_ATTEMPT)) + 1
+            again = replace(wire, properties=properties | {_ATTEMPT: attempt})
+            await self._send(again, attempt, self._system.now() + self._delay(attempt))
+        else:
+            log.error("parked: %s", reason)
+
+    def _parked(self, wire: WireMessage, reason: str, attempts: int) -> Document:
+        return {
+            "id": "parked",
+            "pk": parking_place(wire),
+            "kind": "parked",
+            "queue": self._queue,
+            "reason": reason[:1000],
+            "attempts": attempts,
+            "parkedAt": rfc3339(self._system.now()),
+            "message": {
+                "messageId": wire.id,
+                "correlationId": wire.correlation_id,
+                "contentType": wire.content_type,
+                "properties": dict(wire.properties or {}),
+                **_body(wire.body),
+            },
+        }
+
+
+def parking_place(wire: WireMessage) -> str:
+    """The partition of a parked message: its id, or its body's digest where a stranger sent none."""
+    return wire.id or sha256(wire.body).hexdigest()
+
+
+def _body(body: bytes) -> Document:
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body": b64encode(body).decode(), "encoding": "base64"}
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None

@@ -1,0 +1,122 @@
+"""Every error that Orderflow raises on purpose, and what becomes of it.
+
+OrderflowError
+├── Contended              another writer was faster: read again and try again, at once
+│   └── WriteRejected      the store refused one operation of a batch, and so the whole batch
+│       ├── AlreadyExists      created before
+│       ├── ConditionFailed    its ETag has moved on, or its condition is false
+│       └── Missing            what it wanted to change isn't there
+├── Transient              nothing is wrong with the request: try again later
+│   ├── Unavailable            no answer, or an unclear one
+│   ├── Throttled              too many requests
+│   └── TooEarly               an aggregate or an earlier step isn't there yet
+├── BrokenPromise          a message that the protocol rules out; parked if it stays so
+├── Unparseable            not a message of ours; parked
+├── MessageTooLarge        refused before anything is written; parked
+├── SettingsError          the app can't start; names every setting at fault
+└── Refused                an HTTP caller's fault, answered as a problem (RFC 9457)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+class OrderflowError(Exception):
+    """The root of the tree."""
+
+
+class Contended(OrderflowError):
+    """Another writer was faster: the same work, started anew from what is stored now, may succeed at once."""
+
+
+class WriteRejected(Contended):
+    """The store refused the operation at `index` of a batch; nothing of the batch was written."""
+
+    def __init__(self, index: int, detail: str = "") -> None:
+        super().__init__(f"operation {index} was rejected: {type(self).__name__} {detail}".rstrip())
+        self.index = index
+
+
+class AlreadyExists(WriteRejected):
+    """A document of that id is in the partition already."""
+
+
+class ConditionFailed(WriteRejected):
+    """The document's ETag has moved on, or the condition of a patch is false."""
+
+
+class Missing(WriteRejected):
+    """The document to be changed isn't there."""
+
+
+class Transient(OrderflowError):
+    """Nothing is wrong with what was asked; it may succeed later."""
+
+
+class Unavailable(Transient):
+    """A store, the broker or a provider gave no answer or an unclear one: the effect may have happened."""
+
+
+class Throttled(Transient):
+    """A store, the broker or a provider asks for fewer requests."""
+
+
+class TooEarly(Transient):
+    """The aggregate, or an earlier step of it, isn't there yet."""
+
+
+class BrokenPromise(OrderflowError):
+    """The protocol rules this message out in the state that was read; parked if ten tries see the same."""
+
+
+class Unparseable(OrderflowError):
+    """A message that no contract describes. The text names fields, never values: it is logged."""
+
+
+class MessageTooLarge(OrderflowError):
+    """A message over the limit; raised before anything is written."""
+
+
+class SettingsError(OrderflowError):
+    """One line for each setting at fault, each naming the setting and the fix."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("settings are wrong:\n" + "\n".join(f"  {fault}" for fault in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field of a body: where (RFC 6901 pointer) and what to do about it."""
+
+    pointer: str
+    detail: str
+
+
+class Refused(OrderflowError):
+    """The caller's request can't be done as it is; nothing was written for it.
+
+    `type` is the stable last part of the problem's type URI; `title` is for people.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        type: str,
+        title: str,
+        detail: str | None = None,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.status = status
+        self.type = type
+        self.title = title
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+def not_found(what: str) -> Refused:
+    """404 for an aggregate that isn't there; `what` as in "order ord_1"."""
+    return Refused(404, "not-found", f"There is no {what}.")

@@ -1,0 +1,69 @@
+"""The functions that every context has in the same shape: its queues, its dead letters, its sweep."""
+
+from collections.abc import Awaitable, Callable
+
+import azure.functions as func
+
+from shared.dispatch import Dispatcher
+from shared.ports import WireMessage
+from shared.telemetry import logged_with
+
+# Service Bus messages are declared binary: the worker would take a JSON text's own fields for the message's metadata.
+_BINARY = func.DataType.BINARY
+
+
+def drain_queue(blueprint: func.Blueprint, name: str, queue: str, connection: str, dispatcher: Dispatcher) -> None:
+    """Register the function `name`, which handles each message of the queue."""
+
+    async def handle(message: func.ServiceBusMessage) -> None:
+        await dispatcher.handle(_wire(message))
+
+    _register(blueprint, name, queue, connection, handle)
+
+
+def drain_dead_letters(
+    blueprint: func.Blueprint, name: str, queue: str, connection: str, dispatcher: Dispatcher
+) -> None:
+    """Register the function `name`, which parks each message of the queue that dead letters are forwarded to."""
+
+    async def park(message: func.ServiceBusMessage) -> None:
+        await dispatcher.park_dead_letter(_wire(message))
+
+    _register(blueprint, name, queue, connection, park)
+
+
+def sweep_every_minute(blueprint: func.Blueprint, name: str, *sweeps: Callable[[], Awaitable[object]]) -> None:
+    """Register the timer `name`, by default once a minute, which runs the sweeps one after another."""
+
+    async def sweep(timer: func.TimerRequest) -> None:
+        with logged_with(function=name):
+            for each in sweeps:
+                await each()
+
+    timer = blueprint.timer_trigger(
+        arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False, use_monitor=False
+    )
+    blueprint.function_name(name)(timer(sweep))
+
+
+def _register(
+    blueprint: func.Blueprint,
+    name: str,
+    queue: str,
+    connection: str,
+    function: Callable[[func.ServiceBusMessage], Awaitable[None]],
+) -> None:
+    trigger = blueprint.service_bus_queue_trigger(
+        arg_name="message", queue_name=queue, connection=connection, data_type=_BINARY
+    )
+    blueprint.function_name(name)(trigger(function))
+
+
+def _wire(message: func.ServiceBusMessage) -> WireMessage:
+    return WireMessage(
+        id=message.message_id or "",
+        body=message.get_body(),
+        content_type=message.content_type or "",
+        correlation_id=message.correlation_id or "",
+        properties=message.application_properties,
+    )

@@ -1,0 +1,181 @@
+"""HTTP functions, each declared once: what it is called, what it takes and what it answers.
+
+`endpoint` stands over the decorators of the v2 programming model. It checks the body's type, size and shape before the
+handler runs, retries what another writer was faster at, and turns every refusal into `application/problem+json`
+(RFC 9457). A handler sees parsed values and returns a Reply; it never formats an error.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import azure.functions as func
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from shared.errors import Contended, FieldError, OrderflowError, Refused, Throttled, Transient
+from shared.ports import System
+from shared.retry import at_once
+from shared.telemetry import log, logged_with, traced
+
+MIB = 1024 * 1024
+PROBLEM_TYPES = "urn:orderflow:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class Call[Body]:
+    """One request: the parsed body, and the route's and the query's texts. Header names are lower case."""
+
+    body: Body
+    route: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A success."""
+
+    body: BaseModel
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An HTTP function's declaration, kept on the function as `operation` for whoever describes the API."""
+
+    id: str
+    method: str
+    route: str
+    summary: str
+    request: type[BaseModel] | None
+    response: type[BaseModel]
+    statuses: Mapping[int, str]
+
+
+def endpoint(
+    blueprint: func.Blueprint,
+    system: System,
+    *,
+    operation: str,
+    method: str,
+    route: str,
+    summary: str,
+    response: type[BaseModel],
+    statuses: Mapping[int, str],
+    request: type[BaseModel] | None = None,
+    context: Mapping[str, Any] | None = None,
+    max_body: int = MIB,
+) -> Callable[[Callable[[Call[Any]], Awaitable[Reply]]], None]:
+    """Register the decorated handler as the HTTP function named `operation`.
+
+    `statuses` says when each status is answered. `context` reaches the request model's validators,
+    beside `seen`, a set that is empty for each request.
+    """
+    declared = Operation(operation, method, route, summary, request, response, statuses)
+
+    def register(handler: Callable[[Call[Any]], Awaitable[Reply]]) -> None:
+        async def answer(req: func.HttpRequest) -> func.HttpResponse:
+            with logged_with(function=operation), traced(req.headers.get("traceparent")):
+                try:
+                    body = _parsed(req, request, max_body, context) if request else None
+                    call = Call(body, req.route_params, req.params, req.headers, req.url)
+                    return _success(await at_once(lambda: handler(call), system))
+                except OrderflowError as error:
+                    return _problem(_refusal(error))
+                except Exception:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
+                    log.exception("the request failed unexpectedly")
+                    return _problem(Refused(500, "internal", "Something went wrong on our side."))
+
+        answer.operation = declared  # type: ignore[attr-defined]
+        decorated = blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(answer)
+        blueprint.function_name(operation)(decorated)
+
+    return register
+
+
+def invalid(errors: Sequence[FieldError]) -> Refused:
+    """422: the body is of the right shape, but these fields are wrong."""
+    return Refused(422, "invalid-body", "Some fields of the request are wrong.", errors=errors)
+
+
+def _parsed(
+    req: func.HttpRequest, model: type[BaseModel], max_body: int, context: Mapping[str, Any] | None
+) -> BaseModel:
+    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Refused(415, "unsupported-media-type", "The body must be JSON.", "Send Content-Type: application/json.")
+    body = req.get_body()
+    if len(body) > max_body:
+        raise Refused(413, "body-too-large", f"The body may have {max_body // MIB} MiB at most.")
+    try:
+        data = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        raise Refused(400, "not-json", "The body is not valid JSON.", "Send one JSON object in UTF-8.") from None
+    try:
+        return model.model_validate(data, context={**(context or {}), "seen": set()})
+    except ValidationError as error:
+        raise invalid(field_errors(error)) from None
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """Each wrong field once, in the words of whoever checks it; values are never repeated back."""
+    return [
+        FieldError(_pointer(each["loc"]), _detail(each))
+        for each in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _detail(error: Any) -> str:
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "is not a known field: remove it"
+        case _:
+            return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _refusal(error: OrderflowError) -> Refused:
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, Transient | Contended):
+        log.warning("answered 503: %r", error)
+        wait = "5" if isinstance(error, Throttled) else "2"
+        return Refused(503, "unavailable", "Please try again in a moment.", headers={"Retry-After": wait})
+    log.error("the request failed", exc_info=error)
+    return Refused(500, "internal", "Something went wrong on our side.")
+
+
+def _success(reply: Reply) -> func.HttpResponse:
+    return func.HttpResponse(
+        reply.body.model_dump_json(by_alias=True, exclude_none=True),
+        status_code=reply.status,
+        headers=dict(reply.headers),
+        mimetype="application/json",
+    )
+
+
+def _problem(refused: Refused) -> func.HttpResponse:
+    problem: dict[str, Any] = {
+        "type": PROBLEM_TYPES + refused.type,
+        "title": refused.args[0],
+        "status": refused.status,
+    }
+    if refused.detail:
+        problem["detail"] = refused.detail
+    if refused.errors:
+        problem["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in refused.errors]
+    return func.HttpResponse(
+        json.dumps(problem, ensure_ascii=False),
+        status_code=refused.status,
+        headers=refused.headers,
+        mimetype="application/problem+json",
+    )

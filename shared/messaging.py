@@ -1,0 +1,184 @@
+"""Contracts as CloudEvents 1.0 in binary mode over AMQP, and back.
+
+Two ids matter. The *event id* is the fact: derived from its aggregate, what happened and its number, so that two copies
+of a handler announce the same one. The *message id* is one sending of it: the event id the first time, a fresh one
+whenever a fact is announced or a command sent again, since the broker drops an id that it has seen.
+
+Source: CloudEvents 1.0.2 and its AMQP protocol binding, section 3.1.
+"""
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Any, Protocol
+from uuid import UUID, uuid5
+
+from shared import codec
+from shared.contracts import Command, Contract, Event
+from shared.errors import MessageTooLarge, Unparseable
+from shared.ports import Document, WireMessage
+
+MAX_BYTES = 240_000
+"""Body and properties of one message; the Standard tier of Service Bus takes 256 KB in all."""
+
+_IDS = UUID("6f1ab0a4-6a3d-5c0e-9a3c-0d0f9c5a7e11")
+_CONTEXTS = ("catalog", "inventory", "orders", "payments", "shipping")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One sending of one contract. `data` is the contract as JSON; `destination` a queue or topic."""
+
+    id: str
+    event_id: str
+    type: str
+    subject: str
+    time: str
+    destination: str
+    data: Document
+    retry_until: str | None = None
+    """Of a command that will be chased: from then on a fresh copy is on its way, and this one needs no retry."""
+    traceparent: str | None = None
+
+    @property
+    def contract(self) -> Contract:
+        """What it says. Raises Unparseable for an unknown type, or data that isn't of its shape."""
+        found: Contract = codec.decode(contract_class(self.type), self.data)
+        return found
+
+
+class Announcements(Protocol):
+    """Facts that stand already."""
+
+    async def answer_again(self, message: Message) -> None:
+        """Announce one again, under a fresh message id; nothing is written."""
+        ...
+
+
+def derived_id(*parts: object) -> str:
+    """The same UUID for the same parts, for ever (version 5, RFC 9562)."""
+    return str(uuid5(_IDS, "\n".join(map(str, parts))))
+
+
+def type_name(cls: type[Contract]) -> str:
+    """`orderflow.<context>.<Name>.v1`."""
+    return f"orderflow.{_owner(cls)}.{cls.__name__}.v1"
+
+
+@cache
+def contract_class(type: str) -> type[Contract]:
+    """The contract of that type name. Raises Unparseable for one that nobody declares."""
+    cls = _catalogue().get(type)
+    if cls is None:
+        raise Unparseable(f"unknown type {type[:200]!r}")
+    return cls
+
+
+@cache
+def _catalogue() -> dict[str, type[Contract]]:
+    modules = (importlib.import_module(f"shared.contracts.{context}") for context in _CONTEXTS)
+    return {
+        type_name(cls): cls
+        for module in modules
+        for name, cls in vars(module).items()
+        if isinstance(cls, type)
+        and issubclass(cls, Command | Event)
+        and not name.startswith("_")
+        and cls.__module__ == module.__name__
+    }
+
+
+def _owner(cls: type[Contract]) -> str:
+    return cls.__module__.rpartition(".")[2]
+
+
+def first(
+    contract: Contract, subject: str, at: datetime, number: int = 0, retry_until: datetime | None = None
+) -> Message:
+    """The first sending: its message id is the event id, the same whoever makes it.
+
+    `subject` is the aggregate; `number` tells repeatable facts of one aggregate apart.
+    """
+    type = type_name(contract.__class__)
+    event_id = derived_id(type, subject, number)
+    owner = _owner(contract.__class__)
+    return Message(
+        id=event_id,
+        event_id=event_id,
+        type=type,
+        subject=subject,
+        time=codec.rfc3339(at),
+        destination=owner if isinstance(contract, Command) else f"{owner}-events",
+        data=codec.encode(contract),
+        retry_until=codec.rfc3339(retry_until) if retry_until else None,
+    )
+
+
+def again(message: Message, fresh_id: str) -> Message:
+    """The same fact or command, sent once more."""
+    return replace(message, id=fresh_id)
+
+
+def to_wire(message: Message) -> WireMessage:
+    """The message as the broker carries it. Raises MessageTooLarge."""
+    properties = {
+        "cloudEvents_specversion": "1.0",
+        "cloudEvents_id": message.event_id,
+        "cloudEvents_type": message.type,
+        "cloudEvents_source": "/" + message.type.split(".")[1],
+        "cloudEvents_time": message.time,
+        "cloudEvents_subject": message.subject,
+        "cloudEvents_dataschema": f"urn:{message.type.replace('.', ':')}",
+    }
+    if message.retry_until:
+        properties["orderflow_retryUntil"] = message.retry_until
+    if message.traceparent:
+        properties["traceparent"] = message.traceparent
+    body = json.dumps(message.data, ensure_ascii=False, separators=(",", ":")).encode()
+    size = len(body) + sum(len(name) + len(value.encode()) for name, value in properties.items())
+    if size > MAX_BYTES:
+        raise MessageTooLarge(f"{message.type} for {message.subject} has {size} bytes; the limit is {MAX_BYTES}")
+    return WireMessage(id=message.id, body=body, correlation_id=message.subject, properties=properties)
+
+
+def from_wire(wire: WireMessage, queue: str) -> Message:
+    """The message that came from `queue`. Raises Unparseable, saying what is wrong with it."""
+    properties: Mapping[str, Any] = wire.properties or {}
+    if properties.get("cloudEvents_specversion") != "1.0":
+        raise Unparseable("not a CloudEvent: the property cloudEvents_specversion should be '1.0'")
+    attributes = {name: properties.get(f"cloudEvents_{name}") for name in ("id", "type", "subject", "time")}
+    for name, value in attributes.items():
+        if not isinstance(value, str) or not value:
+            raise Unparseable(f"the property cloudEvents_{name} should be a text")
+    try:
+        data = json.loads(wire.body)
+    except (ValueError, RecursionError):
+        raise Unparseable("the body is not JSON") from None
+    return Message(
+        id=wire.id,
+        event_id=str(attributes["id"]),
+        type=str(attributes["type"]),
+        subject=str(attributes["subject"]),
+        time=str(attributes["time"]),
+        destination=queue,
+        data=data,
+        retry_until=_text(properties.get("orderflow_retryUntil")),
+        traceparent=_text(properties.get("traceparent")),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def to_document(message: Message) -> Document:
+    """The message as the outbox keeps it."""
+    return {codec.camel(name): value for name, value in asdict(message).items()}
+
+
+def from_document(document: Document) -> Message:
+    """The message that the outbox kept."""
+    return Message(**{name: document[codec.camel(name)] for name in Message.__slots__})

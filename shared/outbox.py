@@ -1,0 +1,134 @@
+"""The transactional outbox: an aggregate and the messages that its change sends are one batch in one partition.
+
+`commit` writes, then publishes, then deletes the outbox documents. Whatever dies in between leaves them behind, and the
+sweep, a timer of every context, publishes them. A message may so be sent twice, under one message id, never be lost.
+"""
+
+from asyncio import gather
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared.codec import rfc3339
+from shared.errors import Contended, Transient
+from shared.messaging import Message, again, from_document, to_document, to_wire
+from shared.ports import (
+    Condition,
+    Container,
+    Create,
+    Delete,
+    Document,
+    Operation,
+    Query,
+    Sender,
+    System,
+    WireMessage,
+)
+from shared.telemetry import current_traceparent, log
+
+_PAGE = 200
+_MOST_IN_A_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxTimes:
+    """`grace`: how old a document must be for the sweep to take it for left behind. `pause`: how long after a failed
+    publishing nobody but the sweep tries again, so that a broker's outage doesn't slow every request down."""
+
+    grace: timedelta = timedelta(seconds=30)
+    pause: timedelta = timedelta(seconds=5)
+
+
+class Outbox:
+    """One context's outbox, in its container."""
+
+    def __init__(self, container: Container, sender: Sender, system: System, times: OutboxTimes) -> None:
+        self._container = container
+        self._sender = sender
+        self._system = system
+        self._times = times
+        self._paused_until = system.now()
+
+    async def commit(self, pk: str, operations: Sequence[Operation], messages: Sequence[Message]) -> list[str]:
+        """Write the operations and the messages in one batch, then publish; the ETags of the operations.
+
+        Raises MessageTooLarge before anything is written, and what `Container.write` raises. That publishing failed is
+        not an error: the sweep does it.
+        """
+        etags, documents = await self.write(pk, operations, messages)
+        await self.publish(documents)
+        return etags
+
+    async def write(
+        self, pk: str, operations: Sequence[Operation], messages: Sequence[Message]
+    ) -> tuple[list[str], list[Document]]:
+        """The first half of `commit`, for whoever commits many aggregates and publishes once."""
+        documents = [self._document(pk, message) for message in messages]
+        etags = await self._container.write(pk, [*operations, *map(Create, documents)])
+        return etags[: len(operations)], documents
+
+    async def publish(self, documents: Sequence[Document]) -> None:
+        """The second half: publish what was written, unless the broker failed a moment ago."""
+        if not documents or self._system.now() < self._paused_until:
+            return
+        try:
+            await self._send(documents)
+        except Transient as failure:
+            self._paused_until = self._system.now() + self._times.pause
+            log.warning("publishing failed, the sweep will do it: %s", failure)
+            return
+        try:
+            await self._clear(documents)
+        except Transient as failure:
+            log.warning("published, but not cleared; the sweep will publish again: %s", failure)
+
+    async def answer_again(self, message: Message) -> None:
+        """Announce a fact that stands already: the same event under a fresh message id, nothing written."""
+        fresh = again(replace(message, traceparent=current_traceparent()), self._system.new_id())
+        await self._sender.send(fresh.destination, [to_wire(fresh)])
+
+    async def sweep(self) -> int:
+        """Publish what a crash or an outage left behind, oldest first; how many messages."""
+        before = Condition("createdAt", "<=", rfc3339(self._system.now() - self._times.grace))
+        swept = 0
+        while documents := await self._container.find(Query("outbox", (before,), ("createdAt",), limit=_PAGE)):
+            await self._send(documents)
+            await self._clear(documents)
+            swept += len(documents)
+        if swept:
+            log.info("the sweep published %d messages", swept)
+        return swept
+
+    def _document(self, pk: str, message: Message) -> Document:
+        message = replace(message, traceparent=current_traceparent())
+        to_wire(message)
+        return {
+            "id": message.id,
+            "pk": pk,
+            "kind": "outbox",
+            "destination": message.destination,
+            "createdAt": rfc3339(self._system.now()),
+            "message": to_document(message),
+        }
+
+    async def _send(self, documents: Sequence[Document]) -> None:
+        by_destination: dict[str, list[WireMessage]] = defaultdict(list)
+        for document in documents:
+            by_destination[document["destination"]].append(to_wire(from_document(document["message"])))
+        for destination, messages in by_destination.items():
+            await self._sender.send(destination, messages)
+
+    async def _clear(self, documents: Sequence[Document]) -> None:
+        by_partition: dict[str, list[Operation]] = defaultdict(list)
+        for document in documents:
+            by_partition[document["pk"]].append(Delete(document["id"]))
+        await gather(*(self._delete(pk, deletions) for pk, deletions in by_partition.items()))
+
+    async def _delete(self, pk: str, deletions: Sequence[Operation]) -> None:
+        for start in range(0, len(deletions), _MOST_IN_A_BATCH):
+            try:
+                await self._container.write(pk, deletions[start : start + _MOST_IN_A_BATCH])
+            except Contended:
+                # The sweep, or a copy of this handler, is clearing them too. What this leaves, the next sweep takes.
+                log.info("outbox documents were cleared by another")

@@ -1,0 +1,118 @@
+"""Settings from the environment, validated at start, every fault named at once.
+
+A connection is written as Azure Functions writes it. In Azure, `COSMOS_ORDERS__accountEndpoint` or
+`SERVICEBUS_ORDERS__fullyQualifiedNamespace`, with `__clientId` of the app's user-assigned identity; for a stand-in or
+an emulator on this machine, the plain name with a connection string. Every time constant is a setting, in seconds.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from shared.dispatch import RetryTimes
+from shared.errors import SettingsError
+from shared.outbox import OutboxTimes
+
+
+def _seconds(value: object) -> object:
+    return timedelta(seconds=float(value)) if isinstance(value, str) else value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+"""A duration above zero, written as a number of seconds."""
+
+_LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+
+
+class Connection(BaseModel):
+    """Where a service is, and how to prove who asks: by identity, or on this machine by a connection string."""
+
+    model_config = ConfigDict(frozen=True)
+
+    endpoint: str
+    """Of Cosmos DB the account's URL; of Service Bus the namespace's host name."""
+    client_id: str | None = None
+    connection_string: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The account key of a Cosmos DB connection string."""
+        return _parts(self.connection_string or "").get("AccountKey", "")
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], name: str, endpoint: str) -> Self:
+        """Raises ValueError with what is wrong and how to mend it."""
+        if text := environment.get(name):
+            parts = _parts(text)
+            address = parts.get("AccountEndpoint") or parts.get("Endpoint") or ""
+            if urlsplit(address).hostname not in _LOCAL_HOSTS:
+                raise ValueError(
+                    f"{name}: a key may open a service on this machine alone; set {name}__{endpoint} instead"
+                )
+            return cls(endpoint=address, connection_string=text)
+        if namespace := environment.get(f"{name}__{endpoint}"):
+            return cls(endpoint=namespace, client_id=environment.get(f"{name}__clientId"))
+        raise ValueError(f"{name}__{endpoint}: is missing (on this machine, {name} with a connection string will do)")
+
+
+def _parts(connection_string: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in connection_string.split(";") if part)
+    return {name: value for name, _, value in pairs}
+
+
+class Settings(BaseModel):
+    """What every context needs. A context adds its own in a subclass; a field's alias is the variable's name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    context: ClassVar[str]
+
+    cosmos: Connection
+    service_bus: Connection
+    database: str = Field("orderflow", alias="COSMOS_DATABASE", min_length=1)
+    currency: str = Field("GBP", alias="SHOP_CURRENCY", pattern="^[A-Z]{3}$")
+    cosmos_timeout: Seconds = Field(timedelta(seconds=5), alias="COSMOS_TIMEOUT_SECONDS")
+    service_bus_timeout: Seconds = Field(timedelta(seconds=3), alias="SERVICEBUS_TIMEOUT_SECONDS")
+    outbox_grace: Seconds = Field(OutboxTimes().grace, alias="OUTBOX_GRACE_SECONDS")
+    publish_pause: Seconds = Field(OutboxTimes().pause, alias="PUBLISH_PAUSE_SECONDS")
+    retry_delay: Seconds = Field(RetryTimes().delay, alias="RETRY_DELAY_SECONDS")
+    retry_longest_delay: Seconds = Field(RetryTimes().longest_delay, alias="RETRY_LONGEST_DELAY_SECONDS")
+    retry_give_up: Seconds = Field(RetryTimes().give_up, alias="RETRY_GIVE_UP_SECONDS")
+    retry_hold: Seconds = Field(RetryTimes().hold, alias="RETRY_HOLD_SECONDS")
+
+    @property
+    def outbox_times(self) -> OutboxTimes:
+        """The outbox's share."""
+        return OutboxTimes(self.outbox_grace, self.publish_pause)
+
+    @property
+    def retry_times(self) -> RetryTimes:
+        """The dispatcher's share."""
+        return RetryTimes(self.retry_delay, self.retry_longest_delay, self.retry_give_up, self.retry_hold)
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """The settings of one context. Raises SettingsError with every fault."""
+        faults: list[str] = []
+        values: dict[str, Any] = {}
+        for field, prefix, endpoint in (
+            ("cosmos", "COSMOS", "accountEndpoint"),
+            ("service_bus", "SERVICEBUS", "fullyQualifiedNamespace"),
+        ):
+            try:
+                values[field] = Connection.read(environment, f"{prefix}_{cls.context.upper()}", endpoint)
+            except ValueError as fault:
+                faults.append(str(fault))
+                values[field] = Connection(endpoint="")
+        names = [field.alias for field in cls.model_fields.values() if field.alias]
+        values |= {name: environment[name] for name in names if environment.get(name)}
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            faults += [f"{each['loc'][0]}: {each['msg']}" for each in error.errors(include_input=False)]
+        if faults:
+            raise SettingsError(faults)
+        return settings

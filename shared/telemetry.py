@@ -1,0 +1,48 @@
+"""Structured logs: one logger, whose records carry the order's and the message's id as fields, never personal data.
+
+Under Azure Functions a record's extra fields become custom dimensions in Application Insights.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_fields: ContextVar[dict[str, str]] = ContextVar("orderflow_log_fields")
+_traceparent: ContextVar[str | None] = ContextVar("orderflow_traceparent", default=None)
+
+
+class _Fields(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        for name, value in _fields.get({}).items():
+            setattr(record, name, value)
+        return True
+
+
+log = logging.getLogger("orderflow")
+log.addFilter(_Fields())
+
+
+@contextmanager
+def logged_with(**fields: str) -> Iterator[None]:
+    """Within the block, every record carries these fields (`order_id`, `message_id`, `function` …)."""
+    token = _fields.set(_fields.get({}) | fields)
+    try:
+        yield
+    finally:
+        _fields.reset(token)
+
+
+@contextmanager
+def traced(traceparent: str | None) -> Iterator[None]:
+    """Within the block, messages that are sent carry this W3C trace context on."""
+    token = _traceparent.set(traceparent)
+    try:
+        yield
+    finally:
+        _traceparent.reset(token)
+
+
+def current_traceparent() -> str | None:
+    """The trace context that a message sent now belongs to."""
+    return _traceparent.get()
