@@ -1,0 +1,77 @@
+"""`python -m local.service_bus --state DIR --port AMQP_PORT --control-port HTTP_PORT [--topology FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import uvloop
+
+from local.faults import Stats
+from local.faults import server as http_server
+from local.service_bus.broker import Broker
+from local.service_bus.control import BrokerFaults, application
+from local.service_bus.entities import Directory
+from local.service_bus.security import Gate
+from local.service_bus.server import Server
+from local.service_bus.store import Store
+from local.topology import TopologyError, load
+
+_TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT. Exit status 2, with one line that says why, when it can't start."""
+    parser = argparse.ArgumentParser(prog="python -m local.service_bus", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="folder with keys.json; messages go below it")
+    parser.add_argument("--port", type=int, required=True, help="AMQP, on 127.0.0.1")
+    parser.add_argument("--control-port", type=int, required=True, help="HTTP, on 127.0.0.1")
+    parser.add_argument("--topology", type=Path, default=_TOPOLOGY, help="the entities (default: %(default)s)")
+    arguments = parser.parse_args()
+    try:
+        topology = load(arguments.topology)
+        keys = json.loads((arguments.state / "keys.json").read_text(encoding="utf-8"))["serviceBus"]
+    except (OSError, TopologyError, ValueError, KeyError) as error:
+        print(f"local.service_bus: can't start: {error!r}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from error
+    stats, faults = Stats(), BrokerFaults()
+    broker = Broker(Directory(topology), Store(arguments.state / "service_bus" / "messages.db"), stats)
+    server = Server(broker, Gate(topology, keys), faults, stats, arguments.port)
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGINT, _exit)
+    asyncio.run(_serve(server, faults, arguments.control_port), loop_factory=uvloop.new_event_loop)
+
+
+async def _serve(server: Server, faults: BrokerFaults, control_port: int) -> None:
+    asyncio.get_running_loop().set_exception_handler(_die)
+    try:
+        await server.start()
+        await http_server(application(server, faults, server.stats), control_port).serve()
+    finally:
+        server.broker.store.close()
+
+
+def _die(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
+    """Memory and disk may differ after an error that nobody expected: only a new start, from disk, is safe."""
+    error = context.get("exception")
+    print(f"local.service_bus: {context['message']}", file=sys.stderr)  # noqa: T201
+    if isinstance(error, BaseException):
+        traceback.print_exception(error)
+    sys.stderr.flush()
+    os._exit(70)
+
+
+def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,328 @@
+"""What happens to messages: routing, duplicate detection, locks, delivery counts, dead letters, schedules, expiry.
+
+Nothing here knows AMQP connections. Whoever calls it commits the store before the outcome leaves the process.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+import time
+import uuid
+from collections import Counter, defaultdict
+from dataclasses import replace
+from typing import Literal
+
+from local.faults import Stats
+from local.service_bus.codec import Envelope, encode, with_application_properties
+from local.service_bus.entities import Box, Directory, Entity
+from local.service_bus.refusal import Refused
+from local.service_bus.store import State, Store, Stored
+
+MAX_MESSAGE_SIZE = 256 * 1024
+_MAX_HOPS = 4
+_MAX_MESSAGE_ID = 128
+
+Outcome = Literal["complete", "abandon", "release", "defer", "dead-letter"]
+_COUNTED = {"complete": "completed", "abandon": "abandoned", "release": "released", "defer": "deferred"}
+
+
+def now_ms() -> int:
+    """Now, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Broker:
+    """All messages of all entities. `awake` gathers the boxes that may have something for a receiver."""
+
+    def __init__(self, directory: Directory, store: Store, stats: Stats) -> None:
+        self.directory, self.store, self._stats = directory, store, stats
+        self.by_entity: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.awake: set[Box] = set()
+        self._locks: dict[bytes, Stored] = {}
+        self._timers: list[tuple[int, int, str]] = []
+        for stored in store.load():
+            # What a former topology left stays on disk, out of sight, until the entity is named again.
+            if stored.box in directory.boxes:
+                self._place(stored)
+
+    # Sending
+
+    def send(self, entity: Entity, envelopes: list[Envelope]) -> list[int]:
+        """Take messages in, all or none: into their queue, to their topic's subscriptions, or aside until they are due.
+
+        The sequence number of each; 0 for what nobody gets, a duplicate among them.
+        """
+        if entity.kind == "subscription":
+            raise Refused("amqp:not-allowed", f"Messages can't be sent to the subscription '{entity.path}'.")
+        if any(len(envelope.message_id or "") > _MAX_MESSAGE_ID for envelope in envelopes):
+            raise Refused("com.microsoft:argument-error", f"A message id has at most {_MAX_MESSAGE_ID} characters.")
+        return [self._send(entity, envelope) for envelope in envelopes]
+
+    def cancel(self, entity: Entity, sequence_numbers: list[int]) -> None:
+        """Take scheduled messages back; Refused, with nothing done, when one isn't there."""
+        found = [entity.box.messages.get(seq) for seq in sequence_numbers]
+        for stored in found:
+            if stored is None or stored.state is not State.SCHEDULED:
+                raise Refused("com.microsoft:message-not-found", "A scheduled message of this number doesn't exist.")
+        for stored in found:
+            assert stored is not None
+            self._remove(stored)
+
+    def _send(self, entity: Entity, envelope: Envelope) -> int:
+        self._count("messagesSent", entity)
+        if self._is_duplicate(entity, envelope):
+            return 0
+        if envelope.scheduled is not None and envelope.scheduled > now_ms():
+            return self._keep(entity.box, envelope, due=envelope.scheduled)
+        return self._publish(entity, envelope)
+
+    def copy(self, stored: Stored) -> None:
+        """Put a second copy of a message beside it (a fault: what a sender's lost confirmation leads to)."""
+        self._keep(self.directory.boxes[stored.box], self.store.read(stored.seq))
+
+    def _is_duplicate(self, entity: Entity, envelope: Envelope) -> bool:
+        if not entity.window or envelope.message_id is None:
+            return False
+        if self.store.first_seen(entity.path, envelope.message_id, now_ms(), entity.window):
+            return False
+        self._count("duplicatesDropped", entity)
+        return True
+
+    def _publish(
+        self, entity: Entity, envelope: Envelope, origin: int = 0, hops: int = 0, source: str | None = None
+    ) -> int:
+        seq = 0
+        for place in entity.subscriptions if entity.kind == "topic" else [entity]:
+            if entity.kind == "topic" and not place.wants(envelope):
+                continue
+            if place.forward_to is None:
+                seq = self._keep(place.box, envelope, origin=origin, source=source)
+            elif hops < _MAX_HOPS:
+                self._forward(place.forward_to, envelope, origin, hops, source)
+            else:
+                bare = _with_reason(envelope.bare, "MaxTransferHopCountExceeded", "Forwarded more than four times.")
+                self._keep(place.dead, replace(envelope, bare=bare), origin=origin)
+                self._count("deadLettered", place)
+        return seq
+
+    def _forward(self, target: Entity, envelope: Envelope, origin: int, hops: int, source: str | None) -> None:
+        if not self._is_duplicate(target, envelope):
+            self._publish(target, envelope, origin, hops + 1, source)
+
+    def _keep(
+        self,
+        box: Box,
+        envelope: Envelope,
+        *,
+        due: int | None = None,
+        origin: int = 0,
+        source: str | None = None,
+        seq: int = 0,
+        delivery_count: int = 0,
+    ) -> int:
+        seq, now = seq or self.store.next_seq(), now_ms()
+        state = State.ACTIVE if due is None else State.SCHEDULED
+        lives = [ttl for ttl in (envelope.ttl, box.entity.ttl) if ttl is not None]
+        expires = now + min(lives) if lives and due is None and not box.dead else None
+        stored = Stored(seq, box.path, state, delivery_count, now, due, expires, origin or seq, source)
+        self.store.insert(stored, envelope)
+        self._place(stored)
+        return seq
+
+    def _place(self, stored: Stored) -> None:
+        box = self.directory.boxes[stored.box]
+        box.messages[stored.seq] = stored
+        if stored.state is State.ACTIVE:
+            self._offer(box, stored)
+        for at in (stored.due, stored.expires):
+            if at is not None:
+                heapq.heappush(self._timers, (at, stored.seq, stored.box))
+
+    def _offer(self, box: Box, stored: Stored) -> None:
+        heapq.heappush(box.ready, stored.seq)
+        self.awake.add(box)
+
+    # Receiving
+
+    def take(self, box: Box) -> Stored | None:
+        """The next message for a receiver, in order of sequence numbers; the caller locks or removes it."""
+        while box.ready:
+            stored = box.messages.get(heapq.heappop(box.ready))
+            if stored is None or stored.lock is not None or stored.state is not State.ACTIVE:
+                continue
+            if stored.expires is None or stored.expires > now_ms():
+                return stored
+            self._expire(box, stored)
+        return None
+
+    def give_back(self, stored: Stored) -> None:
+        """Undo `take`."""
+        self._offer(self.directory.boxes[stored.box], stored)
+
+    def lock(self, stored: Stored) -> bytes:
+        """Lock a message for its receiver; the lock token, as a delivery tag (a UUID, little-endian)."""
+        stored.lock = uuid.uuid4().bytes_le
+        self._locks[stored.lock] = stored
+        self._extend(stored)
+        return stored.lock
+
+    def delivered(self, stored: Stored) -> bytes:
+        """The message as a receiver gets it."""
+        self._count("messagesDelivered", self.directory.boxes[stored.box].entity)
+        return self.encoded(stored)
+
+    def by_sequence_number(self, box: Box, sequence_numbers: list[int]) -> list[Stored]:
+        """The deferred messages of these numbers; Refused when one isn't there or is locked."""
+        found = [box.messages.get(seq) for seq in sequence_numbers]
+        for seq, stored in zip(sequence_numbers, found, strict=True):
+            if stored is None or stored.state is not State.DEFERRED or stored.lock is not None:
+                raise Refused("com.microsoft:message-not-found", f"There is no deferred message with the number {seq}.")
+        return [stored for stored in found if stored is not None]
+
+    def peek(self, box: Box, first: int, count: int) -> list[bytes]:
+        """Up to `count` messages from sequence number `first` on, in any state."""
+        numbers = heapq.nsmallest(count, (seq for seq in box.messages if seq >= first))
+        return [self.encoded(box.messages[seq]) for seq in numbers]
+
+    def encoded(self, stored: Stored) -> bytes:
+        """The whole message with the broker's annotations."""
+        envelope = self.store.read(stored.seq)
+        own: dict[str, tuple[str, object]] = {
+            "x-opt-sequence-number": ("long", stored.seq),
+            "x-opt-enqueue-sequence-number": ("long", stored.origin),
+            "x-opt-enqueued-time": ("timestamp", stored.enqueued),
+            "x-opt-message-state": ("int", stored.state),
+        }
+        if stored.lock is not None:
+            own["x-opt-locked-until"] = ("timestamp", stored.locked_until)
+        if stored.source is not None:
+            own["x-opt-deadletter-source"] = ("string", stored.source)
+        return encode(envelope.header, envelope.annotations, envelope.bare, stored.delivery_count, own)
+
+    # Settling
+
+    def held(self, lock: bytes) -> Stored:
+        """The message under this lock; Refused when the lock has ended."""
+        stored = self._locks.get(lock)
+        if stored is None or stored.locked_until <= now_ms():
+            raise Refused(
+                "com.microsoft:message-lock-lost",
+                "The lock supplied is invalid. Either the lock expired, or the message has already been removed.",
+            )
+        return stored
+
+    def renew(self, lock: bytes) -> int:
+        """Extend a lock to the entity's full duration from now; its new end."""
+        stored = self.held(lock)
+        self._extend(stored)
+        return stored.locked_until
+
+    def settle(self, lock: bytes, outcome: Outcome, reason: str = "", description: str = "") -> None:
+        """End a lock with what its receiver decided."""
+        stored = self.held(lock)
+        box = self.directory.boxes[stored.box]
+        if outcome == "dead-letter" and box.dead:
+            raise Refused("amqp:not-allowed", "A dead letter can't be dead-lettered again.")
+        self._unlock(stored)
+        if outcome in _COUNTED:
+            self._count(_COUNTED[outcome], box.entity)
+        match outcome:
+            case "complete":
+                self._remove(stored)
+            case "abandon":
+                self._failed(box, stored)
+            case "release":
+                self._return(box, stored)
+            case "defer":
+                stored.state = State.DEFERRED
+                self.store.update(stored)
+            case "dead-letter":
+                self._dead_letter(box, stored, reason, description)
+
+    def _extend(self, stored: Stored) -> None:
+        stored.locked_until = now_ms() + self.directory.boxes[stored.box].entity.lock
+        heapq.heappush(self._timers, (stored.locked_until, stored.seq, stored.box))
+
+    def _unlock(self, stored: Stored) -> None:
+        assert stored.lock is not None
+        del self._locks[stored.lock]
+        stored.lock = None
+
+    def _failed(self, box: Box, stored: Stored) -> None:
+        stored.delivery_count += 1
+        if stored.delivery_count >= box.entity.max_delivery_count and not box.dead:
+            text = f"Message could not be consumed after {stored.delivery_count} delivery attempts."
+            self._dead_letter(box, stored, "MaxDeliveryCountExceeded", text)
+        else:
+            self.store.update(stored)
+            self._return(box, stored)
+
+    def _return(self, box: Box, stored: Stored) -> None:
+        if stored.state is State.ACTIVE:
+            self._offer(box, stored)
+
+    def _dead_letter(self, box: Box, stored: Stored, reason: str, description: str) -> None:
+        envelope = self.store.read(stored.seq)
+        envelope = replace(envelope, bare=_with_reason(envelope.bare, reason, description))
+        self._remove(stored)
+        self._count("deadLettered", box.entity)
+        target = box.entity.forward_dead_letters_to
+        if target is not None:
+            self._forward(target, envelope, stored.origin, 0, box.entity.path)
+        else:
+            self._keep(
+                box.entity.dead, envelope, origin=stored.origin, seq=stored.seq, delivery_count=stored.delivery_count
+            )
+
+    def _remove(self, stored: Stored) -> None:
+        if stored.lock is not None:
+            self._unlock(stored)
+        del self.directory.boxes[stored.box].messages[stored.seq]
+        self.store.delete(stored.seq)
+
+    # Time
+
+    def tick(self) -> int | None:
+        """Do what has become due: locks that end, schedules, expiry. When to call again, in milliseconds since 1970."""
+        now = now_ms()
+        while self._timers and self._timers[0][0] <= now:
+            _, seq, path = heapq.heappop(self._timers)
+            box = self.directory.boxes[path]
+            stored = box.messages.get(seq)
+            if stored is None:
+                continue
+            if stored.lock is not None:
+                if stored.locked_until <= now:
+                    self._unlock(stored)
+                    self._count("locksExpired", box.entity)
+                    self._failed(box, stored)
+            elif stored.due is not None and stored.due <= now:
+                envelope = self.store.read(seq)
+                self._remove(stored)
+                self._publish(box.entity, envelope)
+            elif stored.expires is not None and stored.expires <= now and stored.state is State.ACTIVE:
+                self._expire(box, stored)
+        return self._timers[0][0] if self._timers else None
+
+    def expire_locks(self, path: str | None = None) -> None:
+        """End every lock now, as if its time had passed; only of entities whose path the pattern is found in."""
+        for stored in list(self._locks.values()):
+            if path is None or re.search(path, stored.box):
+                stored.locked_until = 0
+                heapq.heappush(self._timers, (0, stored.seq, stored.box))
+
+    def _expire(self, box: Box, stored: Stored) -> None:
+        self._count("expired", box.entity)
+        if box.entity.dead_letter_on_expiration:
+            self._dead_letter(box, stored, "TTLExpiredException", "The message expired and was dead lettered.")
+        else:
+            self._remove(stored)
+
+    def _count(self, name: str, entity: Entity) -> None:
+        self._stats.add(name)
+        self.by_entity[entity.path][name] += 1
+
+
+def _with_reason(bare: bytes, reason: str, description: str) -> bytes:
+    return with_application_properties(bare, {"DeadLetterReason": reason, "DeadLetterErrorDescription": description})

@@ -1,0 +1,150 @@
+"""The control over HTTP: `/_health`, `/_stats`, `/_faults` as in every stand-in, and a look at entities and messages.
+
+- `GET /_entities`: `[{"name", "kind", "active", "locked", "scheduled", "deferred", "deadLettered"}]`.
+- `GET /_messages?entity=…&state=…&correlationId=…&limit=…`: messages, oldest first; each parameter may be absent.
+  `state` is one of active, locked, scheduled, deferred, deadLettered.
+- `POST /_faults` takes the kinds `reset`, `hang`, `slow`, `status` (400, 401, 404, 408, 410, 413, 500, 501, 503 or 507,
+  as the matching AMQP condition), and `duplicate` (a message is delivered, and a copy of it too). Operations are Open,
+  Attach, Send, Receive, Settle, Renew, Peek, Cancel, PutToken; `path` is searched in the entity's path.
+- Two kinds act at once: `outage` resets every connection and refuses new ones for `seconds` (1 by default),
+  `expire-locks` ends all locks (of the entities that `path` is found in).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from proton import Message
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.faults import Fault, Faults, Stats, control_routes
+from local.service_bus.entities import Box
+from local.service_bus.refusal import CONDITIONS
+from local.service_bus.server import Server
+from local.service_bus.store import State, Stored
+
+_KINDS = frozenset({"reset", "hang", "slow", "status", "duplicate"})
+_AT_ONCE = frozenset({"outage", "expire-locks"})
+_STATES = ("active", "locked", "scheduled", "deferred", "deadLettered")
+
+
+class BrokerFaults(Faults):
+    """Faults with the broker's own kinds; those that act at once are handed to `act` and never kept."""
+
+    def __init__(self) -> None:
+        super().__init__(_KINDS)
+        self.act: Callable[[Fault], None]
+
+    def add(self, wish: object) -> Fault:
+        """As in `Faults`."""
+        fault = Faults(_KINDS | _AT_ONCE).add(wish)
+        if fault.kind == "status" and fault.status not in CONDITIONS:
+            raise ValueError(f"invalid value for 'status': {fault.status}; known: {sorted(CONDITIONS)}")
+        if fault.kind in _AT_ONCE:
+            self.act(fault)
+            return fault
+        if fault.kind == "duplicate" and isinstance(wish, dict):
+            wish = {**wish, "operation": "Receive"}
+        return super().add(wish)
+
+
+def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette:
+    """The control's application. It runs in the event loop of the AMQP server, so that neither needs locks."""
+    broker = server.broker
+
+    def act(fault: Fault) -> None:
+        if fault.kind == "outage":
+            server.outage(1 if fault.seconds is None else fault.seconds)
+        else:
+            broker.expire_locks(fault.path)
+            server.soon()
+
+    faults.act = act
+
+    async def get_stats(_: Request) -> Response:
+        by_entity = {path: dict(counts) for path, counts in broker.by_entity.items()}
+        return JSONResponse(stats.snapshot() | {"connections": len(server.connections), "byEntity": by_entity})
+
+    async def get_entities(_: Request) -> Response:
+        shown = []
+        for entity in broker.directory.entities.values():
+            counts = dict.fromkeys(_STATES, 0)
+            for stored in (*entity.box.messages.values(), *entity.dead.messages.values()):
+                counts[_state(broker.directory.boxes[stored.box], stored)] += 1
+            shown.append({"name": entity.path, "kind": entity.kind} | counts)
+        return JSONResponse(shown)
+
+    async def get_messages(request: Request) -> Response:
+        wanted = request.query_params
+        unknown = set(wanted) - {"entity", "state", "correlationId", "limit"}
+        if unknown or wanted.get("state", "active") not in _STATES or not wanted.get("limit", "1").isdecimal():
+            return JSONResponse(
+                {"error": "known: entity, state (" + ", ".join(_STATES) + "), correlationId, limit"}, 400
+            )
+        if "entity" in wanted and wanted["entity"].lower() not in broker.directory.entities:
+            return JSONResponse({"error": f"no entity named {wanted['entity']!r}"}, 404)
+        found = []
+        for box, stored in _messages(server, wanted.get("entity")):
+            if wanted.get("state") not in (None, _state(box, stored)):
+                continue
+            envelope = broker.store.read(stored.seq)
+            if wanted.get("correlationId") in (None, envelope.correlation_id):
+                found.append(_shown(box, stored, broker.encoded(stored)))
+            if len(found) >= int(wanted.get("limit", "1000")):
+                break
+        return JSONResponse(found)
+
+    return Starlette(
+        routes=[
+            Route("/_stats", get_stats),
+            Route("/_entities", get_entities),
+            Route("/_messages", get_messages),
+            *control_routes(faults, stats, lambda: server.listening),
+        ]
+    )
+
+
+def _messages(server: Server, name: str | None) -> Iterator[tuple[Box, Stored]]:
+    for path, entity in server.broker.directory.entities.items():
+        if name is None or path == name.lower():
+            for box in (entity.box, entity.dead):
+                for seq in sorted(box.messages):
+                    yield box, box.messages[seq]
+
+
+def _state(box: Box, stored: Stored) -> str:
+    if box.dead:
+        return "deadLettered"
+    if stored.lock is not None:
+        return "locked"
+    return {State.ACTIVE: "active", State.SCHEDULED: "scheduled", State.DEFERRED: "deferred"}[stored.state]
+
+
+def _shown(box: Box, stored: Stored, encoded: bytes) -> dict[str, Any]:
+    message = Message()
+    message.decode(encoded)
+    properties: Any = message.properties
+    shown: dict[str, Any] = {
+        "entity": box.entity.path,
+        "state": _state(box, stored),
+        "sequenceNumber": stored.seq,
+        "deliveryCount": stored.delivery_count,
+        "enqueuedTime": stored.enqueued / 1000,
+        "scheduledTime": None if stored.due is None else stored.due / 1000,
+        "messageId": message.id,
+        "correlationId": message.correlation_id,
+        "contentType": message.content_type,
+        "properties": properties or {},
+    }
+    body = message.body
+    if isinstance(body, bytes | memoryview):
+        try:
+            return shown | {"body": bytes(body).decode()}
+        except UnicodeDecodeError:
+            return shown | {"body": base64.b64encode(bytes(body)).decode(), "encoding": "base64"}
+    return shown | {"body": body}

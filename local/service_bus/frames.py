@@ -1,0 +1,43 @@
+"""Splits what a client sends into AMQP frames, and tells which of them begin a batch.
+
+Proton takes any bytes, but drops the message format of a transfer, by which alone a batch can be told from a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from local.service_bus.codec import items, read
+
+MAX_FRAME_SIZE = 65_536
+_BATCH_FORMAT = 0x80013700
+_TRANSFER = b"\x00\x53\x14"
+
+
+class Frames:
+    """The bytes of one connection, in order."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def split(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
+        """Each whole frame (or protocol header), and whether it is a transfer of a batch. ValueError on garbage."""
+        data, at = self._rest + data, 0
+        while len(data) - at >= 8:
+            size = 8 if data[at : at + 4] == b"AMQP" else int.from_bytes(data[at : at + 4])
+            if not 8 <= size <= MAX_FRAME_SIZE:
+                raise ValueError(f"not AMQP: a frame of {size} bytes")
+            if len(data) - at < size:
+                break
+            frame = data[at : at + size]
+            yield frame, _begins_batch(frame)
+            at += size
+        self._rest = data[at:]
+
+
+def _begins_batch(frame: bytes) -> bool:
+    start = frame[4] * 4
+    if frame[start : start + 3] != _TRANSFER:
+        return False
+    fields = items(frame, start + 3)
+    return len(fields) > 4 and read(frame, fields[3]) == _BATCH_FORMAT

@@ -1,0 +1,91 @@
+"""Who may do what: shared access signatures, checked against `keys.json`, and the topology's grants.
+
+The token's form is Azure's: `SharedAccessSignature sr=<address>&sig=<signature>&se=<expiry>&skn=<key's name>`, signed
+with HMAC-SHA256 over address and expiry (Azure documentation, "access control with Shared Access Signatures").
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from local.service_bus.refusal import Refused
+from local.topology import Topology
+
+OPERATOR = "operator"
+_ADDRESS = re.compile(r"[a-z]+://[^/]*/?")
+
+
+def path_of(address: str) -> str:
+    """The entity's path in an address such as `amqps://host:port/queue`, or in one without a host."""
+    return _ADDRESS.sub("", address, count=1).strip("/")
+
+
+class Gate:
+    """Checks tokens and grants. A key's name is the context's; `operator` may do all."""
+
+    def __init__(self, topology: Topology, keys: Mapping[str, str]) -> None:
+        self._keys = keys
+        self._grants = {grant.context: grant for grant in topology.grants}
+
+    def check_token(self, token: str, audience: str) -> tuple[str, float]:
+        """The name of the key that signed a token for this audience, and when the token ends; Refused otherwise."""
+        scheme, _, rest = token.partition(" ")
+        fields = dict(part.partition("=")[::2] for part in rest.split("&"))
+        if scheme != "SharedAccessSignature" or not {"sr", "sig", "se", "skn"} <= fields.keys():
+            raise Refused("amqp:unauthorized-access", "Not a shared access signature with sr, sig, se and skn.")
+        name = unquote(fields["skn"])
+        signed = f"{fields['sr']}\n{fields['se']}".encode()
+        expected = hmac.digest(self._keys.get(name, "").encode(), signed, hashlib.sha256)
+        if name not in self._keys or not hmac.compare_digest(
+            base64.b64encode(expected).decode(), unquote(fields["sig"])
+        ):
+            raise Refused("amqp:unauthorized-access", "Invalid authorization token signature.")
+        if not fields["se"].isdecimal() or int(fields["se"]) < time.time():
+            raise Refused("amqp:unauthorized-access", "The token has expired.")
+        if not _within(path_of(audience), path_of(unquote(fields["sr"]))):
+            raise Refused("amqp:unauthorized-access", f"The token isn't one for '{audience}'.")
+        return name, float(fields["se"])
+
+    def allows(self, name: str, right: str, path: str) -> bool:
+        """Whether a key's owner may "send" to or "receive" from the entity of this path."""
+        if name == OPERATOR:
+            return True
+        grant = self._grants.get(name)
+        granted = () if grant is None else grant.send if right == "send" else grant.receive
+        return path.lower() in {entity.lower() for entity in granted}
+
+
+class Tokens:
+    """The tokens that one connection has put."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._put: dict[str, tuple[str, float]] = {}
+
+    def put(self, token: str, audience: str) -> None:
+        """Keep a token, when it is valid; Refused otherwise."""
+        self._put[path_of(audience)] = self._gate.check_token(token, audience)
+
+    def demand(self, path: str, *rights: str) -> None:
+        """Refused unless a token that is still valid gives one of these rights on the entity."""
+        for audience, (name, end) in self._put.items():
+            if (
+                end > time.time()
+                and _within(path, audience)
+                and any(self._gate.allows(name, right, path) for right in rights)
+            ):
+                return
+        raise Refused(
+            "amqp:unauthorized-access", f"Unauthorized access. {' or '.join(rights)} on '{path}' isn't granted."
+        )
+
+
+def _within(path: str, audience: str) -> bool:
+    path, audience = path.lower(), audience.lower()
+    return audience in ("", path) or path.startswith(audience + "/")

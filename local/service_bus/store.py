@@ -1,0 +1,135 @@
+"""The messages on disk: one SQLite file, in WAL mode, so that what was committed survives the death of the process."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from local.service_bus.codec import Envelope
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages(
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, box TEXT NOT NULL, state INTEGER NOT NULL,
+    delivery_count INTEGER NOT NULL, enqueued INTEGER NOT NULL, due INTEGER, expires INTEGER,
+    origin INTEGER NOT NULL, source TEXT, message_id TEXT, correlation_id TEXT, ttl INTEGER,
+    header BLOB NOT NULL, annotations BLOB NOT NULL, bare BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS seen(
+    entity TEXT NOT NULL, message_id TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(entity, message_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS seen_until ON seen(until);
+"""
+
+
+class State(IntEnum):
+    """A message's state, numbered as in the annotation `x-opt-message-state`."""
+
+    ACTIVE, DEFERRED, SCHEDULED = range(3)
+
+
+@dataclass(slots=True, eq=False)
+class Stored:
+    """A message's place and state, kept in memory; times in milliseconds since 1970.
+
+    `lock` is the delivery tag under which a receiver holds it until `locked_until`. Locks are in memory alone: they end
+    with the process. `origin` is its sequence number where it was first sent, `source` where it was dead-lettered
+    before it was forwarded.
+    """
+
+    seq: int
+    box: str
+    state: State
+    delivery_count: int
+    enqueued: int
+    due: int | None
+    expires: int | None
+    origin: int
+    source: str | None
+    lock: bytes | None = None
+    locked_until: int = 0
+
+
+class Store:
+    """Writes gather in a transaction until `commit`. After an SQLite error memory and disk differ: end the process."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+        self._last: int = 0 if row is None else row[0]
+
+    def load(self) -> Iterator[Stored]:
+        """Every message there is, oldest first."""
+        columns = "seq, box, state, delivery_count, enqueued, due, expires, origin, source"
+        for seq, box, state, *rest in self._db.execute(f"SELECT {columns} FROM messages ORDER BY seq"):
+            yield Stored(seq, box, State(state), *rest)
+
+    def next_seq(self) -> int:
+        """A sequence number never given before."""
+        self._last += 1
+        return self._last
+
+    def insert(self, stored: Stored, envelope: Envelope) -> None:
+        """Add a message."""
+        self._write(
+            "INSERT INTO messages VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            stored.seq, stored.box, stored.state, stored.delivery_count, stored.enqueued, stored.due, stored.expires,
+            stored.origin, stored.source, envelope.message_id, envelope.correlation_id, envelope.ttl,
+            envelope.header, envelope.annotations, envelope.bare,
+        )  # fmt: skip
+
+    def read(self, seq: int) -> Envelope:
+        """The message itself."""
+        row = self._db.execute(
+            "SELECT header, annotations, bare, ttl, due, message_id, correlation_id FROM messages WHERE seq = ?", (seq,)
+        ).fetchone()
+        return Envelope(*row)
+
+    def update(self, stored: Stored) -> None:
+        """Keep a message's state and delivery count."""
+        self._write(
+            "UPDATE messages SET state = ?, delivery_count = ? WHERE seq = ?",
+            stored.state,
+            stored.delivery_count,
+            stored.seq,
+        )
+
+    def delete(self, seq: int) -> None:
+        """Forget a message."""
+        self._write("DELETE FROM messages WHERE seq = ?", seq)
+
+    def first_seen(self, entity: str, message_id: str, now: int, window: int) -> bool:
+        """Whether the entity hasn't seen this id within the window (milliseconds); from now on it has."""
+        cursor = self._write(
+            "INSERT INTO seen VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET until = ?3 WHERE until <= ?4",
+            entity,
+            message_id,
+            now + window,
+            now,
+        )
+        return cursor.rowcount > 0
+
+    def forget_seen(self, now: int) -> None:
+        """Drop the ids whose window has passed."""
+        self._write("DELETE FROM seen WHERE until <= ?", now)
+
+    def commit(self) -> None:
+        """Make everything since the last commit last."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Commit and close the file."""
+        self.commit()
+        self._db.close()
+
+    def _write(self, statement: str, *values: object) -> sqlite3.Cursor:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN")
+        return self._db.execute(statement, values)
