@@ -90,7 +90,7 @@ def create(store: Store, _: str, parameters: Parameters) -> Intent:
         "amount": amount,
         "amount_capturable": 0,
         "amount_received": 0,
-        "automatic_payment_methods": None if "payment_method_types[0]" in parameters else {"enabled": True},
+        "automatic_payment_methods": _automatic(parameters),
         "canceled_at": None,
         "cancellation_reason": None,
         "capture_method": "manual",
@@ -109,6 +109,15 @@ def create(store: Store, _: str, parameters: Parameters) -> Intent:
     }
     store.put(intent)
     return intent
+
+
+def _automatic(parameters: Parameters) -> dict[str, Any] | None:
+    if "payment_method_types[0]" in parameters:
+        return None
+    redirects = parameters.get("automatic_payment_methods[allow_redirects]", "always")
+    if redirects not in ("always", "never"):
+        raise invalid("Invalid automatic_payment_methods[allow_redirects]: must be one of always or never")
+    return {"enabled": True, "allow_redirects": redirects}
 
 
 def retrieve(store: Store, intent_id: str, _: Parameters) -> Intent:
@@ -139,10 +148,11 @@ def confirm(store: Store, intent_id: str, parameters: Parameters) -> Intent:
         raise _wrong_status(intent, "confirmed", statuses)
     if method is None:
         raise unexpected_state(intent, "You cannot confirm this PaymentIntent: it's missing a payment method.")
-    if intent["automatic_payment_methods"] and "return_url" not in parameters:
+    automatic = intent["automatic_payment_methods"]
+    if automatic and automatic["allow_redirects"] == "always" and "return_url" not in parameters:
         message = (
             "This PaymentIntent accepts payment methods that might redirect the customer, so you must provide a "
-            "`return_url`; or name the payment_method_types when you create it."
+            "`return_url`; or set automatic_payment_methods[allow_redirects] to never when you create it."
         )
         raise invalid(message)
     intent |= {"payment_method": method, "last_payment_error": None}
@@ -217,7 +227,15 @@ def _end(store: Store, intent: Intent, reason: str | None) -> Intent:
 
 Operation = Callable[[Store, str, Parameters], dict[str, Any]]
 
-_CREATION = {"amount", "currency", "capture_method", "payment_method", "payment_method_types[0]", "confirm"}
+_AUTOMATIC = {"automatic_payment_methods[enabled]", "automatic_payment_methods[allow_redirects]"}
+_CREATION = {
+    "amount",
+    "currency",
+    "capture_method",
+    "payment_method",
+    "payment_method_types[0]",
+    "confirm",
+} | _AUTOMATIC
 OPERATIONS: Mapping[str, tuple[Operation, set[str]]] = {
     "create": (create, _CREATION),
     "retrieve": (retrieve, set()),
