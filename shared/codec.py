@@ -35,8 +35,10 @@ def encode(value: Any) -> Any:
         return {json_name: encode(getattr(value, name)) for name, json_name in _names(cast(Hashable, type(value)))}
     if isinstance(value, datetime):
         return rfc3339(value)
+    if isinstance(value, StrEnum):
+        return str(value)
     if isinstance(value, frozenset):
-        return sorted(value)
+        return sorted(map(encode, value))
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     return value

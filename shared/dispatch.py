@@ -19,7 +19,7 @@ from hashlib import sha256
 from shared.codec import rfc3339
 from shared.contracts import Contract
 from shared.errors import AlreadyExists, BrokenPromise, Contended, MessageTooLarge, Transient, Unparseable
-from shared.messaging import contract_class, derived_id, from_wire
+from shared.messaging import derived_id, from_wire
 from shared.ports import Container, Create, Document, Sender, System, WireMessage
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
@@ -67,8 +67,15 @@ class Dispatcher:
         """Handle the message, or see to it that it isn't lost. Raises only where neither store nor broker answers."""
         with logged_with(message_id=wire.id, queue=self._queue, order_id=wire.correlation_id):
             try:
-                await self._deliver(wire)
-            except (Unparseable, MessageTooLarge) as fault:
+                message = from_wire(wire, self._queue)
+                contract = message.contract
+            except Unparseable as fault:
+                await self._park(wire, str(fault))
+                return
+            try:
+                with traced(message.traceparent):
+                    await self._deliver(contract)
+            except MessageTooLarge as fault:
                 await self._park(wire, str(fault))
             except (Transient, Contended) as failure:
                 await self._later(wire, failure, strikes=0)
@@ -85,14 +92,11 @@ class Dispatcher:
             reason = (wire.properties or {}).get("DeadLetterReason", "unknown reason")
             await self._park(wire, f"dead-lettered: {reason}")
 
-    async def _deliver(self, wire: WireMessage) -> None:
-        message = from_wire(wire, self._queue)
-        handler = self._handlers.get(contract_class(message.type))
+    async def _deliver(self, contract: Contract) -> None:
+        handler = self._handlers.get(type(contract))
         if handler is None:
-            log.info("nobody here wants %s", message.type)
-            return
-        contract = message.contract
-        with traced(message.traceparent):
+            log.info("nobody here wants %s", type(contract).__name__)
+        else:
             await at_once(lambda: handler(contract), self._system)
 
     async def _later(self, wire: WireMessage, failure: Exception, strikes: int) -> None:

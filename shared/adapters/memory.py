@@ -5,8 +5,8 @@ detection, scheduling and forwarding behave as in Azure.
 """
 
 import asyncio
-import copy
 import heapq
+import json
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +37,12 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 _MOST_OPERATIONS = 100
 
 
+def _copy[T](document: T) -> T:
+    """As JSON, and so what a real store would keep of it."""
+    copied: T = json.loads(json.dumps(document))
+    return copied
+
+
 class MemoryContainer:
     """shared.ports.Container as a dictionary."""
 
@@ -47,13 +53,13 @@ class MemoryContainer:
     async def read(self, pk: str, id: str) -> Document | None:
         """One document, or None."""
         await asyncio.sleep(0)
-        return copy.deepcopy(self._partitions[pk].get(id))
+        return _copy(self._partitions[pk].get(id))
 
     async def read_many(self, keys: Sequence[tuple[str, str]]) -> list[Document]:
         """Those of the documents named as (pk, id) that exist."""
         await asyncio.sleep(0)
         found = (self._partitions[pk].get(id) for pk, id in keys)
-        return [copy.deepcopy(document) for document in found if document]
+        return [_copy(document) for document in found if document]
 
     async def write(self, pk: str, operations: Sequence[Operation]) -> list[str]:
         """Do all operations, or none; the new ETags."""
@@ -77,13 +83,11 @@ class MemoryContainer:
             and (not query.after or tuple(document[name] for name in query.order_by) > query.after)
         ]
         found.sort(key=lambda document: [document[name] for name in query.order_by])
-        return copy.deepcopy(found[: query.limit])
+        return _copy(found[: query.limit])
 
     def documents(self, kind: str) -> list[Document]:
         """Every document of a kind, for assertions."""
-        return [
-            copy.deepcopy(d) for partition in self._partitions.values() for d in partition.values() if d["kind"] == kind
-        ]
+        return [_copy(d) for partition in self._partitions.values() for d in partition.values() if d["kind"] == kind]
 
     def _apply(self, partition: dict[str, Document], pk: str, index: int, operation: Operation) -> str:
         match operation:
@@ -112,14 +116,14 @@ class MemoryContainer:
             raise Missing(index)
         if not condition(partition[id]):
             raise ConditionFailed(index)
-        return copy.deepcopy(partition[id])
+        return _copy(partition[id])
 
     def _store(self, partition: dict[str, Document], pk: str, document: Document) -> str:
         if document["pk"] != pk:
             raise ValueError(f"{document['id']} belongs to partition {document['pk']}, not {pk}")
         self._etags += 1
         etag = f'"{self._etags}"'
-        partition[document["id"]] = copy.deepcopy(document) | {"_etag": etag}
+        partition[document["id"]] = _copy(document) | {"_etag": etag}
         return etag
 
 

@@ -1,0 +1,93 @@
+"""An order's journey through all five contexts, in memory: the ways on which it can end."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.world import World
+
+
+@pytest.fixture
+async def world() -> World:
+    world = World()
+    await world.stocked(MUG=10, TRAY=5)
+    return world
+
+
+async def test_an_order_is_reserved_paid_shipped_and_completed(world: World) -> None:
+    order_id = await world.placed(("MUG", 4), ("TRAY", 5))
+    await world.drain()
+    assert (await world.order(order_id))["status"] == "confirmed"
+
+    assert (await world.dispatched(order_id)).status == 200
+    await world.drain()
+
+    order = await world.order(order_id)
+    assert order["status"] == "completed"
+    assert order["total"] == {"amount": 2250, "currency": "GBP"}
+    assert order["settledAt"] is not None
+    stock = (await world.call("get_stock", route={"sku": "MUG"})).body
+    assert stock == {"sku": "MUG", "onHand": 6, "available": 6}
+    assert [intent["captured"] for intent in world.provider.intents.values()] == [2250]
+
+
+async def test_an_order_for_more_than_there_is_is_rejected_and_takes_nothing(world: World) -> None:
+    order_id = await world.placed(("MUG", 4), ("TRAY", 6))
+    await world.drain()
+
+    order = await world.order(order_id)
+    assert (order["status"], order["reason"]) == ("rejected", "out_of_stock")
+    assert (await world.call("get_stock", route={"sku": "MUG"})).body["available"] == 10
+    assert world.provider.intents == {}
+
+
+@pytest.mark.parametrize("method", ["pm_card_visa_chargeDeclined", "pm_unknown"])
+async def test_a_payment_that_is_declined_gives_the_stock_back(world: World, method: str) -> None:
+    order_id = await world.placed(("MUG", 4), paymentMethod=method)
+    await world.drain()
+
+    order = await world.order(order_id)
+    assert (order["status"], order["reason"]) == ("rejected", "payment_declined")
+    assert (await world.call("get_stock", route={"sku": "MUG"})).body["available"] == 10
+
+
+async def test_a_cancellation_before_anything_happened_undoes_the_reservation(world: World) -> None:
+    order_id = await world.placed(("MUG", 4))
+    assert (await world.call("cancel_order", route={"orderId": order_id})).status == 202
+    await world.drain(timedelta(minutes=1))
+
+    assert (await world.order(order_id))["status"] == "cancelled"
+    assert (await world.call("get_stock", route={"sku": "MUG"})).body["available"] == 10
+
+
+async def test_a_cancellation_of_a_confirmed_order_recalls_the_shipment_and_lets_the_money_go(world: World) -> None:
+    order_id = await world.placed(("MUG", 4))
+    await world.drain()
+    assert (await world.call("cancel_order", route={"orderId": order_id})).body["status"] == "cancelling"
+    await world.drain()
+
+    assert (await world.order(order_id))["status"] == "cancelled"
+    assert (await world.dispatched(order_id)).status == 409
+    assert [str(intent["status"]) for intent in world.provider.intents.values()] == ["cancelled"]
+
+
+async def test_a_dispatch_wins_over_a_later_cancellation(world: World) -> None:
+    order_id = await world.placed(("MUG", 4))
+    await world.drain()
+    assert (await world.dispatched(order_id)).status == 200
+    cancelled = await world.call("cancel_order", route={"orderId": order_id})
+    await world.drain()
+
+    assert cancelled.status == 202
+    assert (await world.order(order_id))["status"] == "completed"
+    assert (await world.call("cancel_order", route={"orderId": order_id})).status == 409
+
+
+async def test_nothing_is_left_in_any_outbox_and_nothing_is_parked(world: World) -> None:
+    order_id = await world.placed(("MUG", 1))
+    await world.drain()
+    await world.dispatched(order_id)
+    await world.drain()
+
+    assert [d for context in world.containers for d in world.documents(context, "outbox")] == []
+    assert [d for context in world.containers for d in world.documents(context, "parked")] == []

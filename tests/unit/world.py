@@ -1,0 +1,272 @@
+"""The whole system in one thread: five contexts on the in-memory adapters, under a clock that only waiting moves."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import azure.functions as func
+from azure.functions import HttpRequest, HttpResponse
+
+from services.catalog import bootstrap as catalog
+from services.catalog import functions as catalog_functions
+from services.inventory import bootstrap as inventory
+from services.inventory import functions as inventory_functions
+from services.orders import bootstrap as orders
+from services.orders import functions as orders_functions
+from services.payments import bootstrap as payments
+from services.payments import functions as payments_functions
+from services.payments.domain import Intent, IntentStatus, UnknownPaymentMethod
+from services.shipping import bootstrap as shipping
+from services.shipping import functions as shipping_functions
+from shared.adapters.memory import MemoryBroker, MemoryContainer
+from shared.context import BoundedContext, bounded_context
+from shared.errors import Unavailable
+from shared.ports import Document, WireMessage
+
+TOPOLOGY: dict[str, Any] = json.loads((Path(__file__).parents[2] / "infra" / "topology.json").read_text())
+CONTEXTS: tuple[str, ...] = tuple(TOPOLOGY["contexts"])
+ENVIRONMENT = {
+    f"{service}_{context.upper()}": value
+    for context in CONTEXTS
+    for service, value in (
+        ("COSMOS", "AccountEndpoint=http://127.0.0.1:1/;AccountKey=a2V5;"),
+        (
+            "SERVICEBUS",
+            "Endpoint=sb://127.0.0.1:2;SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true;",
+        ),
+    )
+} | {"PAYMENT_PROVIDER_KEY": "sk_test_1"}
+
+
+class VirtualSystem:
+    """shared.ports.System whose time moves only when somebody waits, and whose chance has a seed."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._now = datetime(2026, 11, 24, 6, tzinfo=UTC)
+        self._random = Random(seed)
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def random(self) -> float:
+        return self._random.random()
+
+    def new_id(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def advance_to(self, moment: datetime) -> None:
+        self._now = max(self._now, moment)
+
+
+class MemoryProvider:
+    """services.payments.ports.Provider in memory. `unclear` makes the next calls fail after they took effect."""
+
+    def __init__(self) -> None:
+        self.intents: dict[str, dict[str, Any]] = {}
+        self.unclear = 0
+
+    async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
+        if payment_method == "pm_unknown":
+            raise UnknownPaymentMethod
+        id = f"pi_{len(self.intents) + 1}"
+        status = IntentStatus.UNCONFIRMED
+        self.intents[id] = {"order": order_id, "amount": amount, "method": payment_method, "status": status}
+        return self._answer(id)
+
+    async def look(self, intent_id: str) -> Intent:
+        return Intent(intent_id, self.intents[intent_id]["status"])
+
+    async def confirm(self, intent_id: str) -> Intent:
+        intent = self.intents[intent_id]
+        if intent["status"] in (IntentStatus.UNCONFIRMED, IntentStatus.DECLINED):
+            declined = "Declined" in intent["method"]
+            intent["status"] = IntentStatus.DECLINED if declined else IntentStatus.HELD
+        return self._answer(intent_id)
+
+    async def capture(self, intent_id: str, amount: int) -> Intent:
+        intent = self.intents[intent_id]
+        if intent["status"] is IntentStatus.HELD:
+            intent |= {"status": IntentStatus.CAPTURED, "captured": intent.get("captured", 0) + amount}
+        return self._answer(intent_id)
+
+    async def cancel(self, intent_id: str) -> Intent:
+        if self.intents[intent_id]["status"] is not IntentStatus.CAPTURED:
+            self.intents[intent_id]["status"] = IntentStatus.CANCELLED
+        return self._answer(intent_id)
+
+    def _answer(self, id: str) -> Intent:
+        if self.unclear:
+            self.unclear -= 1
+            raise Unavailable("the provider's answer was lost")
+        return Intent(id, self.intents[id]["status"])
+
+
+class World:
+    """Every context, its functions as the host would call them, and the broker between them."""
+
+    def __init__(self, environment: Mapping[str, str] = ENVIRONMENT, seed: int = 1) -> None:
+        self.system = VirtualSystem(seed)
+        self.broker = MemoryBroker(TOPOLOGY, self.system)
+        self.provider = MemoryProvider()
+        self.containers = {name: MemoryContainer() for name in CONTEXTS}
+        orders_settings = orders.OrdersSettings.read(environment)
+        self.contexts: dict[str, BoundedContext] = {
+            settings.context: bounded_context(settings, self.containers[settings.context], self.broker, self.system)
+            for settings in (
+                catalog.CatalogSettings.read(environment),
+                inventory.InventorySettings.read(environment),
+                orders_settings,
+                payments.PaymentsSettings.read(environment),
+                shipping.ShippingSettings.read(environment),
+            )
+        }
+        of = self.contexts
+        self.desk = orders.desk(of["orders"], orders_settings)
+        self.inventory = inventory.inventory(of["inventory"])
+        self.cashier = payments.cashier(of["payments"], self.provider)
+        self.shipping = shipping.shipping(of["shipping"])
+        blueprints = (
+            catalog_functions.blueprint(of["catalog"], lambda: catalog.products(of["catalog"])),
+            inventory_functions.blueprint(of["inventory"], self.inventory),
+            orders_functions.blueprint(of["orders"], self.desk),
+            payments_functions.blueprint(of["payments"], self.cashier),
+            shipping_functions.blueprint(of["shipping"], self.shipping),
+        )
+        app = func.FunctionApp()
+        for blueprint in blueprints:
+            app.register_functions(blueprint)
+        functions = list(app.get_functions())
+        self.functions: dict[str, Any] = {str(each.get_function_name()): each.get_user_function() for each in functions}
+        self._queues: dict[str, Any] = {
+            binding["queueName"]: each.get_user_function()
+            for each in functions
+            for binding in map(json.loads, each.get_raw_bindings())
+            if binding["type"] == "serviceBusTrigger"
+        }
+
+    async def call(
+        self,
+        operation: str,
+        body: Any = None,
+        *,
+        route: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> "Answer":
+        """Call an HTTP function as the host would."""
+        payload = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        declared = self.functions[operation].operation
+        request = HttpRequest(
+            method=declared.method,
+            url=f"http://127.0.0.1:7071/api/{declared.route}",
+            headers={"content-type": "application/json"} | dict(headers or {}),
+            params=dict(query or {}),
+            route_params=dict(route or {}),
+            body=payload,
+        )
+        return Answer(await self.functions[operation](request))
+
+    async def deliver(self, queue: str, wire: WireMessage) -> None:
+        """Hand a message to the function that drains the queue."""
+        await self._queues[queue](_Received(wire))
+
+    async def drain(self, until: timedelta = timedelta(0)) -> None:
+        """Deliver everything that is visible, and what becomes visible within `until` of now."""
+        horizon = self.system.now() + until
+        while True:
+            delivered = False
+            for queue in self._queues:
+                while message := self.broker.receive(queue):
+                    delivered = True
+                    await self.deliver(queue, message)
+            due = self.broker.next_due()
+            if not delivered:
+                if due is None or due > horizon:
+                    return
+                self.system.advance_to(due)
+
+    async def sweep(self) -> None:
+        """Run every context's timer."""
+        for name, function in self.functions.items():
+            if name.endswith("_sweep"):
+                await function(None)
+
+    def documents(self, context: str, kind: str) -> list[Document]:
+        """Every document of a kind in a context's container."""
+        return self.containers[context].documents(kind)
+
+    async def stocked(self, **stock: int) -> None:
+        """Products at 2.50 each, so many of each in the house, their prices known to orders."""
+        products = [
+            {"sku": sku, "name": f"Product {sku}", "price": {"amount": 250, "currency": "GBP"}} for sku in stock
+        ]
+        assert (await self.call("import_products", {"products": products})).status == 200
+        for sku, on_hand in stock.items():
+            assert (await self.call("put_stock", {"onHand": on_hand}, route={"sku": sku})).status == 201
+        await self.drain()
+
+    async def placed(self, *lines: tuple[str, int], key: str | None = None, **changes: Any) -> str:
+        """Place an order; its id."""
+        headers = {"idempotency-key": key} if key else {}
+        answer = await self.call("place_order", order_body(*lines, **changes), headers=headers)
+        assert answer.status == 201, answer.body
+        return str(answer.body["orderId"])
+
+    async def order(self, order_id: str) -> dict[str, Any]:
+        """The order as GET answers it."""
+        body: dict[str, Any] = (await self.call("get_order", route={"orderId": order_id})).body
+        return body
+
+    async def dispatched(self, order_id: str) -> "Answer":
+        """The warehouse sends the order's goods."""
+        note = {"carrier": "Royal Mail", "trackingNumber": "RM1"}
+        return await self.call("dispatch_shipment", note, route={"shipmentId": f"shp_{order_id}"})
+
+
+class Answer:
+    """What an HTTP function answered."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        self.body: Any = json.loads(response.get_body() or b"null")
+
+
+class _Received(func.ServiceBusMessage):
+    """What the worker makes of a message."""
+
+    def __init__(self, wire: WireMessage) -> None:
+        self._wire = wire
+
+    def get_body(self, encoding: str | None = None) -> Any:
+        return self._wire.body
+
+    message_id = property(lambda self: self._wire.id)
+    content_type = property(lambda self: self._wire.content_type)
+    correlation_id = property(lambda self: self._wire.correlation_id)
+    application_properties = property(lambda self: dict(self._wire.properties or {}))
+
+
+def order_body(*lines: tuple[str, int], **changes: Any) -> dict[str, Any]:
+    """A good request for these lines."""
+    return {
+        "email": "ada@example.com",
+        "currency": "GBP",
+        "paymentMethod": "pm_card_visa",
+        "shippingAddress": {
+            "name": "Ada Lovelace",
+            "line1": "12 St James's Square",
+            "city": "London",
+            "postalCode": "SW1Y 4JH",
+            "country": "GB",
+        },
+        "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
+    } | changes
