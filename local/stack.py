@@ -13,6 +13,13 @@ LOCAL_SETTINGS = {
     "COSMOS_DATABASE": "orderflow",
     "SHOP_CURRENCY": "GBP",
     "SWEEP_SCHEDULE": "*/2 * * * * *",
+    "OUTBOX_GRACE_SECONDS": "3",
+    "PUBLISH_PAUSE_SECONDS": "1",
+    "RETRY_DELAY_SECONDS": "0.2",
+    "RETRY_LONGEST_DELAY_SECONDS": "5",
+    "ORDERS_FIRST_CHASE_SECONDS": "15",
+    "ORDERS_LONGEST_CHASE_SECONDS": "60",
+    "ORDERS_DISPATCH_CHASE_SECONDS": "120",
 }
 """Settings of the application that differ from what it does in Azure, the same for every context."""
 

@@ -53,7 +53,7 @@ class CosmosContainer:
         self._database = database
         self._name = name
         self._timeout = timeout.total_seconds()
-        self._proxy: ContainerProxy | None = None
+        self._client: CosmosClient | None = None
         self._opening = asyncio.Lock()
 
     async def read(self, pk: str, id: str) -> Document | None:
@@ -94,6 +94,12 @@ class CosmosContainer:
         documents: list[Document] = await self._call(collect)
         return documents
 
+    async def close(self) -> None:
+        """Let go of the connections; the next call opens them anew."""
+        client, self._client = self._client, None
+        if client:
+            await client.close()
+
     async def _call(self, call: Callable[[ContainerProxy], Awaitable[Any]]) -> Any:
         try:
             async with asyncio.timeout(self._timeout):
@@ -113,7 +119,7 @@ class CosmosContainer:
 
     async def _open(self) -> ContainerProxy:
         async with self._opening:
-            if self._proxy is None:
+            if self._client is None:
                 client = CosmosClient(
                     self._connection.endpoint,
                     self._connection.key or credential(self._connection.client_id),
@@ -127,8 +133,8 @@ class CosmosContainer:
                 except BaseException:
                     await client.close()
                     raise
-                self._proxy = client.get_database_client(self._database).get_container_client(self._name)
-            return self._proxy
+                self._client = client
+            return self._client.get_database_client(self._database).get_container_client(self._name)
 
 
 def _translated(status: int, index: int, error: Exception) -> Exception:

@@ -35,6 +35,11 @@ class ServiceBusOutput:
         lane = self._lanes.setdefault(destination, _Lane(self._connection, destination, self._timeout))
         await lane.send([_message(each, at) for each in messages])
 
+    async def close(self) -> None:
+        """Let go of every link; the next message opens its own anew."""
+        for lane in self._lanes.values():
+            await lane.close()
+
 
 class _Lane:
     def __init__(self, connection: Connection, destination: str, timeout: float) -> None:
@@ -66,7 +71,7 @@ class _Lane:
                     f"Service Bus did not take messages for {self._destination}: {type(error).__name__}"
                 )
                 failure.__cause__ = error
-                await self._close()
+                await self.close()
             for _, sent in batch:
                 if sent.cancelled():
                     continue
@@ -90,7 +95,7 @@ class _Lane:
             return ServiceBusClient.from_connection_string(self._connection.connection_string, **options)
         return ServiceBusClient(self._connection.endpoint, credential(self._connection.client_id), **options)
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
         link, self._link = self._link, None
         if link:
             # It failed already; what closing it says is of no use to anyone.

@@ -1,0 +1,46 @@
+"""The stand-ins that the real adapters are held to the abstract suites against."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shared.settings import Connection
+from tests.conformance.processes import free_port, running, write_keys
+
+
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """Where they are."""
+
+    state: Path
+    keys: dict[str, dict[str, str]]
+    cosmos_port: int
+    service_bus_port: int
+
+    def cosmos(self, context: str) -> Connection:
+        """A context's connection."""
+        text = f"AccountEndpoint=http://127.0.0.1:{self.cosmos_port}/;AccountKey={self.keys['cosmos'][context]};"
+        return Connection.read({"COSMOS_X": text}, "COSMOS_X", "accountEndpoint")
+
+    def service_bus(self, holder: str) -> Connection:
+        """A context's connection, or the operator's."""
+        text = (
+            f"Endpoint=sb://127.0.0.1:{self.service_bus_port};SharedAccessKeyName={holder};"
+            f"SharedAccessKey={self.keys['serviceBus'][holder]};UseDevelopmentEmulator=true;"
+        )
+        return Connection.read({"SERVICEBUS_X": text}, "SERVICEBUS_X", "fullyQualifiedNamespace")
+
+
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIns]:
+    """Cosmos DB's and Service Bus's stand-in, for the whole run."""
+    state = tmp_path_factory.mktemp("contract")
+    keys = write_keys(state)
+    cosmos, amqp, control = free_port(), free_port(), free_port()
+    with (
+        running("cosmos", state, cosmos, "--port", str(cosmos)),
+        running("service_bus", state, control, "--port", str(amqp), "--control-port", str(control)),
+    ):
+        yield StandIns(state, keys, cosmos, amqp)
