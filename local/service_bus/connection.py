@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from proton import Collector, Condition, Delivery, Event, Link, Message, ProtonException, Terminus, Transport
+from proton import Collector, Condition, Delivery, Event, Link, Message, Terminus, Transport
 from proton import Connection as Engine
 
 from local.service_bus.broker import MAX_MESSAGE_SIZE
@@ -50,12 +50,17 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Act on what the client sent."""
         try:
-            for frame, batched in self._frames.split(data):
-                self._engine.push(frame)
-                self._pump(batched)
-        except (ValueError, IndexError, struct.error, ProtonException):
+            frames = self._frames.split(data)
+        except ValueError:
             # Nothing that speaks AMQP sends this; there is no one to explain it to.
             self._socket.abort()
+            return
+        for frame, batched in frames:
+            at = 0
+            while at < len(frame) and (capacity := self._engine.capacity()) > 0:
+                self._engine.push(frame[at : at + capacity])
+                at += capacity
+            self._pump(batched)
         self.server.touch(self)
 
     def connection_lost(self, _error: Exception | None) -> None:

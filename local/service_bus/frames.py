@@ -5,8 +5,6 @@ Proton takes any bytes, but drops the message format of a transfer, by which alo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from local.service_bus.codec import items, read
 
 MAX_FRAME_SIZE = 65_536
@@ -20,8 +18,9 @@ class Frames:
     def __init__(self) -> None:
         self._rest = b""
 
-    def split(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
+    def split(self, data: bytes) -> list[tuple[bytes, bool]]:
         """Each whole frame (or protocol header), and whether it is a transfer of a batch. ValueError on garbage."""
+        found: list[tuple[bytes, bool]] = []
         data, at = self._rest + data, 0
         while len(data) - at >= 8:
             size = 8 if data[at : at + 4] == b"AMQP" else int.from_bytes(data[at : at + 4])
@@ -30,9 +29,13 @@ class Frames:
             if len(data) - at < size:
                 break
             frame = data[at : at + size]
-            yield frame, _begins_batch(frame)
+            try:
+                found.append((frame, _begins_batch(frame)))
+            except IndexError as error:
+                raise ValueError("not AMQP: a frame that ends too soon") from error
             at += size
         self._rest = data[at:]
+        return found
 
 
 def _begins_batch(frame: bytes) -> bool:

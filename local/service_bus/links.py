@@ -113,13 +113,12 @@ class Outlet:
 
     def updated(self, delivery: Delivery) -> None:
         """Act on what the client says of a delivery, and confirm it unless the client has settled it already."""
-        tag: Any = delivery.tag  # bytes, whatever proton's hints say
         state = delivery.remote_state
         outcome, reason, description = _outcome(delivery)
 
         def effect() -> None:
             if not self._deletes and outcome is not None:
-                self.connection.server.broker.settle(tag, outcome, reason, description)
+                self.connection.server.broker.settle(delivery.lock, outcome, reason, description)
 
         def confirm() -> None:
             delivery.local.failed = delivery.remote.failed
@@ -140,8 +139,11 @@ class Outlet:
             broker.settle(tag, "complete")
         return tag, data
 
-    def _transfer(self, tag: Any, data: bytes) -> None:
-        delivery = self.link.delivery(tag)  # takes bytes, whatever proton's hints say
+    def _transfer(self, tag: bytes, data: bytes) -> None:
+        anything: Any = tag  # proton's hints want text, which a lock token isn't
+        delivery = self.link.delivery(anything)
+        # Proton would give the tag back as UTF-8.
+        delivery.lock = tag
         self.link.stream(data)
         self.link.advance()
         if self._deletes:
