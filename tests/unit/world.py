@@ -1,7 +1,7 @@
 """The whole system in one thread: five contexts on the in-memory adapters, under a clock that only waiting moves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -24,8 +24,7 @@ from services.shipping import bootstrap as shipping
 from services.shipping import functions as shipping_functions
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.context import BoundedContext, bounded_context
-from shared.errors import Unavailable
-from shared.ports import Document, WireMessage
+from shared.ports import Document, System, WireMessage
 
 TOPOLOGY: dict[str, Any] = json.loads((Path(__file__).parents[2] / "infra" / "topology.json").read_text())
 CONTEXTS: tuple[str, ...] = tuple(TOPOLOGY["contexts"])
@@ -66,19 +65,20 @@ class VirtualSystem:
 
 
 class MemoryProvider:
-    """services.payments.ports.Provider in memory. `unclear` makes the next calls fail after they took effect."""
+    """services.payments.ports.Provider in memory, with a ledger of money's movements."""
 
     def __init__(self) -> None:
         self.intents: dict[str, dict[str, Any]] = {}
-        self.unclear = 0
+        self._movements = 0
 
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
         if payment_method == "pm_unknown":
             raise UnknownPaymentMethod
         id = f"pi_{len(self.intents) + 1}"
         status = IntentStatus.UNCONFIRMED
-        self.intents[id] = {"order": order_id, "amount": amount, "method": payment_method, "status": status}
-        return self._answer(id)
+        intent = {"order": order_id, "amount": amount, "method": payment_method, "status": status, "movements": []}
+        self.intents[id] = intent
+        return Intent(id, status)
 
     async def look(self, intent_id: str) -> Intent:
         return Intent(intent_id, self.intents[intent_id]["status"])
@@ -88,34 +88,52 @@ class MemoryProvider:
         if intent["status"] in (IntentStatus.UNCONFIRMED, IntentStatus.DECLINED):
             declined = "Declined" in intent["method"]
             intent["status"] = IntentStatus.DECLINED if declined else IntentStatus.HELD
-        return self._answer(intent_id)
+            if not declined:
+                self._move(intent, "hold")
+        return Intent(intent_id, intent["status"])
 
     async def capture(self, intent_id: str, amount: int) -> Intent:
         intent = self.intents[intent_id]
         if intent["status"] is IntentStatus.HELD:
-            intent |= {"status": IntentStatus.CAPTURED, "captured": intent.get("captured", 0) + amount}
-        return self._answer(intent_id)
+            intent |= {"status": IntentStatus.CAPTURED, "captured": amount}
+            self._move(intent, "capture")
+        return Intent(intent_id, intent["status"])
 
     async def cancel(self, intent_id: str) -> Intent:
-        if self.intents[intent_id]["status"] is not IntentStatus.CAPTURED:
-            self.intents[intent_id]["status"] = IntentStatus.CANCELLED
-        return self._answer(intent_id)
+        intent = self.intents[intent_id]
+        if intent["status"] is IntentStatus.HELD:
+            self._move(intent, "release")
+        if intent["status"] is not IntentStatus.CAPTURED:
+            intent["status"] = IntentStatus.CANCELLED
+        return Intent(intent_id, intent["status"])
 
-    def _answer(self, id: str) -> Intent:
-        if self.unclear:
-            self.unclear -= 1
-            raise Unavailable("the provider's answer was lost")
-        return Intent(id, self.intents[id]["status"])
+    def lapse(self) -> None:
+        """Every authorisation lapses."""
+        for intent in self.intents.values():
+            if intent["status"] is IntentStatus.HELD:
+                intent["status"] = IntentStatus.CANCELLED
+                self._move(intent, "release")
+
+    def _move(self, intent: dict[str, Any], kind: str) -> None:
+        self._movements += 1
+        intent["movements"].append({"seq": self._movements, "kind": kind, "amount": intent["amount"]})
 
 
 class World:
     """Every context, its functions as the host would call them, and the broker between them."""
 
-    def __init__(self, environment: Mapping[str, str] = ENVIRONMENT, seed: int = 1) -> None:
+    def __init__(
+        self,
+        seed: int = 1,
+        container: Callable[[], MemoryContainer] = MemoryContainer,
+        broker: Callable[[Any, System], MemoryBroker] = MemoryBroker,
+        provider: Callable[[], MemoryProvider] = MemoryProvider,
+        environment: Mapping[str, str] = ENVIRONMENT,
+    ) -> None:
         self.system = VirtualSystem(seed)
-        self.broker = MemoryBroker(TOPOLOGY, self.system)
-        self.provider = MemoryProvider()
-        self.containers = {name: MemoryContainer() for name in CONTEXTS}
+        self.broker = broker(TOPOLOGY, self.system)
+        self.provider = provider()
+        self.containers = {name: container() for name in CONTEXTS}
         orders_settings = orders.OrdersSettings.read(environment)
         self.contexts: dict[str, BoundedContext] = {
             settings.context: bounded_context(settings, self.containers[settings.context], self.broker, self.system)
@@ -144,7 +162,7 @@ class World:
             app.register_functions(blueprint)
         functions = list(app.get_functions())
         self.functions: dict[str, Any] = {str(each.get_function_name()): each.get_user_function() for each in functions}
-        self._queues: dict[str, Any] = {
+        self.queues: dict[str, Any] = {
             binding["queueName"]: each.get_user_function()
             for each in functions
             for binding in map(json.loads, each.get_raw_bindings())
@@ -176,14 +194,14 @@ class World:
 
     async def deliver(self, queue: str, wire: WireMessage) -> None:
         """Hand a message to the function that drains the queue."""
-        await self._queues[queue](_Received(wire))
+        await self.queues[queue](_Received(wire))
 
     async def drain(self, until: timedelta = timedelta(0)) -> None:
         """Deliver everything that is visible, and what becomes visible within `until` of now."""
         horizon = self.system.now() + until
         while True:
             delivered = False
-            for queue in self._queues:
+            for queue in self.queues:
                 while message := self.broker.receive(queue):
                     delivered = True
                     await self.deliver(queue, message)

@@ -1,0 +1,289 @@
+"""The ways out of a failing handler: at once, later, parked."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from shared.adapters.memory import MemoryBroker, MemoryContainer
+from shared.contracts import Contract
+from shared.contracts.inventory import ReserveStock
+from shared.dispatch import Dispatcher, Handler, RetryTimes
+from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, MessageTooLarge, TooEarly, Unavailable
+from shared.messaging import first, to_wire
+from shared.ports import Document, WireMessage
+from tests.unit.world import TOPOLOGY, VirtualSystem
+
+type Work = Callable[[], Awaitable[None]]
+
+
+class Desk:
+    """One dispatcher of inventory's queue, whose only handler does what the test says."""
+
+    def __init__(self, work: Work) -> None:
+        self.system = VirtualSystem()
+        self.container = FailingContainer()
+        self.broker = FailingBroker(TOPOLOGY, self.system)
+        self.calls = 0
+        self.work = work
+        handlers: dict[type[Contract], Handler] = {ReserveStock: self._handle}
+        times = RetryTimes()
+        self.dispatcher = Dispatcher("inventory", handlers, self.container, self.broker, self.system, times)
+
+    async def _handle(self, command: ReserveStock) -> None:
+        self.calls += 1
+        await self.work()
+
+    async def deliver(self, wire: WireMessage) -> None:
+        await self.dispatcher.handle(wire)
+
+    async def deliver_until_quiet(self, wire: WireMessage) -> None:
+        await self.deliver(wire)
+        while due := self.broker.next_due():
+            self.system.advance_to(due)
+            again = self.broker.receive("inventory")
+            assert again
+            await self.deliver(again)
+
+    @property
+    def parked(self) -> list[Document]:
+        return self.container.documents("parked")
+
+
+class FailingContainer(MemoryContainer):
+    """A store whose next writes fail."""
+
+    failures = 0
+
+    async def write(self, pk: str, operations: Any) -> list[str]:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("the store is away")
+        return await super().write(pk, operations)
+
+
+class FailingBroker(MemoryBroker):
+    """A broker whose next sends fail."""
+
+    failures = 0
+
+    async def send(self, *arguments: Any) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("the broker is away")
+        await super().send(*arguments)
+
+
+def command(retry_after: timedelta | None = None) -> WireMessage:
+    system = VirtualSystem()
+    retry_until = system.now() + retry_after if retry_after else None
+    return to_wire(first(ReserveStock("ord_1", ()), "ord_1", system.now(), retry_until=retry_until))
+
+
+def raises(*failures: Exception | None) -> Work:
+    """Fails with each in turn, the last one for ever; None succeeds."""
+    left = list(failures)
+
+    async def work() -> None:
+        failure = left.pop(0) if len(left) > 1 else left[0]
+        if failure:
+            raise failure
+
+    return work
+
+
+async def test_a_message_that_is_handled_leaves_nothing_behind() -> None:
+    desk = Desk(raises(None))
+    await desk.deliver(command())
+    assert (desk.calls, desk.parked, desk.broker.sent) == (1, [], [])
+
+
+@pytest.mark.parametrize("failure", [ConditionFailed(0), AlreadyExists(0)])
+async def test_another_writer_being_faster_is_tried_again_at_once(failure: Exception) -> None:
+    desk = Desk(raises(failure, failure, None))
+    started = desk.system.now()
+    await desk.deliver(command())
+    assert desk.calls == 3
+    assert desk.system.now() - started < timedelta(seconds=1)
+    assert desk.broker.sent == []
+
+
+async def test_after_eight_tries_within_a_second_it_goes_later() -> None:
+    desk = Desk(raises(ConditionFailed(0)))
+    started = desk.system.now()
+    await desk.deliver(command())
+    assert desk.calls == 8
+    assert desk.system.now() - started < timedelta(seconds=1)
+    assert len(desk.broker.sent) == 1
+
+
+async def test_what_is_transient_is_sent_again_to_its_queue_with_a_growing_delay_and_another_id() -> None:
+    desk = Desk(raises(*[Unavailable("away")] * 5, None))
+    handled_at = []
+    work = desk.work
+
+    async def noted() -> None:
+        handled_at.append(desk.system.now())
+        await work()
+
+    desk.work = noted
+    await desk.deliver_until_quiet(command())
+
+    delays = [(after - before).total_seconds() for before, after in pairwise(handled_at)]
+    assert len(delays) == 5
+    for number, delay in enumerate(delays):
+        assert 0.75 * 2 * 2**number <= delay <= 2 * 2**number
+    assert len({wire.id for _, wire in desk.broker.sent} | {command().id}) == 6
+    assert desk.parked == []
+
+
+async def test_two_copies_of_a_handler_that_fail_do_not_become_two_chains() -> None:
+    desk = Desk(raises(Unavailable("away")))
+    await desk.deliver(command())
+    await desk.deliver(command())
+    assert len(desk.broker.sent) == 1
+
+
+async def test_an_outage_of_hours_loses_nothing_and_parks_nothing() -> None:
+    desk = Desk(raises(None))
+    recovery = desk.system.now() + timedelta(hours=20)
+
+    async def away_until_recovery() -> None:
+        if desk.system.now() < recovery:
+            raise Unavailable("away")
+
+    desk.work = away_until_recovery
+    await desk.deliver_until_quiet(command())
+    assert desk.system.now() >= recovery
+    assert desk.parked == []
+
+
+async def test_after_twenty_four_hours_of_later_it_is_parked() -> None:
+    desk = Desk(raises(TooEarly("the order isn't there")))
+    started = desk.system.now()
+    await desk.deliver_until_quiet(command())
+    [parked] = desk.parked
+    assert "still failing after 1 day" in parked["reason"]
+    assert timedelta(hours=23) < desk.system.now() - started <= timedelta(hours=24)
+
+
+async def test_a_command_that_is_chased_completes_once_its_next_chase_is_nearer_than_its_retry() -> None:
+    desk = Desk(raises(Unavailable("away")))
+    await desk.deliver_until_quiet(command(retry_after=timedelta(minutes=1)))
+    assert desk.calls > 3
+    assert desk.parked == []
+    assert desk.system.now() - VirtualSystem().now() < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("failure", [BrokenPromise("the protocol rules it out"), KeyError("a fault of ours")])
+async def test_what_stays_wrong_for_ten_tries_is_parked_with_reason_and_attempts(failure: Exception) -> None:
+    desk = Desk(raises(failure))
+    wire = command(retry_after=timedelta(minutes=1))
+    await desk.deliver_until_quiet(wire)
+    [parked] = desk.parked
+    assert desk.calls == 10
+    assert parked["attempts"] == 10
+    assert "failed 10 times" in parked["reason"]
+    assert parked["queue"] == "inventory"
+    assert json.loads(parked["message"]["body"]) == {"orderId": "ord_1", "lines": []}
+    assert parked["message"]["properties"]["cloudEvents_type"] == "orderflow.inventory.ReserveStock.v1"
+
+
+async def test_transient_failures_in_between_do_not_count_as_tries() -> None:
+    failures = [BrokenPromise("no"), Unavailable("away")] * 9
+    desk = Desk(raises(*failures, None))
+    await desk.deliver_until_quiet(command())
+    assert desk.parked == []
+    assert desk.calls == 19
+
+
+async def test_an_event_that_would_be_too_large_is_parked_at_once() -> None:
+    desk = Desk(raises(MessageTooLarge("300000 bytes")))
+    await desk.deliver(command())
+    assert [parked["reason"] for parked in desk.parked] == ["300000 bytes"]
+
+
+POISON = {
+    "not a CloudEvent": WireMessage("m1", b"{}"),
+    "unknown type": WireMessage("m1", b"{}", properties={"cloudEvents_type": "orderflow.x.Y.v1"}),
+    "the body is not JSON": WireMessage("m1", b"\xff\x00", properties={}),
+    "/lines is missing": WireMessage("m1", b'{"orderId":"ord_1"}', properties={}),
+    "/lines/0/quantity should be of type int": WireMessage(
+        "m1", b'{"orderId":"ord_1","lines":[{"sku":"A","quantity":"1"}]}', properties={}
+    ),
+    "/ should be an object": WireMessage("m1", b"[]", properties={}),
+    "cloudEvents_subject should be a text": WireMessage("m1", b"{}", properties={"cloudEvents_subject": 7}),
+}
+
+
+@pytest.mark.parametrize("reason", POISON)
+async def test_a_message_that_cannot_be_read_is_parked_at_once_with_the_reason(reason: str) -> None:
+    desk = Desk(raises(None))
+    poison = POISON[reason]
+    if poison.properties is not None:
+        poison = WireMessage("m1", poison.body, properties=dict(command().properties or {}) | dict(poison.properties))
+
+    await desk.deliver(poison)
+
+    [parked] = desk.parked
+    assert reason in parked["reason"]
+    assert parked["pk"] == "m1"
+    assert desk.calls == 0
+
+
+async def test_a_message_without_an_id_is_parked_under_its_digest() -> None:
+    desk = Desk(raises(None))
+    await desk.deliver(WireMessage("", b"one"))
+    await desk.deliver(WireMessage("", b"two"))
+    await desk.deliver(WireMessage("", b"two"))
+    assert len(desk.parked) == 2
+
+
+async def test_a_known_type_that_nobody_here_wants_completes() -> None:
+    desk = Desk(raises(None))
+    properties = dict(command().properties or {}) | {"cloudEvents_type": "orderflow.orders.OrderConfirmed.v1"}
+    await desk.deliver(WireMessage("m1", b'{"orderId":"ord_1"}', properties=properties))
+    assert (desk.calls, desk.parked, desk.broker.sent) == (0, [], [])
+
+
+async def test_parking_waits_for_the_store() -> None:
+    desk = Desk(raises(None))
+    desk.container.failures = 3
+    await desk.deliver_until_quiet(WireMessage("m1", b"nonsense"))
+    assert len(desk.parked) == 1
+
+
+async def test_sending_again_waits_for_the_broker_below_half_the_lock() -> None:
+    desk = Desk(raises(Unavailable("away"), None))
+    desk.broker.failures = 3
+    started = desk.system.now()
+    await desk.deliver(command())
+    assert len(desk.broker.sent) == 1
+    assert desk.system.now() - started < timedelta(seconds=30)
+
+
+async def test_when_neither_store_nor_broker_answers_the_function_raises_so_that_the_broker_delivers_again() -> None:
+    desk = Desk(raises(Unavailable("away")))
+    desk.broker.failures = 1000
+    started = desk.system.now()
+    with pytest.raises(Unavailable):
+        await desk.deliver(command())
+    assert desk.system.now() - started < timedelta(seconds=30)
+
+
+async def test_a_dead_letter_is_parked_with_the_brokers_reason() -> None:
+    desk = Desk(raises(None))
+    wire = command()
+    properties = dict(wire.properties or {}) | {"DeadLetterReason": "MaxDeliveryCountExceeded"}
+    await desk.dispatcher.park_dead_letter(WireMessage(wire.id, wire.body, properties=properties))
+    assert [parked["reason"] for parked in desk.parked] == ["dead-lettered: MaxDeliveryCountExceeded"]
+
+
+async def test_a_poison_message_does_not_hold_up_the_one_behind_it() -> None:
+    desk = Desk(raises(None))
+    await desk.deliver(WireMessage("m1", b"nonsense"))
+    await desk.deliver(command())
+    assert desk.calls == 1
