@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -104,8 +105,8 @@ class App:
         container = None
         headers = {"x-ms-request-charge": f"{answer.charge:.2f}", **answer.headers}
         if request.segments[2:3] == ["colls"] and len(request.segments) > 3:
-            container = "/".join(request.segments[:4])
-            headers["x-ms-alt-content-path"] = container
+            container = f"{request.segments[1]}/{request.segments[3]}"
+            headers["x-ms-alt-content-path"] = quote("/".join(request.segments[:4]))
             headers["x-ms-session-token"] = f"0:-1#{self._store.sequence.last}"
         self._stats.charge(container, answer.charge)
         content = answer.body.encode()
@@ -220,7 +221,8 @@ class App:
         _check_range(request)
         text, parameters = _query_of(body) if request.operation == "Query" else ("SELECT * FROM c", {})
         continuation = request.header(b"x-ms-continuation")
-        found = page(container, text, parameters, _partition(request), _size(request), continuation)
+        across = request.operation == "ReadFeed" or request.flag(b"x-ms-documentdb-query-enablecrosspartition")
+        found = page(container, text, parameters, _partition(request), _size(request), continuation, across)
         headers = {"x-ms-continuation": found.continuation} if found.continuation else {}
         return _feed(container.rid, "Documents", found.results, found.charge, headers)
 
@@ -273,6 +275,8 @@ def _partition(request: Request) -> str | None:
     key = json_of(text.encode("latin-1"))
     if not isinstance(key, list) or len(key) > 1:
         raise errors.bad_request("The partition key is a JSON array of one value.")
+    if key and isinstance(key[0], list | dict) and key[0]:
+        raise errors.bad_request("A partition key is a text, a number, true, false or null.")
     return canonical(key[0] if key else {})
 
 

@@ -30,9 +30,9 @@ def changes(
             behind = max(behind, int(parsedate_to_datetime(since).timestamp()) * MICROSECONDS - 1)
     except ValueError as error:
         raise errors.bad_request("If-None-Match or If-Modified-Since isn't one of the change feed's.") from error
-    where = "lsn > ? AND {alive} ORDER BY lsn, row"
     documents, length, last = list[str](), 0, behind
-    for lsn, key, body in container.select("lsn, pk, body", where, [behind], f"{container.table}_lsn"):
+    rows = container.select("lsn, pk, body", ["lsn > ?"], [behind], "ORDER BY lsn, row", f"{container.table}_lsn")
+    for lsn, key, body in rows:
         if len(documents) >= size and lsn != last:
             break
         last = lsn

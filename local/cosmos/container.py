@@ -87,11 +87,13 @@ class Container:
         """Delete a document."""
         self._db.execute(self._remove, (row,))
 
-    def select(self, columns: str, rest: str, values: Sequence[object], index: str | None = None) -> Iterator[Any]:
-        """Rows that haven't expired: `columns`, `rest` of the WHERE clause and after it, one index or none."""
+    def select(
+        self, columns: str, clauses: Sequence[str], values: Sequence[object], rest: str = "", index: str | None = None
+    ) -> Iterator[Any]:
+        """`columns` of the documents that haven't expired and fulfil every clause, `rest` (ORDER BY), by this index."""
         source = f"{self.table} {'NOT INDEXED' if index is None else f'INDEXED BY {index}'}"
-        alive = f"(expires IS NULL OR expires > {int(time.time())})"
-        return self._db.execute(f"SELECT {columns} FROM {source} WHERE {rest.format(alive=alive)}", values)
+        where = " AND ".join(["(expires IS NULL OR expires > ?)", *clauses])
+        return self._db.execute(f"SELECT {columns} FROM {source} WHERE {where} {rest}", (int(time.time()), *values))
 
     def index(self, columns: Sequence[str]) -> str | None:
         """The name of an index on these expressions, made now if need be; None when there are too many already."""

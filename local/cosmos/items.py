@@ -14,6 +14,7 @@ from local.cosmos.query import holds
 
 MOST_BYTES = 2 * 1024 * 1024
 _LONGEST_TTL = 2**31 - 1
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Items:
         system = {"_rid": rid, "_self": address, "_etag": etag, "_attachments": "attachments/", "_ts": now}
         for name in system:
             item.pop(name, None)
-        body = json.dumps(item | system, separators=(",", ":"))
+        body = _ENCODER.encode(item | system)
         if len(body) > MOST_BYTES:
             raise errors.too_large("The item")
         return Document(row, self._partition, id, self._lsn, self._expiry(item, now), etag, body)

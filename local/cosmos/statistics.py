@@ -13,7 +13,7 @@ class CosmosStats(Stats):
         self._units, self._requests = Counter[str](), Counter[str]()
 
     def charge(self, container: str | None, units: float) -> None:
-        """Count one answer's charge; `container` is `dbs/…/colls/…`, None where it was about none."""
+        """Count one answer's charge; `container` is `database/container`, None where it was about none."""
         self.add("requestUnits", units)
         if container is not None:
             self._units[container] += units  # type: ignore[assignment]  # a Counter counts fractions as well

@@ -21,28 +21,38 @@ def aggregated(query: Query) -> bool:
     return any(calls)
 
 
-def aggregate(query: Query, search: Search, where: Evaluate, parameters: Mapping[str, Any]) -> tuple[list[str], int]:
+def aggregate(
+    query: Query, search: Search, where: Evaluate | None, parameters: Mapping[str, Any]
+) -> tuple[list[str], int]:
     """The one result, as JSON (none where VALUE is undefined), and how many documents it took."""
     columns = [(name, call.name, call.arguments) for name, call in query.columns or () if isinstance(call, tree.Call)]
     if any(len(arguments) != 1 for _, _, arguments in columns):
         raise errors.bad_request("An aggregate takes one argument.")
-    if search.exact and all(name == "COUNT" and isinstance(of[0], tree.Literal) for _, name, of in columns):
+    if where is None and all(name == "COUNT" and isinstance(of[0], tree.Literal) for _, name, of in columns):
         loaded = search.count()
         totals: list[Any] = [loaded for _ in columns]
     else:
-        items = [json.loads(body) for _, body, *_ in search.rows(None)]
-        items = [item for item in items if where(item, parameters) is True]
-        loaded = len(items)
-        totals = [_total(name, _values(of[0], query.alias, items, parameters)) for _, name, of in columns]
+        loaded, values = _collected([of[0] for _, _, of in columns], query.alias, search, where, parameters)
+        totals = [_total(name, found) for (_, name, _), found in zip(columns, values, strict=True)]
     if columns[0][0] is None:
         return [json.dumps(total) for total in totals if total is not UNDEFINED], loaded
     named = zip((name for name, _, _ in columns), totals, strict=True)
     return [json.dumps({name: total for name, total in named if total is not UNDEFINED})], loaded
 
 
-def _values(of: Expression, alias: str, items: list[Any], parameters: Mapping[str, Any]) -> list[Any]:
-    evaluate = evaluator(of, alias)
-    return [value for item in items if (value := evaluate(item, parameters)) is not UNDEFINED]
+def _collected(
+    expressions: list[Expression], alias: str, search: Search, where: Evaluate | None, parameters: Mapping[str, Any]
+) -> tuple[int, list[list[Any]]]:
+    evaluators = [evaluator(expression, alias) for expression in expressions]
+    loaded, collected = 0, [list[Any]() for _ in expressions]
+    for _, body, _ in search.rows():
+        item = json.loads(body)
+        if where is None or where(item, parameters) is True:
+            loaded += 1
+            for evaluate, values in zip(evaluators, collected, strict=True):
+                if (value := evaluate(item, parameters)) is not UNDEFINED:
+                    values.append(value)
+    return loaded, collected
 
 
 def _total(name: str, values: list[Any]) -> Any:
@@ -56,7 +66,10 @@ def _total(name: str, values: list[Any]) -> Any:
         return UNDEFINED
     if name == "SUM":
         return sum(values)
-    return sum(values) / len(values) if values else UNDEFINED
+    if not values:
+        return UNDEFINED
+    mean = sum(values) / len(values)
+    return int(mean) if mean.is_integer() else mean
 
 
 def _comparable(ranked: tuple[int, Any]) -> tuple[int, Any]:

@@ -55,8 +55,10 @@ def _condition(text: str) -> Evaluate:
     return evaluator(query.where or tree.Literal(True), query.alias)
 
 
-def holds(text: str, document: dict[str, Any]) -> bool:
+def holds(text: Any, document: dict[str, Any]) -> bool:
     """Whether a document fulfils a patch's condition, `from c where …`; 400 where that isn't one."""
+    if not isinstance(text, str):
+        raise errors.bad_request("A patch's condition is a text.")
     return _condition(text)(document, {}) is True
 
 

@@ -10,7 +10,7 @@ from local.cosmos.container import Container
 from local.cosmos.query import tree
 from local.cosmos.query.aggregates import aggregate, aggregated
 from local.cosmos.query.evaluation import argument, evaluator
-from local.cosmos.query.search import Search
+from local.cosmos.query.search import Position, Search
 from local.cosmos.query.syntax import parse
 from local.cosmos.query.tree import UNDEFINED, Expression, Query
 
@@ -34,8 +34,11 @@ def page(
     partition: str | None,
     size: int,
     continuation: str | None,
+    across: bool = True,
 ) -> Page:
     """A page of up to `size` results, from one partition or (None) all; may be short or empty before the last.
+
+    400 when it would take all of them and `across` doesn't allow that.
 
     Documents come in the order of their creation, or as ORDER BY says (a document without the property that a
     single ORDER BY names is left out, as under the service's default index policy). A page ends early at 4 MB of
@@ -43,7 +46,12 @@ def page(
     """
     query = parse(text)
     search = Search(query, container, partition, parameters)
-    where = evaluator(query.where or tree.Literal(True), query.alias)
+    if not (across or search.keyed):
+        raise errors.bad_request(
+            "Cross partition query is required but disabled. Please set x-ms-documentdb-query-enablecrosspartition to"
+            " true, specify x-ms-documentdb-partitionkey, or revise your query to avoid this exception."
+        )
+    where = None if search.left is None else evaluator(search.left, query.alias)
     if aggregated(query):
         if query.columns and query.columns[0][0] is not None and partition is None:
             raise errors.bad_request("Cross partition query only supports 'VALUE <AggregateFunc>' for aggregates.")
@@ -52,9 +60,7 @@ def page(
     cursor = _Cursor.resumed(continuation) if continuation else _Cursor.started(query, parameters)
     columns = query.columns and [(name, evaluator(expression, query.alias)) for name, expression in query.columns]
     results, length, loaded, more = [], 0, 0, False
-    for row, body, *key in search.rows(cursor.after):
-        if cursor.after is not None and not search.is_behind(row, key, cursor.after):
-            continue
+    for row, body, key in search.rows(cursor.position):
         if cursor.left == 0:
             break
         if len(results) == size or length > _MOST_BYTES or loaded == _MOST_LOADED:
@@ -62,8 +68,8 @@ def page(
             break
         loaded += 1
         cursor.position = (row, key)
-        item = None if search.exact and columns is None else json.loads(body)
-        if not search.exact and where(item, parameters) is not True:
+        item = None if where is None and columns is None else json.loads(body)
+        if where is not None and where(item, parameters) is not True:
             continue
         if cursor.skipping:
             cursor.skipping -= 1
@@ -80,8 +86,8 @@ def page(
 class _Cursor:
     """Where a query stands: behind which document, how many results to skip and how many are left (None: any)."""
 
-    def __init__(self, after: tuple[int, list[Any]] | None, skipping: int, left: int | None) -> None:
-        self.after, self.position, self.skipping, self.left = after, after, skipping, left
+    def __init__(self, position: Position | None, skipping: int, left: int | None) -> None:
+        self.position, self.skipping, self.left = position, skipping, left
 
     @staticmethod
     def started(query: Query, parameters: Mapping[str, Any]) -> "_Cursor":

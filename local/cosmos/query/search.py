@@ -2,7 +2,7 @@
 
 Each property becomes two SQL expressions, its type's rank and its value, so that SQLite's order is the dialect's.
 Cosmos DB indexes every property; here an index is made when the first query needs it. What SQLite can't decide, the
-caller must: `exact` says whether anything is left.
+caller must: that is `left` (None: nothing). `keyed` says whether the partition keys are known.
 """
 
 import json
@@ -27,6 +27,8 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 _FEW = "(SELECT value FROM json_each(?))"
 _POINTS = "(pk, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
 
+type Position = tuple[int, list[Any]]
+
 
 class Search:
     """How to find a query's documents in a container, or in one of its partitions."""
@@ -39,20 +41,16 @@ class Search:
         self._values: list[object] = []
         self._equal: set[Path] = set()
         self._ranged: list[Path] = []
-        self._keyed = False
-        self.exact = True
+        self.keyed = False
         self._order = query.order
         if partition is not None:
             self._in_partition(partition)
-        for part in _conjuncts(query.where):
-            self._narrow(part)
+        undecided = [part for part in _conjuncts(query.where) if not self._narrow(part)]
+        self.left = tree.Every(tuple(undecided)) if undecided else None
         self._check_order()
 
-    def rows(self, after: tuple[int, list[Any]] | None) -> Iterator[tuple[Any, ...]]:
-        """The documents: row, body, then rank and value of each property of the order.
-
-        With `after`, the row and the ranks and values of one, only what may come behind that one.
-        """
+    def rows(self, after: Position | None = None) -> Iterator[tuple[int, str, list[Any]]]:
+        """The documents, or those behind a position: row, body, and rank and value of each property of the order."""
         keys = [column for path, _ in self._order for column in _columns(path)]
         ordering = [f"{key} {self._direction(index // 2)}" for index, key in enumerate(keys)]
         ordering.append(f"row {self._direction(0)}")
@@ -65,20 +63,21 @@ class Search:
             values.append(after[0])
         if len(self._order) == 1:
             clauses.append(f"{keys[0]} > 0")
-        rest = " AND ".join([*clauses, "{alive}"]) + " ORDER BY " + ", ".join(ordering)
-        return self._container.select(", ".join(["row", "body", *keys]), rest, values, self._index())
+        columns, order = ", ".join(["row", "body", *keys]), f"ORDER BY {', '.join(ordering)}"
+        for row, body, *key in self._container.select(columns, clauses, values, order, self._index()):
+            if after is None or self._is_behind(row, key, after):
+                yield row, body, key
 
     def count(self) -> int:
-        """How many documents there are; right only where the search is exact."""
-        rest = " AND ".join([*self._clauses, "{alive}"])
-        return int(next(self._container.select("count(*)", rest, self._values, self._index()))[0])
+        """How many documents there are, where nothing is left to decide."""
+        rows = self._container.select("count(*)", self._clauses, self._values, index=self._index())
+        return int(next(rows)[0])
 
-    def is_behind(self, row: int, key: list[Any], after: tuple[int, list[Any]]) -> bool:
-        """Whether a document comes behind the one that `after` describes."""
+    def _is_behind(self, row: int, key: list[Any], after: Position) -> bool:
         for index, (one, other) in enumerate(zip(key, after[1], strict=True)):
             if one != other:
                 return bool((one > other) is not self._descending(index // 2))
-        return (row > after[0]) is not self._descending(0)
+        return row < after[0] if self._descending(0) else row > after[0]
 
     def _descending(self, index: int) -> bool:
         return self._order[index][1] if self._order else False
@@ -87,7 +86,7 @@ class Search:
         return "DESC" if self._descending(index) else "ASC"
 
     def _index(self) -> str | None:
-        if self._keyed:
+        if self.keyed:
             return f"{self._container.table}_key"
         columns = [column for path in sorted(self._equal, key=str) for column in _columns(path)]
         # An index is read forwards or backwards: of two opposite orders it serves both.
@@ -100,7 +99,7 @@ class Search:
         return self._container.index(columns) if columns else None
 
     def _in_partition(self, partition: str) -> None:
-        self._keyed = True
+        self.keyed = True
         self._add("pk = ?", partition)
 
     def _add(self, clause: str, *values: object) -> None:
@@ -114,20 +113,21 @@ class Search:
             return argument(expression.name, self._parameters)
         return UNDEFINED
 
-    def _narrow(self, part: Expression) -> None:
-        """Let SQLite decide this part, or leave it to the caller."""
+    def _narrow(self, part: Expression) -> bool:
+        """Let SQLite decide this part, if it can."""
         match part:
             case tree.Compare(operator, Path() as path, other) if operator in _MIRRORED and self._plain(path):
-                done = self._compare(path, operator, self._constant(other))
+                return self._compare(path, operator, self._constant(other))
             case tree.Compare(operator, other, Path() as path) if operator in _MIRRORED and self._plain(path):
-                done = self._compare(path, _MIRRORED[operator], self._constant(other))
+                return self._compare(path, _MIRRORED[operator], self._constant(other))
             case tree.Member(Path() as path, options) if self._plain(path):
-                done = self._member(path, [self._constant(option) for option in options])
+                return self._member(path, [self._constant(option) for option in options])
+            case tree.Call("ARRAY_CONTAINS", (options, Path() as path)) if self._plain(path):
+                return self._member(path, self._constant(options))
             case tree.Either(parts):
-                done = self._points(parts)
+                return self._points(parts)
             case _:
-                done = False
-        self.exact = self.exact and done
+                return False
 
     def _plain(self, path: Path) -> bool:
         steps = path.steps
@@ -140,7 +140,7 @@ class Search:
         if operator == "=" and path.steps == self._container.key_path:
             self._in_partition(canonical(value))
             return True
-        if operator == "=" and path.steps == ("id",) and self._keyed and kind == STRING:
+        if operator == "=" and path.steps == ("id",) and self.keyed and kind == STRING:
             self._add("id = ?", value)
             return True
         ranks, values = _columns(path)
@@ -155,11 +155,13 @@ class Search:
             self._add(f"{values} {operator} ?", value)
         return True
 
-    def _member(self, path: Path, options: list[Any]) -> bool:
-        kinds = {rank(option) for option in options}
-        if len(kinds) > 1 or not kinds <= {NUMBER, STRING} or not all(map(_storable, options)):
+    def _member(self, path: Path, options: Any) -> bool:
+        if not isinstance(options, list) or not all(map(_storable, options)):
             return False
-        if path.steps == ("id",) and self._keyed and kinds == {STRING}:
+        kinds = {rank(option) for option in options}
+        if kinds not in ({NUMBER}, {STRING}):
+            return False
+        if path.steps == ("id",) and self.keyed and kinds == {STRING}:
             self._add(f"id IN {_FEW}", json.dumps(options))
             return True
         ranks, values = _columns(path)
@@ -184,7 +186,7 @@ class Search:
             if rank(found[self._container.key_path]) in (0, ARRAY, 7):
                 return False
             points.append([canonical(found[self._container.key_path]), found["id",]])
-        self._keyed = True
+        self.keyed = True
         self._add(_POINTS, json.dumps(points))
         return True
 

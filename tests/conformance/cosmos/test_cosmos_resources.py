@@ -1,0 +1,83 @@
+import pytest
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
+from azure.cosmos.exceptions import CosmosResourceExistsError, CosmosResourceNotFoundError
+
+
+async def test_a_database_is_listed_and_read_back(cosmos_client: CosmosClient, database: DatabaseProxy) -> None:
+    listed = [one["id"] async for one in cosmos_client.list_databases()]
+
+    assert database.id in listed
+    assert (await database.read())["id"] == database.id
+
+
+async def test_creating_a_database_twice_is_a_conflict(cosmos_client: CosmosClient, database: DatabaseProxy) -> None:
+    with pytest.raises(CosmosResourceExistsError):
+        await cosmos_client.create_database(database.id)
+
+    assert (await cosmos_client.create_database_if_not_exists(database.id)).id == database.id
+
+
+async def test_a_container_reads_back_with_its_definition(database: DatabaseProxy, container: ContainerProxy) -> None:
+    properties = await container.read()
+
+    assert properties["id"] == container.id
+    assert properties["partitionKey"]["paths"] == ["/pk"]
+    assert properties["defaultTtl"] == -1
+    assert properties["_rid"]
+    assert properties["id"] in [one["id"] async for one in database.list_containers()]
+
+
+async def test_creating_a_container_twice_is_a_conflict(database: DatabaseProxy, container: ContainerProxy) -> None:
+    with pytest.raises(CosmosResourceExistsError):
+        await database.create_container(container.id, PartitionKey("/pk"))
+
+    assert (await database.create_container_if_not_exists(container.id, PartitionKey("/pk"))).id == container.id
+
+
+async def test_a_container_s_ttl_can_be_changed_and_taken_away(database: DatabaseProxy) -> None:
+    container = await database.create_container("changing", PartitionKey("/pk"), default_ttl=60)
+
+    await database.replace_container(container, PartitionKey("/pk"), default_ttl=30)
+    changed = await container.read()
+    await database.replace_container(container, PartitionKey("/pk"))
+    without = await container.read()
+
+    assert changed["defaultTtl"] == 30
+    assert "defaultTtl" not in without
+    await database.delete_container(container)
+
+
+async def test_what_was_deleted_is_gone(cosmos_client: CosmosClient, database: DatabaseProxy) -> None:
+    container = await database.create_container("short-lived", PartitionKey("/pk"))
+    await database.delete_container(container)
+
+    with pytest.raises(CosmosResourceNotFoundError):
+        await container.read()
+    with pytest.raises(CosmosResourceNotFoundError):
+        await cosmos_client.get_database_client("never-was").read()
+
+
+async def test_items_of_a_missing_container_say_that_the_owner_is_missing(database: DatabaseProxy) -> None:
+    missing = database.get_container_client("never-was")
+
+    with pytest.raises(CosmosResourceNotFoundError) as caught:
+        await missing.read_item("x", "x")
+
+    # The SDK reads the container first; in Azure both answers are 404.
+    assert caught.value.status_code == 404
+
+
+async def test_a_client_goes_on_with_a_container_that_was_made_anew(
+    cosmos_client: CosmosClient, database: DatabaseProxy
+) -> None:
+    old = await database.create_container("anew", PartitionKey("/pk"))
+    await old.create_item({"id": "a", "pk": "a"})
+    await database.delete_container("anew")
+    await database.create_container("anew", PartitionKey("/pk"))
+
+    with pytest.raises(CosmosResourceNotFoundError):
+        await old.read_item("a", "a")
+    assert (await old.create_item({"id": "a", "pk": "a"}))["id"] == "a"
+
+    await database.delete_container("anew")
