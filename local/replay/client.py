@@ -3,8 +3,6 @@
 import asyncio
 import random
 import time
-from types import TracebackType
-from typing import Self
 
 import httpx
 
@@ -36,12 +34,8 @@ class Api:
             transport=transport,
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def aclose(self) -> None:
+        """Lets go of the connections."""
         await self._http.aclose()
 
     async def send(

@@ -5,6 +5,7 @@ import csv
 import json
 import random
 from collections.abc import Iterator
+from contextlib import aclosing
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -88,8 +89,8 @@ def _replay(planned: Plan, state: Path, concurrency: int, seed: int, report: Pat
 
 
 async def _play(planned: Plan, state: Path, concurrency: int, seed: int) -> Report:
-    async with Api(read_stack(state).api) as api:
-        with Gauge(Console(highlight=False)) as gauge, remembering(state) as remember:
+    async with aclosing(Api(read_stack(state).api)) as api:
+        with Gauge(Console(highlight=False)).shown() as gauge, remembering(state) as remember:
             refused = await load(api, planned, gauge)
             before = await take_reading(state)
             outcome = await Journey(api, seed, gauge, remember).make(planned.orders, concurrency)

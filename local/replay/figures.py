@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +35,7 @@ async def take_reading(state: Path) -> Reading:
 
 
 async def _stats(state: Path, part: str) -> tuple[int, dict[str, Any]]:
-    async with Api(read_stack(state).parts[part].control) as api:
+    async with aclosing(Api(read_stack(state).parts[part].control)) as api:
         stats = (await api.send("GET", "_stats")).raise_for_status().json()
     return read_stack(state).parts[part].pid, stats
 

@@ -1,7 +1,8 @@
 """Shows how far a replay is: bars on a terminal, a line now and then elsewhere."""
 
 import time
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from rich.console import Console
@@ -31,14 +32,11 @@ class Gauge:
             disable=not console.is_terminal,
         )
 
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
+    @contextmanager
+    def shown(self) -> Iterator[Self]:
+        """While the bars are to be seen."""
+        with self._progress:
+            yield self
 
     def begin(self, name: str, total: int) -> None:
         """A new count, at nothing."""

@@ -1,6 +1,7 @@
 """A replay from the first request to the last settled order, against a shop that answers as the API does."""
 
 from collections import Counter
+from contextlib import aclosing
 from decimal import Decimal
 from io import StringIO
 
@@ -40,8 +41,8 @@ def _plan(count: int, factor: str = "1.0", cancel_every: int | None = None, decl
 
 async def _replay(shop: Shop, planned: Plan, remembered: list[str] | None = None, seed: int = 1) -> Outcome:
     remember = remembered.append if remembered is not None else lambda _: None
-    async with Api("http://shop/api", transport=BadLine(shop)) as api:
-        with Gauge(Console(file=StringIO())) as gauge:
+    async with aclosing(Api("http://shop/api", transport=BadLine(shop))) as api:
+        with Gauge(Console(file=StringIO())).shown() as gauge:
             refused = await load(api, planned, gauge)
             outcome = await Journey(api, seed, gauge, remember).make(planned.orders, 4)
     outcome.complaints += refused
@@ -115,7 +116,7 @@ async def test_an_api_that_stays_away_is_given_up() -> None:
     def away(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
-    async with Api("http://shop/api", patience=0.3, transport=httpx.MockTransport(away)) as api:
+    async with aclosing(Api("http://shop/api", patience=0.3, transport=httpx.MockTransport(away))) as api:
         with pytest.raises(UnansweredError, match=r"GET orders/1 found no answer.*refused"):
             await api.send("GET", "orders/1")
 
@@ -129,7 +130,7 @@ def test_a_moment_depends_on_nothing_but_seed_and_name() -> None:
 def test_without_a_terminal_progress_is_a_line_now_and_then() -> None:
     said = StringIO()
 
-    with Gauge(Console(file=said, width=20)) as gauge:
+    with Gauge(Console(file=said, width=20)).shown() as gauge:
         gauge.begin("placed", 2)
         gauge.step("placed")
         gauge.step("placed")
