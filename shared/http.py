@@ -156,7 +156,7 @@ def _refusal(error: OrderflowError) -> Refused:
 
 def _success(reply: Reply) -> func.HttpResponse:
     return func.HttpResponse(
-        reply.body.model_dump_json(by_alias=True, exclude_none=True),
+        reply.body.model_dump_json(by_alias=True),
         status_code=reply.status,
         headers=dict(reply.headers),
         mimetype="application/json",

@@ -34,7 +34,7 @@ class ShipmentAdapter:
     async def page(self, state: State, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:
         """The next ones in a state, oldest first, by keyset."""
         keyset = (rfc3339(after[0]), after[1]) if after else ()
-        query = Query("shipment", (Condition("state", "=", state),), ("createdAt", "id"), keyset, size)
+        query = Query("shipment", (Condition("state", "=", str(state)),), ("createdAt", "id"), keyset, size)
         return [_shipment(document) for document in await self._container.find(query)]
 
 

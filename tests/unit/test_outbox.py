@@ -1,0 +1,161 @@
+"""The outbox: what is committed is published, whatever fails in between; what is not committed never is."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.adapters.memory import MemoryBroker, MemoryContainer
+from shared.contracts import Line
+from shared.contracts.inventory import ReserveStock
+from shared.contracts.shipping import Address, CreateShipment
+from shared.errors import AlreadyExists, MessageTooLarge, Unavailable
+from shared.messaging import first
+from shared.outbox import Outbox, OutboxTimes
+from shared.ports import Create, Document
+from shared.telemetry import traced
+from tests.unit.world import TOPOLOGY, VirtualSystem
+
+
+class Failing:
+    """Fails the next calls of what it stands before."""
+
+    left = 0
+
+    def check(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise Unavailable("away")
+
+
+class Setting:
+    """An outbox between a container and a broker that fail when told to."""
+
+    def __init__(self) -> None:
+        self.system = VirtualSystem()
+        self.sending, self.clearing = sending, clearing = Failing(), Failing()
+
+        class Container(MemoryContainer):
+            async def write(self, pk: str, operations: Any) -> list[str]:
+                if not isinstance(operations[0], Create):
+                    clearing.check()
+                return await super().write(pk, operations)
+
+        class Broker(MemoryBroker):
+            async def send(self, *arguments: Any) -> None:
+                sending.check()
+                await super().send(*arguments)
+
+        self.container = Container()
+        self.broker = Broker(TOPOLOGY, self.system)
+        self.outbox = Outbox(self.container, self.broker, self.system, OutboxTimes())
+
+    async def commit(self, number: int = 1) -> None:
+        order = f"ord_{number}"
+        message = first(ReserveStock(order, ()), order, self.system.now())
+        await self.outbox.commit(order, [Create({"id": order, "pk": order, "kind": "order"})], [message])
+
+    @property
+    def left(self) -> list[Document]:
+        return self.container.documents("outbox")
+
+    @property
+    def sent(self) -> list[str]:
+        return [message.correlation_id for _, message in self.broker.sent]
+
+
+async def test_what_is_committed_is_published_and_cleared() -> None:
+    setting = Setting()
+    await setting.commit()
+    assert (setting.sent, setting.left) == (["ord_1"], [])
+
+
+async def test_a_batch_that_is_refused_publishes_nothing() -> None:
+    setting = Setting()
+    await setting.commit()
+    with pytest.raises(AlreadyExists):
+        await setting.commit()
+    assert setting.sent == ["ord_1"]
+
+
+async def test_while_the_broker_is_away_commits_succeed_and_the_sweep_publishes_later() -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    await setting.commit(1)
+    await setting.commit(2)
+    assert (setting.sent, len(setting.left)) == ([], 2)
+
+    await setting.system.sleep(60)
+    assert await setting.outbox.sweep() == 2
+    assert (setting.sent, setting.left) == (["ord_1", "ord_2"], [])
+
+
+async def test_after_a_failure_only_the_sweep_tries_for_a_while_so_that_requests_stay_fast() -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    await setting.commit(1)
+    await setting.commit(2)
+    await setting.system.sleep(OutboxTimes().pause.total_seconds())
+    await setting.commit(3)
+    assert setting.sent == ["ord_3"]
+
+
+async def test_the_sweep_leaves_alone_what_a_handler_may_be_publishing() -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    await setting.commit()
+    await setting.system.sleep((OutboxTimes().grace - timedelta(seconds=1)).total_seconds())
+    assert await setting.outbox.sweep() == 0
+
+
+async def test_what_was_published_and_not_cleared_is_published_again_under_its_id_and_so_dropped() -> None:
+    setting = Setting()
+    setting.clearing.left = 1
+    await setting.commit()
+    assert len(setting.left) == 1
+
+    await setting.system.sleep(60)
+    await setting.outbox.sweep()
+    assert (setting.sent, setting.left) == (["ord_1"], [])
+
+
+async def test_the_sweep_goes_through_any_number_oldest_first() -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    for number in range(450):
+        await setting.commit(number)
+    await setting.system.sleep(60)
+    assert await setting.outbox.sweep() == 450
+    assert setting.sent == [f"ord_{number}" for number in range(450)]
+
+
+async def test_a_message_that_is_too_large_is_refused_before_anything_is_written() -> None:
+    setting = Setting()
+    lines = tuple(Line("S" * 40 + str(n), 1) for n in range(4000))
+    address = Address("Ada", "12 St James's Square", "London", "GB")
+    message = first(CreateShipment("ord_1", lines, address), "ord_1", setting.system.now())
+    with pytest.raises(MessageTooLarge):
+        await setting.outbox.commit("ord_1", [Create({"id": "ord_1", "pk": "ord_1", "kind": "order"})], [message])
+    assert setting.container.documents("order") == []
+
+
+async def test_a_message_carries_the_trace_that_it_was_committed_in_even_when_swept() -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    with traced("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+        await setting.commit()
+    await setting.system.sleep(60)
+    await setting.outbox.sweep()
+    [(_, message)] = setting.broker.sent
+    assert (message.properties or {})["traceparent"].startswith("00-0af7651916cd43dd")  # type: ignore[union-attr]
+
+
+async def test_an_answer_that_is_given_again_has_the_same_event_id_and_a_fresh_message_id() -> None:
+    setting = Setting()
+    message = first(ReserveStock("ord_1", ()), "ord_1", setting.system.now())
+    await setting.outbox.answer_again(message)
+    await setting.outbox.answer_again(message)
+    sent = [wire for _, wire in setting.broker.sent]
+    assert len({wire.id for wire in sent} | {message.id}) == 3
+    assert {(wire.properties or {})["cloudEvents_id"] for wire in sent} == {message.event_id}
+    assert setting.left == []

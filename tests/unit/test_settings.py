@@ -1,0 +1,73 @@
+"""Settings are read at start, and every fault is named at once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.orders.bootstrap import OrdersSettings
+from services.payments.bootstrap import PaymentsSettings
+from shared.errors import SettingsError
+from tests.unit.world import ENVIRONMENT
+
+IDENTITY = {
+    "COSMOS_ORDERS__accountEndpoint": "https://shop.documents.azure.com:443/",
+    "COSMOS_ORDERS__clientId": "11111111-1111-1111-1111-111111111111",
+    "SERVICEBUS_ORDERS__fullyQualifiedNamespace": "shop.servicebus.windows.net",
+}
+
+
+def test_in_azure_connections_are_by_identity_and_times_are_the_designs() -> None:
+    settings = OrdersSettings.read(IDENTITY)
+    assert settings.cosmos.endpoint == "https://shop.documents.azure.com:443/"
+    assert settings.cosmos.client_id == "11111111-1111-1111-1111-111111111111"
+    assert settings.cosmos.connection_string is None
+    assert (settings.first_chase.seconds, settings.retry_delay.seconds) == (60, 2)
+    assert (settings.reply_patience.total_seconds(), settings.dispatch_patience.days) == (3600, 6)
+
+
+def test_on_this_machine_a_connection_string_will_do() -> None:
+    settings = OrdersSettings.read(ENVIRONMENT | {"ORDERS_FIRST_CHASE_SECONDS": "0.5"})
+    assert settings.cosmos.endpoint == "http://127.0.0.1:1/"
+    assert settings.cosmos.key == "a2V5"
+    assert settings.first_chase.total_seconds() == 0.5
+
+
+def test_a_key_opens_nothing_but_this_machine() -> None:
+    remote = {"COSMOS_ORDERS": "AccountEndpoint=https://shop.documents.azure.com/;AccountKey=a2V5;"}
+    with pytest.raises(SettingsError, match="COSMOS_ORDERS: a key may open a service on this machine alone"):
+        OrdersSettings.read(ENVIRONMENT | remote)
+
+
+def test_every_fault_is_named() -> None:
+    wrong = {
+        "SHOP_CURRENCY": "pounds",
+        "ORDERS_FIRST_CHASE_SECONDS": "soon",
+        "ORDERS_LEAST_TOTAL": "0",
+        "OUTBOX_GRACE_SECONDS": "-1",
+    }
+    with pytest.raises(SettingsError) as error:
+        OrdersSettings.read(wrong)
+    named = {fault.partition(":")[0] for fault in error.value.faults}
+    assert named == {"COSMOS_ORDERS__accountEndpoint", "SERVICEBUS_ORDERS__fullyQualifiedNamespace", *wrong}
+
+
+def test_payments_needs_the_providers_key() -> None:
+    with pytest.raises(SettingsError, match="PAYMENT_PROVIDER_KEY"):
+        PaymentsSettings.read({name: value for name, value in ENVIRONMENT.items() if name != "PAYMENT_PROVIDER_KEY"})
+
+
+def test_the_app_names_every_fault_of_every_context_when_it_starts() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", "import function_app"],
+        cwd=Path(__file__).parents[2],
+        env={"ORDERFLOW_SERVICES": "orders,shipping,lamps"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode != 0
+    for fault in ("lamps is not one of", "COSMOS_ORDERS__accountEndpoint", "SERVICEBUS_SHIPPING__fully"):
+        assert fault in run.stderr
+    assert "COSMOS_PAYMENTS" not in run.stderr

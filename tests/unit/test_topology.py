@@ -1,0 +1,156 @@
+"""infra/topology.json is what the code does: triggers, contracts, settings, grants."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.orders.functions import FACTS, PRODUCT_STATES
+from shared.contracts import Command
+from shared.messaging import contract_class, type_name
+from tests.unit.world import CONTEXTS, ENVIRONMENT, TOPOLOGY, World
+
+QUEUES = {queue["name"] for queue in TOPOLOGY["queues"]}
+TOPICS = {topic["name"] for topic in TOPOLOGY["topics"]}
+GRANTS = {grant["context"]: grant for grant in TOPOLOGY["grants"]}
+
+
+@pytest.fixture(scope="module")
+def bindings() -> dict[str, list[dict[str, Any]]]:
+    """Every function's bindings as the host is given them, by the app that Azure runs."""
+    program = (
+        "import json, function_app; functions = function_app.app.get_functions();"
+        "print(json.dumps({f.get_function_name(): list(map(json.loads, f.get_raw_bindings())) for f in functions}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, list[dict[str, Any]]] = json.loads(run.stdout)
+    return found
+
+
+def test_one_function_drains_each_queue_under_its_contexts_connection(
+    bindings: dict[str, list[dict[str, Any]]],
+) -> None:
+    triggers = [b for each in bindings.values() for b in each if b["type"] == "serviceBusTrigger"]
+    receives = {queue: grant["context"] for grant in TOPOLOGY["grants"] for queue in grant["receive"]}
+    assert {t["queueName"]: t["connection"] for t in triggers} == {
+        queue: f"SERVICEBUS_{context.upper()}" for queue, context in receives.items()
+    }
+    assert set(receives) == QUEUES
+    assert len(triggers) == len(QUEUES)
+    assert {t["dataType"] for t in triggers} == {"BINARY"}
+
+
+def test_every_context_has_one_sweep_whose_schedule_is_a_setting(bindings: dict[str, list[dict[str, Any]]]) -> None:
+    timers = {name: b for name, each in bindings.items() for b in each if b["type"] == "timerTrigger"}
+    assert set(timers) == {f"{context}_sweep" for context in CONTEXTS}
+    assert {timer["schedule"] for timer in timers.values()} == {"%SWEEP_SCHEDULE%"}
+    example = json.loads((Path(__file__).parents[2] / "local.settings.example.json").read_text())
+    assert example["Values"]["SWEEP_SCHEDULE"]
+
+
+HTTP = {
+    "import_products": ("POST", "products/import"),
+    "get_product": ("GET", "products/{sku}"),
+    "put_stock": ("PUT", "stock/{sku}"),
+    "get_stock": ("GET", "stock/{sku}"),
+    "place_order": ("POST", "orders"),
+    "get_order": ("GET", "orders/{orderId}"),
+    "cancel_order": ("POST", "orders/{orderId}/cancel"),
+    "get_price": ("GET", "prices/{sku}"),
+    "list_shipments": ("GET", "shipments"),
+    "get_shipment": ("GET", "shipments/{shipmentId}"),
+    "dispatch_shipment": ("POST", "shipments/{shipmentId}/dispatch"),
+}
+
+
+def test_the_http_functions_are_these(bindings: dict[str, list[dict[str, Any]]]) -> None:
+    expected = {
+        name: [
+            {
+                "direction": "IN",
+                "type": "httpTrigger",
+                "name": "req",
+                "methods": [method],
+                "authLevel": "ANONYMOUS",
+                "route": route,
+            },
+            {"direction": "OUT", "type": "http", "name": "$return"},
+        ]
+        for name, (method, route) in HTTP.items()
+    }
+    assert {name: each for name, each in bindings.items() if each[0]["type"] == "httpTrigger"} == expected
+
+
+def test_each_http_function_declares_what_it_takes_and_answers() -> None:
+    world = World()
+    for name, (method, route) in HTTP.items():
+        declared = world.functions[name].operation
+        assert (declared.id, declared.method, declared.route) == (name, method, route)
+        assert declared.summary
+        assert declared.statuses
+
+
+@pytest.mark.parametrize("subscription", TOPOLOGY["subscriptions"], ids=lambda s: f"{s['topic']} to {s['name']}")
+def test_a_subscription_forwards_types_that_its_topic_carries_to_a_queue_whose_function_wants_them(
+    subscription: dict[str, Any],
+) -> None:
+    wanted: dict[str, set[Any]] = {"orders": set(FACTS), "orders-prices": set(PRODUCT_STATES)}
+    classes = {contract_class(type) for type in subscription["types"]}
+    assert {f"{cls.__module__.split('.')[-1]}-events" for cls in classes} == {subscription["topic"]}
+    assert classes <= wanted[subscription["forwardTo"]]
+
+
+def test_every_fact_that_orders_reacts_to_is_subscribed_to_once() -> None:
+    subscribed = [type for subscription in TOPOLOGY["subscriptions"] for type in subscription["types"]]
+    assert sorted(subscribed) == sorted(type_name(cls) for cls in (*FACTS, *PRODUCT_STATES))
+
+
+def test_each_context_may_send_what_it_sends_and_to_its_own_queues_again() -> None:
+    commands = {
+        context
+        for context in CONTEXTS
+        if any(
+            isinstance(cls, type) and issubclass(cls, Command) and cls is not Command
+            for cls in vars(importlib.import_module(f"shared.contracts.{context}")).values()
+        )
+    }
+    for context in CONTEXTS:
+        own = set(GRANTS[context]["receive"])
+        expected = {f"{context}-events"} | own | (commands if context == "orders" else set())
+        assert set(GRANTS[context]["send"]) == expected
+
+
+def test_every_queue_but_the_dead_ones_forwards_its_dead_letters_to_its_contexts() -> None:
+    for queue in TOPOLOGY["queues"]:
+        owner = next(grant["context"] for grant in TOPOLOGY["grants"] if queue["name"] in grant["receive"])
+        expected = None if queue["name"].endswith("-dead") else f"{owner}-dead"
+        assert queue.get("forwardDeadLettersTo") == expected
+
+
+def test_every_context_has_one_container_of_its_name() -> None:
+    assert [container["name"] for container in TOPOLOGY["containers"]] == list(CONTEXTS)
+    assert {container["partitionKey"] for container in TOPOLOGY["containers"]} == {"/pk"}
+
+
+async def test_a_whole_journey_sends_only_what_the_grants_allow() -> None:
+    world = World()
+    await world.stocked(MUG=5)
+    first = await world.placed(("MUG", 1))
+    await world.placed(("MUG", 9))
+    await world.drain()
+    await world.dispatched(first)
+    await world.drain()
+    destinations = {destination for destination, _ in world.broker.sent}
+    assert destinations <= QUEUES | TOPICS
+    assert destinations <= {entity for grant in TOPOLOGY["grants"] for entity in grant["send"]}
