@@ -67,6 +67,7 @@ class StripeProvider:
         self._key = key
         self._timeout = timeout.total_seconds()
         self._client: stripe.StripeClient | None = None
+        self._http: stripe.HTTPXClient | None = None
 
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
         """A new intent, not confirmed. Raises UnknownPaymentMethod."""
@@ -138,13 +139,20 @@ class StripeProvider:
             raise Unavailable("the payment provider's answer has no status that is known")
         return Intent(answer.id, status)
 
+    async def close(self) -> None:
+        """Let go of the connections; the next call opens them anew."""
+        http, self._http, self._client = self._http, None, None
+        if http:
+            await http.close_async()
+
     def _open(self) -> stripe.StripeClient:
         if self._client is None:
             stripe.enable_telemetry = False
+            self._http = stripe.HTTPXClient(timeout=self._timeout, allow_sync_methods=False)
             self._client = stripe.StripeClient(
                 self._key,
                 base_addresses={"api": self._address},
-                http_client=stripe.HTTPXClient(timeout=self._timeout, allow_sync_methods=False),
+                http_client=self._http,
                 max_network_retries=0,
             )
         return self._client

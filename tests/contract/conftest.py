@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from services.payments.adapters import StripeProvider
 from shared.settings import Connection
 from tests.conformance.processes import free_port, running, write_keys
 
@@ -18,6 +20,11 @@ class StandIns:
     keys: dict[str, dict[str, str]]
     cosmos_port: int
     service_bus_port: int
+    provider: str
+
+    def stripe(self, key: str = "sk_test_local_tests") -> StripeProvider:
+        """The payment provider's adapter, to its stand-in."""
+        return StripeProvider(self.provider, key, timedelta(seconds=2))
 
     def cosmos(self, context: str) -> Connection:
         """A context's connection."""
@@ -38,9 +45,10 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIns]:
     """Cosmos DB's and Service Bus's stand-in, for the whole run."""
     state = tmp_path_factory.mktemp("contract")
     keys = write_keys(state)
-    cosmos, amqp, control = free_port(), free_port(), free_port()
+    cosmos, amqp, control, provider = free_port(), free_port(), free_port(), free_port()
     with (
         running("cosmos", state, cosmos, "--port", str(cosmos)),
         running("service_bus", state, control, "--port", str(amqp), "--control-port", str(control)),
+        running("payment_provider", state, provider, "--port", str(provider)),
     ):
-        yield StandIns(state, keys, cosmos, amqp)
+        yield StandIns(state, keys, cosmos, amqp, f"http://127.0.0.1:{provider}")
