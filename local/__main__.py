@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from local.stack import stack_of
 from local.state import StackError, hold, is_free
 from local.supervisor import REPOSITORY, Supervisor
 from local.verify.command import DEFAULT_STATE, State, order, parked, verify
+from local.verify.stack import NoStackError, read_stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -69,11 +71,20 @@ for command in (replay, verify, order, parked):
 @app.command(context_settings=_WITH_MORE)
 def conformance(
     context: typer.Context,
-    cosmos_endpoint: Annotated[str, typer.Option(help="Another Cosmos DB, in place of the stand-in.")] = "",
+    state: State = DEFAULT_STATE,
+    cosmos_endpoint: Annotated[str, typer.Option(help="Another Cosmos DB, in place of the stack's.")] = "",
     cosmos_key: Annotated[str, typer.Option(help="Its key.")] = "",
-    service_bus_connection: Annotated[str, typer.Option(help="Another Service Bus, in place of the stand-in.")] = "",
+    service_bus_connection: Annotated[str, typer.Option(help="A Service Bus with the tests' entities.")] = "",
 ) -> None:
-    """Run the stand-ins' conformance tests. What else is given goes to pytest."""
+    """Run the stand-ins' conformance tests. What else is given goes to pytest.
+
+    The stack that runs is tested; without one, and for Service Bus, whose tests have entities of their own, a
+    stand-in is started. The options name other services.
+    """
+    if not cosmos_endpoint:
+        with contextlib.suppress(NoStackError):
+            stack = read_stack(state)
+            cosmos_endpoint, cosmos_key = stack.parts["cosmos"].address, stack.keys["cosmos"]["operator"]
     options = {
         "--cosmos-endpoint": cosmos_endpoint,
         "--cosmos-key": cosmos_key,

@@ -180,8 +180,8 @@ class Supervisor:
         self.say(f"Ready: {self.api}")
         for name, running in self._running.items():
             control = f", {running.part.control}" if running.part.control else ""
-            self.say(f"  {name:<24}{running.part.address}{control} (process {running.process.pid})")
-        self.say(f"  {'state, logs':<24}{self.folder.path}")
+            self.say(f"  {name:<26}{running.part.address}{control} (process {running.process.pid})")
+        self.say(f"  {'state, logs':<26}{self.folder.path}")
 
     def _end(self) -> None:
         if self._errand is not None:
