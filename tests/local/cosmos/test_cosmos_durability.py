@@ -1,0 +1,49 @@
+import asyncio
+import signal
+from pathlib import Path
+
+from azure.core.exceptions import AzureError
+from azure.cosmos.aio import CosmosClient
+
+from tests.conformance.processes import free_port, running, write_keys
+
+
+async def test_every_answered_write_is_there_after_kill_9_and_batches_are_whole(tmp_path: Path) -> None:
+    key, port = write_keys(tmp_path)["cosmos"]["operator"], free_port()
+    address, answered, enough = f"http://127.0.0.1:{port}/", list[str](), asyncio.Event()
+
+    async def write(client: CosmosClient, name: str) -> None:
+        container = client.get_database_client("orderflow").get_container_client("orders")
+        for number in range(10_000):
+            pk = f"{name}-{number}"
+            await container.execute_item_batch(
+                [("create", ({"id": id, "pk": pk},)) for id in ("a", "b")], pk, retry_total=0
+            )
+            answered.append(pk)
+            if len(answered) == 200:
+                enough.set()
+
+    with running("cosmos", tmp_path, port, "--port", str(port)) as process:
+        async with CosmosClient(address, key) as client:
+            writers = [asyncio.create_task(write(client, name)) for name in "xyz"]
+            await enough.wait()
+            process.send_signal(signal.SIGKILL)
+            outcomes = await asyncio.gather(*writers, return_exceptions=True)
+
+    with running("cosmos", tmp_path, port, "--port", str(port)):
+        async with CosmosClient(address, key) as client:
+            container = client.get_database_client("orderflow").get_container_client("orders")
+            stored = {(item["pk"], item["id"]) async for item in container.read_all_items()}
+
+    assert all(isinstance(outcome, AzureError) for outcome in outcomes)
+    assert {(pk, id) for pk in answered for id in ("a", "b")} <= stored
+    assert {(pk, "b") for pk, id in stored if id == "a"} == {(pk, id) for pk, id in stored if id == "b"}
+
+
+async def test_it_ends_orderly_when_asked(tmp_path: Path) -> None:
+    write_keys(tmp_path)
+    port = free_port()
+
+    with running("cosmos", tmp_path, port, "--port", str(port)) as process:
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 10) == 0

@@ -1,0 +1,98 @@
+"""What the stand-in doesn't do, it says by name."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from azure.core import MatchConditions
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
+from azure.cosmos.exceptions import CosmosAccessConditionFailedError, CosmosHttpResponseError
+
+from local.cosmos.errors import CosmosError
+from local.cosmos.query.syntax import parse
+from tests.local.cosmos.conftest import Account
+
+
+@pytest.fixture
+async def database(account: Account) -> AsyncIterator[DatabaseProxy]:
+    """The database, with a client that doesn't try again after a 501."""
+    async with CosmosClient(account.address, account.keys["operator"], retry_total=0) as client:
+        yield client.get_database_client("orderflow")
+
+
+@pytest.fixture
+def container(database: DatabaseProxy) -> ContainerProxy:
+    return database.get_container_client("inventory")
+
+
+async def collected(results: Any) -> list[Any]:
+    return [result async for result in results]
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda c: collected(c.query_items("SELECT DISTINCT c.a FROM c")), "DISTINCT"),
+        (lambda c: collected(c.query_items_change_feed(mode="AllVersionsAndDeletes")), "all versions"),
+        (lambda c: collected(c.query_items_change_feed(partition_key="p")), "feed ranges"),
+        (lambda c: c.patch_item("a", "a", [{"op": "move", "from": "/a", "path": "/b"}]), "move"),
+        (lambda c: c.scripts.create_stored_procedure({"id": "s", "body": "function () {}"}), "sprocs"),
+        (lambda c: c.get_throughput(), "offers"),
+    ],
+)
+async def test_what_is_not_supported_is_answered_with_501_and_its_name(
+    container: ContainerProxy, call: Callable[[ContainerProxy], Awaitable[object]], named: str
+) -> None:
+    await container.upsert_item({"id": "a", "pk": "a"})
+
+    with pytest.raises(CosmosHttpResponseError) as caught:
+        await call(container)
+
+    assert caught.value.status_code == 501
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("definition", "named"),
+    [
+        ({"partition_key": PartitionKey(["/a", "/b"])}, "hierarchical"),
+        ({"partition_key": PartitionKey("/a"), "unique_key_policy": {"uniqueKeys": [{"paths": ["/b"]}]}}, "uniqueKey"),
+    ],
+)
+async def test_a_container_that_would_behave_otherwise_is_refused(
+    database: DatabaseProxy, definition: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(CosmosHttpResponseError) as caught:
+        await database.create_container("other", **definition)
+
+    assert caught.value.status_code == 501
+    assert named in str(caught.value)
+
+
+async def test_an_upsert_only_if_missing_does_not_replace(container: ContainerProxy) -> None:
+    await container.upsert_item({"id": "once", "pk": "a"}, match_condition=MatchConditions.IfMissing)
+
+    with pytest.raises(CosmosAccessConditionFailedError):
+        await container.upsert_item({"id": "once", "pk": "a"}, match_condition=MatchConditions.IfMissing)
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("SELECT * FROM c JOIN x IN c.y", "JOIN"),
+        ("SELECT c.a FROM c GROUP BY c.a", "GROUP"),
+        ("SELECT * FROM c WHERE c.a LIKE 'x%'", "LIKE"),
+        ("SELECT * FROM c WHERE EXISTS (SELECT VALUE x FROM x IN c.y)", "EXISTS"),
+        ("SELECT * FROM c WHERE c.a + 1 = 2", "+"),
+        ("SELECT * FROM c WHERE (c.a ?? c.b) = 2", "?"),
+        ("SELECT {'a': c.a} AS a FROM c", "{"),
+        ("SELECT * FROM c WHERE udf.f(c.a)", "UDF"),
+    ],
+)
+def test_what_the_dialect_lacks_is_named(query: str, named: str) -> None:
+    with pytest.raises(CosmosError) as caught:
+        parse(query)
+
+    assert caught.value.status == 501
+    assert named in caught.value.message
