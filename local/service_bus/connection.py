@@ -14,7 +14,7 @@ from proton import Connection as Engine
 from local.service_bus.broker import MAX_MESSAGE_SIZE
 from local.service_bus.codec import DecodeError
 from local.service_bus.frames import MAX_FRAME_SIZE, Frames
-from local.service_bus.links import Desk, Inlet, Outlet, Reply
+from local.service_bus.links import Desk, Inlet, Outlet, Reply, reject
 from local.service_bus.management import CBS, MANAGEMENT
 from local.service_bus.refusal import CONDITIONS, Refused
 from local.service_bus.security import Tokens, path_of
@@ -216,16 +216,16 @@ class Connection(asyncio.Protocol):
             return Reply(link, path) if link.is_sender else Desk(self, link, path, None)
         if path.endswith(MANAGEMENT):
             box = directory.box(path.removesuffix(MANAGEMENT))
-            self.tokens.demand(box.entity.path, "send", "receive")
+            self.tokens.demand(box.path, box.entity.path, "send", "receive")
             return Reply(link, path) if link.is_sender else Desk(self, link, path, box)
         if link.is_receiver:
             entity = directory.entity(path)
-            self.tokens.demand(entity.path, "send")
+            self.tokens.demand(entity.path, entity.path, "send")
             if entity.kind == "subscription":
                 raise Refused("amqp:not-allowed", f"Messages can't be sent to the subscription '{path}'.")
             return Inlet(self, link, entity)
         box = directory.box(path)
-        self.tokens.demand(box.entity.path, "receive")
+        self.tokens.demand(box.path, box.entity.path, "receive")
         for name in _filters(link):
             raise Refused("amqp:not-implemented", f"The filter '{name}' isn't supported by this stand-in.")
         if box.entity.kind == "topic" or (box.entity.forward_to is not None and not box.dead):
@@ -250,13 +250,20 @@ class Connection(asyncio.Protocol):
                 delivery.batched = True
             if delivery.aborted:
                 delivery.settle()
-            elif delivery.pending > MAX_MESSAGE_SIZE:
-                text = f"The message is larger than the limit of {MAX_MESSAGE_SIZE} bytes."
-                self.refuse_link(delivery.link, Refused("amqp:link:message-size-exceeded", text))
+            elif delivery.partial and delivery.pending > 4 * MAX_MESSAGE_SIZE:
+                self.abort()
             elif delivery.readable and not delivery.partial:
                 data = bytes(node.link.recv(delivery.pending) or b"")
                 node.link.advance()
-                node.received(delivery, data, getattr(delivery, "batched", False))
+                if len(data) > MAX_MESSAGE_SIZE:
+                    text = (
+                        f"The received message (size: {len(data)} bytes) exceeds the limit ({MAX_MESSAGE_SIZE} bytes)."
+                    )
+                    refused = Refused("amqp:link:message-size-exceeded", text)
+                    reject(delivery, refused)
+                    self.refuse_link(node.link, refused)
+                else:
+                    node.received(delivery, data, getattr(delivery, "batched", False))
 
     def _on_detach(self, event: Any, _batched: bool) -> None:
         self._forget(event.link)

@@ -75,12 +75,12 @@ def put_token(request: Request, tokens: Tokens) -> Message:
     return request.reply(202, "Accepted")
 
 
-def manage(request: Request, broker: Broker, box: Box, demand: Callable[[str], None]) -> Message:
-    """`<entity>/$management`: carry the request out; `demand` refuses a right that the caller hasn't got."""
+def manage(request: Request, broker: Broker, box: Box, tokens: Tokens) -> Message:
+    """`<entity>/$management`: carry the request out, if a token allows it."""
     if request.name not in _HANDLERS:
         raise Refused("amqp:not-implemented", f"The operation '{request.name}' isn't supported by this stand-in.")
     right, handler = _HANDLERS[request.name]
-    demand(right)
+    tokens.demand(box.path, box.entity.path, right)
     body = handler(request, broker, box)
     return request.reply(200, "OK", body=body) if body is not None else request.reply(204, "No Content")
 

@@ -72,13 +72,13 @@ class Tokens:
         """Keep a token, when it is valid; Refused otherwise."""
         self._put[path_of(audience)] = self._gate.check_token(token, audience)
 
-    def demand(self, path: str, *rights: str) -> None:
-        """Refused unless a token that is still valid gives one of these rights on the entity."""
+    def demand(self, path: str, entity: str, *rights: str) -> None:
+        """Refused unless a token that is valid for this path gives one of these rights on the entity."""
         for audience, (name, end) in self._put.items():
             if (
                 end > time.time()
                 and _within(path, audience)
-                and any(self._gate.allows(name, right, path) for right in rights)
+                and any(self._gate.allows(name, right, entity) for right in rights)
             ):
                 return
         raise Refused(
