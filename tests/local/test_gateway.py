@@ -1,0 +1,122 @@
+"""Several functions hosts behind one address answer as one host with all their functions would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.local.functions_host.running import Host, Process, free_port, until
+
+
+class Gateway(Process):
+    """A gateway before some hosts."""
+
+    def __init__(self, state: Path, *hosts: Host) -> None:
+        port = free_port()
+        self.address = f"http://127.0.0.1:{port}"
+        addresses = [f"--host={host.address}" for host in hosts]
+        super().__init__(
+            "local.gateway", ["--state", str(state), "--port", str(port), *addresses], state / "gateway.log"
+        )
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Host]]:
+    left, right = (Host(name, tmp_path_factory.mktemp(name)) for name in ("left", "right"))
+    yield left.running(), right.running()
+    left.stop()
+    right.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(hosts: tuple[Host, Host], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    started = Gateway(tmp_path_factory.mktemp("gateway"), *hosts)
+    until(lambda: started.serves(f"{started.address}/_health"))
+    yield started
+    assert started.stop() == 0
+
+
+def test_a_request_reaches_the_host_of_its_route_as_it_is(gateway: Gateway) -> None:
+    headers = [("X-Two", "a"), ("X-Two", "b"), ("Host", "shop.example"), ("Accept-Encoding", "br")]
+
+    answer = httpx.post(f"{gateway.address}/api/left/a%2Fb/c%20d?q=x+y%2F", content=b"body", headers=headers)
+
+    seen = answer.json()
+    assert (seen["body"], seen["route"]) == ("body", {"rest": "a%2Fb/c d"})
+    assert seen["url"] == "http://shop.example/api/left/a%2Fb/c d?q=x+y%2F"
+    assert (seen["headers"]["x-two"], seen["headers"]["accept-encoding"]) == ("a,b", "br")
+
+
+def test_an_answer_comes_back_as_it_is(gateway: Gateway) -> None:
+    answer = httpx.get(f"{gateway.address}/api/left")
+
+    assert (answer.status_code, answer.headers["x-own"]) == (203, "left")
+    assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+    assert len(answer.headers.get_list("date")) == 1
+
+
+def test_an_answer_to_head_keeps_its_length(gateway: Gateway) -> None:
+    answer = httpx.head(f"{gateway.address}/api/left")
+
+    assert (answer.content, int(answer.headers["content-length"]) > 100) == (b"", True)
+
+
+def test_a_body_without_a_length_arrives_empty_as_at_the_host_itself(gateway: Gateway) -> None:
+    assert httpx.post(f"{gateway.address}/api/left", content=iter([b"chunk"])).json()["body"] == ""
+
+
+def test_routes_of_all_hosts_are_tried_in_the_order_of_the_functions_names(gateway: Gateway) -> None:
+    assert httpx.get(f"{gateway.address}/api/left/special").text == "right"
+    assert httpx.post(f"{gateway.address}/api/left/special").status_code == 203
+
+
+def test_what_no_route_matches_is_404_without_a_body(gateway: Gateway) -> None:
+    answer = httpx.put(f"{gateway.address}/api/left")
+
+    assert (answer.status_code, answer.content) == (404, b"")
+
+
+def test_until_all_hosts_are_known_a_gateway_is_not_ready_and_asks_to_try_again(
+    hosts: tuple[Host, Host], tmp_path: Path
+) -> None:
+    late = Host.__new__(Host)
+    late.address = f"http://127.0.0.1:{free_port()}"
+    gateway = Gateway(tmp_path, hosts[0], late)
+    until(lambda: _answers(f"{gateway.address}/_health"))
+
+    assert httpx.get(f"{gateway.address}/_health").status_code == 503
+    assert httpx.get(f"{gateway.address}/api/left").status_code == 203
+    elsewhere = httpx.get(f"{gateway.address}/api/nowhere")
+    assert (elsewhere.status_code, elsewhere.headers["retry-after"]) == (503, "1")
+    assert gateway.stop() == 0
+
+
+def test_a_host_that_goes_away_is_answered_for_and_found_again(tmp_path: Path) -> None:
+    host = Host("left", tmp_path).running()
+    gateway = Gateway(tmp_path, host)
+    until(lambda: gateway.serves(f"{gateway.address}/_health"))
+    with ThreadPoolExecutor() as threads:
+        in_work = threads.submit(httpx.get, f"{gateway.address}/api/slow", timeout=60)
+        until(lambda: host.said("slow begins"))
+        host.kill()
+        cut_off = in_work.result()
+    away = httpx.get(f"{gateway.address}/api/left")
+    assert httpx.get(f"{gateway.address}/_health").status_code == 503
+    again = host.again().running()
+
+    assert (cut_off.status_code, cut_off.headers["retry-after"]) == (502, "1")
+    assert (away.status_code, away.headers["retry-after"], away.json()["status"]) == (503, "1", 503)
+    assert away.headers["content-type"] == "application/problem+json"
+    assert httpx.get(f"{gateway.address}/api/left").status_code == 203
+    assert (gateway.stop(), again.stop()) == (0, 0)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code > 0
+    except httpx.TransportError:
+        return False
