@@ -40,7 +40,7 @@ def main() -> None:
         topology = load(arguments.topology)
         keys = json.loads((arguments.state / "keys.json").read_text(encoding="utf-8"))["serviceBus"]
     except (OSError, TopologyError, ValueError, KeyError) as error:
-        print(f"local.service_bus: can't start: {error!r}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"local.service_bus: can't start: {error!r}\n")
         raise SystemExit(2) from error
     stats, faults = Stats(), BrokerFaults()
     broker = Broker(Directory(topology), Store(arguments.state / "service_bus" / "messages.db"), stats)
@@ -59,14 +59,13 @@ async def _serve(server: Server, faults: BrokerFaults, control_port: int) -> Non
         server.broker.store.close()
 
 
-def _die(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
-    """Memory and disk may differ after an error that nobody expected: only a new start, from disk, is safe."""
+def _die(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Memory and disk may differ after an error that isn't a connection's: only a new start, from disk, is safe."""
     error = context.get("exception")
-    print(f"local.service_bus: {context['message']}", file=sys.stderr)  # noqa: T201
-    if isinstance(error, BaseException):
-        traceback.print_exception(error)
-    sys.stderr.flush()
-    os._exit(70)
+    sys.stderr.write(f"local.service_bus: {context['message']}\n")
+    traceback.print_exception(error)
+    if not isinstance(error, OSError):
+        os._exit(70)
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:

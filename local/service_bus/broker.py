@@ -15,9 +15,9 @@ from typing import Literal
 
 from local.faults import Stats
 from local.service_bus.codec import Envelope, encode, with_application_properties
-from local.service_bus.entities import Box, Directory, Entity
+from local.service_bus.entities import Box, Directory, Entity, State, Stored
 from local.service_bus.refusal import Refused
-from local.service_bus.store import State, Store, Stored
+from local.service_bus.store import Store
 
 MAX_MESSAGE_SIZE = 256 * 1024
 _MAX_HOPS = 4
@@ -41,10 +41,8 @@ class Broker:
         self.awake: set[Box] = set()
         self._locks: dict[bytes, Stored] = {}
         self._timers: list[tuple[int, int, str]] = []
-        for stored in store.load():
-            # What a former topology left stays on disk, out of sight, until the entity is named again.
-            if stored.box in directory.boxes:
-                self._place(stored)
+        for stored in store.load(directory.boxes):
+            self._place(stored)
 
     # Sending
 
@@ -59,15 +57,14 @@ class Broker:
             raise Refused("com.microsoft:argument-error", f"A message id has at most {_MAX_MESSAGE_ID} characters.")
         return [self._send(entity, envelope) for envelope in envelopes]
 
-    def cancel(self, entity: Entity, sequence_numbers: list[int]) -> None:
+    def cancel(self, entity: Entity, sequence_numbers: set[int]) -> None:
         """Take scheduled messages back; Refused, with nothing done, when one isn't there."""
-        found = [entity.box.messages.get(seq) for seq in sequence_numbers]
-        for stored in found:
-            if stored is None or stored.state is not State.SCHEDULED:
-                raise Refused("com.microsoft:message-not-found", "A scheduled message of this number doesn't exist.")
-        for stored in found:
-            assert stored is not None
+        for stored in self._find(entity.box, sequence_numbers, State.SCHEDULED):
             self._remove(stored)
+
+    def copy(self, stored: Stored) -> None:
+        """Put a second copy of a message beside it (a fault: what a sender's lost confirmation leads to)."""
+        self._keep(stored.box, self.store.read(stored.seq))
 
     def _send(self, entity: Entity, envelope: Envelope) -> int:
         self._count("messagesSent", entity)
@@ -76,10 +73,6 @@ class Broker:
         if envelope.scheduled is not None and envelope.scheduled > now_ms():
             return self._keep(entity.box, envelope, due=envelope.scheduled)
         return self._publish(entity, envelope)
-
-    def copy(self, stored: Stored) -> None:
-        """Put a second copy of a message beside it (a fault: what a sender's lost confirmation leads to)."""
-        self._keep(self.directory.boxes[stored.box], self.store.read(stored.seq))
 
     def _is_duplicate(self, entity: Entity, envelope: Envelope) -> bool:
         if not entity.window or envelope.message_id is None:
@@ -90,95 +83,86 @@ class Broker:
         return True
 
     def _publish(
-        self, entity: Entity, envelope: Envelope, origin: int = 0, hops: int = 0, source: str | None = None
+        self, entity: Entity, envelope: Envelope, origin: int = 0, source: str | None = None, hops: int = 0
     ) -> int:
         seq = 0
         for place in entity.subscriptions if entity.kind == "topic" else [entity]:
-            if entity.kind == "topic" and not place.wants(envelope):
+            if place.kind == "subscription" and not place.wants(envelope):
                 continue
             if place.forward_to is None:
                 seq = self._keep(place.box, envelope, origin=origin, source=source)
             elif hops < _MAX_HOPS:
-                self._forward(place.forward_to, envelope, origin, hops, source)
+                self._forward(place.forward_to, envelope, origin, source, hops)
             else:
-                bare = _with_reason(envelope.bare, "MaxTransferHopCountExceeded", "Forwarded more than four times.")
-                self._keep(place.dead, replace(envelope, bare=bare), origin=origin)
                 self._count("deadLettered", place)
+                text = f"The message was forwarded more than {_MAX_HOPS} times."
+                self._keep(place.dead, _with_reason(envelope, "MaxTransferHopCountExceeded", text), origin=origin)
         return seq
 
-    def _forward(self, target: Entity, envelope: Envelope, origin: int, hops: int, source: str | None) -> None:
+    def _forward(self, target: Entity, envelope: Envelope, origin: int, source: str | None, hops: int) -> None:
         if not self._is_duplicate(target, envelope):
-            self._publish(target, envelope, origin, hops + 1, source)
+            self._publish(target, envelope, origin, source, hops + 1)
 
     def _keep(
-        self,
-        box: Box,
-        envelope: Envelope,
-        *,
-        due: int | None = None,
-        origin: int = 0,
-        source: str | None = None,
-        seq: int = 0,
-        delivery_count: int = 0,
-    ) -> int:
+        self, box: Box, envelope: Envelope, *, seq: int = 0, due: int | None = None, delivery_count: int = 0,
+        origin: int = 0, source: str | None = None,
+    ) -> int:  # fmt: skip
         seq, now = seq or self.store.next_seq(), now_ms()
-        state = State.ACTIVE if due is None else State.SCHEDULED
         lives = [ttl for ttl in (envelope.ttl, box.entity.ttl) if ttl is not None]
         expires = now + min(lives) if lives and due is None and not box.dead else None
-        stored = Stored(seq, box.path, state, delivery_count, now, due, expires, origin or seq, source)
+        state = State.ACTIVE if due is None else State.SCHEDULED
+        stored = Stored(seq, box, state, delivery_count, now, due, expires, origin or seq, source)
         self.store.insert(stored, envelope)
         self._place(stored)
         return seq
 
     def _place(self, stored: Stored) -> None:
-        box = self.directory.boxes[stored.box]
-        box.messages[stored.seq] = stored
-        if stored.state is State.ACTIVE:
-            self._offer(box, stored)
-        for at in (stored.due, stored.expires):
-            if at is not None:
-                heapq.heappush(self._timers, (at, stored.seq, stored.box))
+        stored.box.messages[stored.seq] = stored
+        self.offer(stored)
+        if stored.due is not None:
+            self._remind(stored.due, stored)
 
-    def _offer(self, box: Box, stored: Stored) -> None:
-        heapq.heappush(box.ready, stored.seq)
-        self.awake.add(box)
+    def _find(self, box: Box, sequence_numbers: set[int], state: State) -> list[Stored]:
+        found = []
+        for seq in sequence_numbers:
+            stored = box.messages.get(seq)
+            if stored is None or stored.state is not state or stored.lock is not None:
+                raise Refused("com.microsoft:message-not-found", f"There is no {state.name.lower()} message {seq}.")
+            found.append(stored)
+        return found
 
     # Receiving
 
+    def offer(self, stored: Stored) -> None:
+        """Let receivers have a message that nobody holds, if it is one to be received."""
+        if stored.state is State.ACTIVE:
+            heapq.heappush(stored.box.ready, stored.seq)
+            self.awake.add(stored.box)
+            if stored.expires is not None:
+                self._remind(stored.expires, stored)
+
     def take(self, box: Box) -> Stored | None:
-        """The next message for a receiver, in order of sequence numbers; the caller locks or removes it."""
+        """The next message for a receiver, in order of sequence numbers; the caller locks it."""
         while box.ready:
             stored = box.messages.get(heapq.heappop(box.ready))
             if stored is None or stored.lock is not None or stored.state is not State.ACTIVE:
                 continue
             if stored.expires is None or stored.expires > now_ms():
                 return stored
-            self._expire(box, stored)
+            self._expire(stored)
         return None
 
-    def give_back(self, stored: Stored) -> None:
-        """Undo `take`."""
-        self._offer(self.directory.boxes[stored.box], stored)
-
-    def lock(self, stored: Stored) -> bytes:
-        """Lock a message for its receiver; the lock token, as a delivery tag (a UUID, little-endian)."""
+    def lock(self, stored: Stored) -> tuple[bytes, bytes]:
+        """Lock a message for a receiver: the lock token, as a delivery tag (a UUID, little-endian), and the message."""
         stored.lock = uuid.uuid4().bytes_le
         self._locks[stored.lock] = stored
         self._extend(stored)
-        return stored.lock
+        self._count("messagesDelivered", stored.box.entity)
+        return stored.lock, self.encoded(stored)
 
-    def delivered(self, stored: Stored) -> bytes:
-        """The message as a receiver gets it."""
-        self._count("messagesDelivered", self.directory.boxes[stored.box].entity)
-        return self.encoded(stored)
-
-    def by_sequence_number(self, box: Box, sequence_numbers: list[int]) -> list[Stored]:
+    def deferred(self, box: Box, sequence_numbers: set[int]) -> list[Stored]:
         """The deferred messages of these numbers; Refused when one isn't there or is locked."""
-        found = [box.messages.get(seq) for seq in sequence_numbers]
-        for seq, stored in zip(sequence_numbers, found, strict=True):
-            if stored is None or stored.state is not State.DEFERRED or stored.lock is not None:
-                raise Refused("com.microsoft:message-not-found", f"There is no deferred message with the number {seq}.")
-        return [stored for stored in found if stored is not None]
+        return self._find(box, sequence_numbers, State.DEFERRED)
 
     def peek(self, box: Box, first: int, count: int) -> list[bytes]:
         """Up to `count` messages from sequence number `first` on, in any state."""
@@ -187,18 +171,17 @@ class Broker:
 
     def encoded(self, stored: Stored) -> bytes:
         """The whole message with the broker's annotations."""
-        envelope = self.store.read(stored.seq)
-        own: dict[str, tuple[str, object]] = {
-            "x-opt-sequence-number": ("long", stored.seq),
-            "x-opt-enqueue-sequence-number": ("long", stored.origin),
-            "x-opt-enqueued-time": ("timestamp", stored.enqueued),
-            "x-opt-message-state": ("int", stored.state),
+        own: dict[str, object] = {
+            "x-opt-sequence-number": stored.seq,
+            "x-opt-enqueue-sequence-number": stored.origin,
+            "x-opt-enqueued-time": stored.enqueued,
+            "x-opt-message-state": stored.state,
         }
         if stored.lock is not None:
-            own["x-opt-locked-until"] = ("timestamp", stored.locked_until)
+            own["x-opt-locked-until"] = stored.locked_until
         if stored.source is not None:
-            own["x-opt-deadletter-source"] = ("string", stored.source)
-        return encode(envelope.header, envelope.annotations, envelope.bare, stored.delivery_count, own)
+            own["x-opt-deadletter-source"] = stored.source
+        return encode(self.store.read(stored.seq), stored.delivery_count, own)
 
     # Settling
 
@@ -206,10 +189,8 @@ class Broker:
         """The message under this lock; Refused when the lock has ended."""
         stored = self._locks.get(lock)
         if stored is None or stored.locked_until <= now_ms():
-            raise Refused(
-                "com.microsoft:message-lock-lost",
-                "The lock supplied is invalid. Either the lock expired, or the message has already been removed.",
-            )
+            text = "The lock supplied is invalid. Either the lock expired, or the message has already been removed."
+            raise Refused("com.microsoft:message-lock-lost", text)
         return stored
 
     def renew(self, lock: bytes) -> int:
@@ -221,64 +202,55 @@ class Broker:
     def settle(self, lock: bytes, outcome: Outcome, reason: str = "", description: str = "") -> None:
         """End a lock with what its receiver decided."""
         stored = self.held(lock)
-        box = self.directory.boxes[stored.box]
-        if outcome == "dead-letter" and box.dead:
+        if outcome == "dead-letter" and stored.box.dead:
             raise Refused("amqp:not-allowed", "A dead letter can't be dead-lettered again.")
         self._unlock(stored)
         if outcome in _COUNTED:
-            self._count(_COUNTED[outcome], box.entity)
+            self._count(_COUNTED[outcome], stored.box.entity)
         match outcome:
             case "complete":
                 self._remove(stored)
             case "abandon":
-                self._failed(box, stored)
+                self._failed(stored)
             case "release":
-                self._return(box, stored)
+                self.offer(stored)
             case "defer":
                 stored.state = State.DEFERRED
                 self.store.update(stored)
             case "dead-letter":
-                self._dead_letter(box, stored, reason, description)
+                self._dead_letter(stored, reason, description)
 
     def _extend(self, stored: Stored) -> None:
-        stored.locked_until = now_ms() + self.directory.boxes[stored.box].entity.lock
-        heapq.heappush(self._timers, (stored.locked_until, stored.seq, stored.box))
+        stored.locked_until = now_ms() + stored.box.entity.lock
+        self._remind(stored.locked_until, stored)
 
     def _unlock(self, stored: Stored) -> None:
-        assert stored.lock is not None
-        del self._locks[stored.lock]
-        stored.lock = None
+        if stored.lock is not None:
+            del self._locks[stored.lock]
+            stored.lock = None
 
-    def _failed(self, box: Box, stored: Stored) -> None:
+    def _failed(self, stored: Stored) -> None:
         stored.delivery_count += 1
-        if stored.delivery_count >= box.entity.max_delivery_count and not box.dead:
-            text = f"Message could not be consumed after {stored.delivery_count} delivery attempts."
-            self._dead_letter(box, stored, "MaxDeliveryCountExceeded", text)
-        else:
+        if stored.delivery_count < stored.box.entity.max_delivery_count or stored.box.dead:
             self.store.update(stored)
-            self._return(box, stored)
-
-    def _return(self, box: Box, stored: Stored) -> None:
-        if stored.state is State.ACTIVE:
-            self._offer(box, stored)
-
-    def _dead_letter(self, box: Box, stored: Stored, reason: str, description: str) -> None:
-        envelope = self.store.read(stored.seq)
-        envelope = replace(envelope, bare=_with_reason(envelope.bare, reason, description))
-        self._remove(stored)
-        self._count("deadLettered", box.entity)
-        target = box.entity.forward_dead_letters_to
-        if target is not None:
-            self._forward(target, envelope, stored.origin, 0, box.entity.path)
+            self.offer(stored)
         else:
-            self._keep(
-                box.entity.dead, envelope, origin=stored.origin, seq=stored.seq, delivery_count=stored.delivery_count
-            )
+            text = f"Message could not be consumed after {stored.delivery_count} delivery attempts."
+            self._dead_letter(stored, "MaxDeliveryCountExceeded", text)
+
+    def _dead_letter(self, stored: Stored, reason: str, description: str) -> None:
+        entity, origin = stored.box.entity, stored.origin
+        envelope = _with_reason(self.store.read(stored.seq), reason, description)
+        self._count("deadLettered", entity)
+        self._remove(stored)
+        if entity.forward_dead_letters_to is not None:
+            self._forward(entity.forward_dead_letters_to, envelope, origin, entity.path, 0)
+        else:
+            self._keep(entity.dead, envelope, seq=stored.seq, delivery_count=stored.delivery_count, origin=origin)
 
     def _remove(self, stored: Stored) -> None:
-        if stored.lock is not None:
-            self._unlock(stored)
-        del self.directory.boxes[stored.box].messages[stored.seq]
+        self._unlock(stored)
+        del stored.box.messages[stored.seq]
         self.store.delete(stored.seq)
 
     # Time
@@ -288,34 +260,36 @@ class Broker:
         now = now_ms()
         while self._timers and self._timers[0][0] <= now:
             _, seq, path = heapq.heappop(self._timers)
-            box = self.directory.boxes[path]
-            stored = box.messages.get(seq)
+            stored = self.directory.boxes[path].messages.get(seq)
             if stored is None:
                 continue
             if stored.lock is not None:
                 if stored.locked_until <= now:
                     self._unlock(stored)
-                    self._count("locksExpired", box.entity)
-                    self._failed(box, stored)
+                    self._count("locksExpired", stored.box.entity)
+                    self._failed(stored)
             elif stored.due is not None and stored.due <= now:
                 envelope = self.store.read(seq)
                 self._remove(stored)
-                self._publish(box.entity, envelope)
+                self._publish(stored.box.entity, envelope)
             elif stored.expires is not None and stored.expires <= now and stored.state is State.ACTIVE:
-                self._expire(box, stored)
+                self._expire(stored)
         return self._timers[0][0] if self._timers else None
 
     def expire_locks(self, path: str | None = None) -> None:
         """End every lock now, as if its time had passed; only of entities whose path the pattern is found in."""
-        for stored in list(self._locks.values()):
-            if path is None or re.search(path, stored.box):
+        for stored in self._locks.values():
+            if path is None or re.search(path, stored.box.path):
                 stored.locked_until = 0
-                heapq.heappush(self._timers, (0, stored.seq, stored.box))
+                self._remind(0, stored)
 
-    def _expire(self, box: Box, stored: Stored) -> None:
-        self._count("expired", box.entity)
-        if box.entity.dead_letter_on_expiration:
-            self._dead_letter(box, stored, "TTLExpiredException", "The message expired and was dead lettered.")
+    def _remind(self, at: int, stored: Stored) -> None:
+        heapq.heappush(self._timers, (at, stored.seq, stored.box.path))
+
+    def _expire(self, stored: Stored) -> None:
+        self._count("expired", stored.box.entity)
+        if stored.box.entity.dead_letter_on_expiration:
+            self._dead_letter(stored, "TTLExpiredException", "The message expired and was dead lettered.")
         else:
             self._remove(stored)
 
@@ -324,5 +298,7 @@ class Broker:
         self.by_entity[entity.path][name] += 1
 
 
-def _with_reason(bare: bytes, reason: str, description: str) -> bytes:
-    return with_application_properties(bare, {"DeadLetterReason": reason, "DeadLetterErrorDescription": description})
+def _with_reason(envelope: Envelope, reason: str, description: str) -> Envelope:
+    given = {"DeadLetterReason": reason, "DeadLetterErrorDescription": description}
+    added = {name: text for name, text in given.items() if text}
+    return replace(envelope, bare=with_application_properties(envelope.bare, added))

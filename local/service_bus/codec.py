@@ -15,19 +15,13 @@ HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, D
 FOOTER = 0x78
 _NULL = b"\x40"
 _NUMBERS = {
-    0x43: ">0s", 0x44: ">0s", 0x50: ">B", 0x51: ">b", 0x52: ">B", 0x53: ">B", 0x54: ">b", 0x55: ">b", 0x60: ">H",
-    0x61: ">h", 0x70: ">I", 0x71: ">i", 0x72: ">f", 0x80: ">Q", 0x81: ">q", 0x82: ">d", 0x83: ">q",
+    0x50: ">B", 0x51: ">b", 0x52: ">B", 0x53: ">B", 0x54: ">b", 0x55: ">b", 0x60: ">H", 0x61: ">h", 0x70: ">I",
+    0x71: ">i", 0x72: ">f", 0x80: ">Q", 0x81: ">q", 0x82: ">d", 0x83: ">q",
 }  # fmt: skip
+_CONSTANTS = {0x40: None, 0x41: True, 0x42: False, 0x43: 0, 0x44: 0}
 _WIDTHS = {4: 0, 5: 1, 6: 2, 7: 4, 8: 8, 9: 16}
-
-# What the broker itself says of a message; a sender's own values for these are dropped.
-_OWN = frozenset(
-    f"x-opt-{name}"
-    for name in (
-        "sequence-number", "enqueued-time", "locked-until", "enqueue-sequence-number", "message-state",
-        "deadletter-source", "lock-token",
-    )
-)  # fmt: skip
+_MALFORMED = (IndexError, struct.error, UnicodeDecodeError, RecursionError)
+_FILTERED = "cloudEvents_type"
 
 
 class DecodeError(ValueError):
@@ -39,16 +33,18 @@ class Envelope:
     """A message as it is stored: the parts that are handed on unchanged, and what the broker acts on.
 
     `header` is its first three fields and `annotations` its pairs, encoded; `bare` runs from the properties to the
-    end. `ttl` is in milliseconds, `scheduled` in milliseconds since 1970.
+    end. `type` is the application property that filters look at. `ttl` is in milliseconds, `scheduled` in
+    milliseconds since 1970.
     """
 
     header: bytes
     annotations: bytes
     bare: bytes
-    ttl: int | None = None
-    scheduled: int | None = None
     message_id: str | None = None
     correlation_id: str | None = None
+    type: str | None = None
+    ttl: int | None = None
+    scheduled: int | None = None
 
 
 def skip(data: bytes, at: int) -> int:
@@ -71,149 +67,126 @@ def read(data: bytes, at: int) -> object:
     code, end = data[at], skip(data, at)
     if end > len(data):
         raise DecodeError("a value runs over the end of the message")
+    if code in _CONSTANTS:
+        return _CONSTANTS[code]
     if code in _NUMBERS:
-        (number,) = struct.unpack_from(_NUMBERS[code], data, at + 1)
-        return 0 if number == b"" else number
-    match code:
-        case 0x40:
-            return None
-        case 0x41 | 0x42:
-            return code == 0x41
-        case 0x56:
-            return data[at + 1] == 1
-        case 0x98:
-            return uuid.UUID(bytes=data[at + 1 : end])
-        case 0xA0 | 0xA1 | 0xA3 | 0xB0 | 0xB1 | 0xB3:
-            raw = data[at + (2 if code < 0xB0 else 5) : end]
-            return raw if code & 0xF == 0 else raw.decode()
+        return struct.unpack_from(_NUMBERS[code], data, at + 1)[0]
+    if code == 0x98:
+        return uuid.UUID(bytes=data[at + 1 : end])
+    if code in (0xA0, 0xA1, 0xA3, 0xB0, 0xB1, 0xB3):
+        raw = data[at + (2 if code < 0xB0 else 5) : end]
+        return raw if code in (0xA0, 0xB0) else raw.decode()
     return data[at:end]
 
 
 def items(data: bytes, at: int) -> list[int]:
     """Where the items of the list or map at `at` start, and, last, where it ends."""
     code = data[at]
-    if code == 0x45:
-        return [at + 1]
     if code in (0xC0, 0xC1):
         count, position = data[at + 2], at + 3
     elif code in (0xD0, 0xD1):
         count, position = int.from_bytes(data[at + 5 : at + 9]), at + 9
+    elif code == 0x45:
+        count, position = 0, at + 1
     else:
         raise DecodeError(f"neither a list nor a map: type code 0x{code:02x}")
     starts = [position]
     for _ in range(count):
         position = skip(data, position)
         starts.append(position)
+    if position != skip(data, at):
+        raise DecodeError("a list or map isn't as long as it says")
     return starts
-
-
-def sections(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Each section's code, start, start of its value, and end."""
-    at = 0
-    while at < len(data):
-        if data[at] != 0:
-            raise DecodeError("a section doesn't begin with a descriptor")
-        code, start = read(data, at + 1), skip(data, at + 1)
-        end = skip(data, start)
-        if not isinstance(code, int) or not HEADER <= code <= FOOTER or end > len(data):
-            raise DecodeError("not a section of an AMQP message")
-        yield code, at, start, end
-        at = end
 
 
 def parse(data: bytes) -> Envelope:
     """Take an encoded message apart; DecodeError when it isn't one."""
     header, annotations, bare = [_NULL, _NULL, _NULL], b"", len(data)
-    ttl = scheduled = message_id = correlation_id = None
+    message_id = correlation_id = kind = ttl = scheduled = None
     try:
-        for code, at, start, _ in sections(data):
+        for code, at, start in _sections(data):
             if code == HEADER:
-                starts = items(data, start)
-                fields = [data[one:two] for one, two in pairwise(starts)][:3]
+                fields = [data[one:two] for one, two in pairwise(items(data, start))][:3]
                 header[: len(fields)] = fields
                 ttl = read(header[2], 0)
             elif code == ANNOTATIONS:
-                annotations, scheduled = _foreign(data, start)
+                for name, key, value, end in _pairs(data, start):
+                    annotations += b"" if name in _OWN else data[key:end]
+                    if name == "x-opt-scheduled-enqueue-time":
+                        scheduled = read(data, value)
             elif code != DELIVERY_ANNOTATIONS:
                 bare = min(bare, at)
-                if code == PROPERTIES:
-                    starts = items(data, start)[:-1]
-                    message_id = read(data, starts[0]) if starts else None
-                    correlation_id = read(data, starts[5]) if len(starts) > 5 else None
-    except (IndexError, struct.error, UnicodeDecodeError) as error:
+            if code == PROPERTIES:
+                starts = items(data, start)[:-1]
+                message_id = read(data, starts[0]) if starts else None
+                correlation_id = read(data, starts[5]) if len(starts) > 5 else None
+            elif code == APPLICATION_PROPERTIES:
+                for name, _, value, _ in _pairs(data, start):
+                    kind = read(data, value) if name == _FILTERED else kind
+    except _MALFORMED as error:
         raise DecodeError(str(error)) from error
     return Envelope(
-        b"".join(header),
-        annotations,
-        data[bare:],
-        ttl if isinstance(ttl, int) else None,
-        scheduled if isinstance(scheduled, int) else None,
-        None if message_id is None else str(message_id),
-        None if correlation_id is None else str(correlation_id),
-    )
+        b"".join(header), annotations, data[bare:], _text(message_id), _text(correlation_id), _text(kind),
+        ttl if isinstance(ttl, int) else None, scheduled if isinstance(scheduled, int) else None,
+    )  # fmt: skip
 
 
-def _foreign(data: bytes, at: int) -> tuple[bytes, object]:
-    starts, kept, scheduled = items(data, at), [], None
-    for key, value, end in zip(starts[0::2], starts[1::2], starts[2::2], strict=False):
-        name = read(data, key)
-        if name == "x-opt-scheduled-enqueue-time":
-            scheduled = read(data, value)
-        if name not in _OWN:
-            kept.append(data[key:end])
-    return b"".join(kept), scheduled
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def batch(data: bytes) -> list[bytes]:
     """The encoded messages that a batch (message format 0x80013700) carries in its data sections."""
     try:
-        found = [read(data, start) for code, _, start, _ in sections(data) if code == DATA]
-    except (IndexError, struct.error, UnicodeDecodeError) as error:
+        found = [read(data, start) for code, _, start in _sections(data) if code == DATA]
+    except _MALFORMED as error:
         raise DecodeError(str(error)) from error
     return [item for item in found if isinstance(item, bytes)]
 
 
-def application_property(bare: bytes, name: str) -> object:
-    """The value of one application property, None where it is missing."""
-    for code, _, start, _ in sections(bare):
-        if code == APPLICATION_PROPERTIES:
-            starts = items(bare, start)
-            for key, value in zip(starts[0::2], starts[1::2], strict=False):
-                if read(bare, key) == name:
-                    return read(bare, value)
-    return None
-
-
 def with_application_properties(bare: bytes, added: Mapping[str, str]) -> bytes:
     """The same message with these application properties set, all others and every other section as they were."""
-    before, pairs, after = b"", [_string(name) + _string(text) for name, text in added.items()], b""
-    count = 2 * len(added)
-    for code, at, start, end in sections(bare):
+    before, after = b"", b""
+    pairs = [_string(name) + _string(text) for name, text in added.items()]
+    places = [*(at for _, at, _ in _sections(bare)), len(bare)]
+    for (code, at, start), end in zip(_sections(bare), places[1:], strict=True):
         if code == PROPERTIES:
             before = bare[at:end]
         elif code == APPLICATION_PROPERTIES:
-            starts = items(bare, start)
-            for key, stop in pairwise(starts[0::2]):
-                if read(bare, key) not in added:
-                    pairs.append(bare[key:stop])
-                    count += 2
+            pairs += [bare[key:stop] for name, key, _, stop in _pairs(bare, start) if name not in added]
         else:
             after += bare[at:end]
-    return before + b"\x00\x53\x74" + _map(count, b"".join(pairs)) + after
+    return before + b"\x00\x53\x74" + _map(2 * len(pairs), b"".join(pairs)) + after
 
 
-def encode(
-    header: bytes, annotations: bytes, bare: bytes, delivery_count: int, own: Mapping[str, tuple[str, object]]
-) -> bytes:
-    """A message for a receiver. `own` are the broker's annotations, as (AMQP type, value)."""
-    fields = header + _NULL + b"\x70" + struct.pack(">I", delivery_count)
-    pairs, count, at = annotations, 2 * len(own), 0
-    while at < len(annotations):
-        at, count = skip(annotations, at), count + 1
-    for name, (kind, value) in own.items():
-        pairs += b"\xa3" + bytes([len(name)]) + name.encode() + _ENCODERS[kind](value)
+def encode(envelope: Envelope, delivery_count: int, own: Mapping[str, object]) -> bytes:
+    """A message for a receiver, with the broker's `own` annotations."""
+    fields = envelope.header + _NULL + b"\x70" + struct.pack(">I", delivery_count)
+    pairs, count, at = envelope.annotations, 2 * len(own), 0
+    while at < len(envelope.annotations):
+        at, count = skip(envelope.annotations, at), count + 1
+    for name, value in own.items():
+        pairs += b"\xa3" + bytes([len(name)]) + name.encode() + _OWN[name](value)
     head = b"\x00\x53\x70\xc0" + bytes([len(fields) + 1, 5]) + fields
-    return head + b"\x00\x53\x72" + _map(count, pairs) + bare
+    return head + b"\x00\x53\x72" + _map(count, pairs) + envelope.bare
+
+
+def _sections(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each section's code, start, and start of its value."""
+    at = 0
+    while at < len(data):
+        code, start, end = read(data, at + 1), skip(data, at + 1), skip(data, at)
+        if data[at] != 0 or not isinstance(code, int) or not HEADER <= code <= FOOTER or end > len(data):
+            raise DecodeError("not a section of an AMQP message")
+        yield code, at, start
+        at = end
+
+
+def _pairs(data: bytes, at: int) -> Iterator[tuple[object, int, int, int]]:
+    """Each pair of the map at `at`: its key, where that starts, where its value starts and ends."""
+    starts = items(data, at)
+    for key, value, end in zip(starts[0::2], starts[1::2], starts[2::2], strict=False):
+        yield read(data, key), key, value, end
 
 
 def _map(count: int, pairs: bytes) -> bytes:
@@ -225,9 +198,24 @@ def _string(text: object) -> bytes:
     return b"\xa1" + bytes([len(raw)]) + raw if len(raw) < 256 else b"\xb1" + struct.pack(">I", len(raw)) + raw
 
 
-_ENCODERS = {
-    "long": lambda value: b"\x81" + struct.pack(">q", value),
-    "int": lambda value: b"\x71" + struct.pack(">i", value),
-    "timestamp": lambda value: b"\x83" + struct.pack(">q", value),
-    "string": _string,
+def _long(number: object) -> bytes:
+    return b"\x81" + struct.pack(">q", number)
+
+
+def _timestamp(milliseconds: object) -> bytes:
+    return b"\x83" + struct.pack(">q", milliseconds)
+
+
+def _int(number: object) -> bytes:
+    return b"\x71" + struct.pack(">i", number)
+
+
+# What the broker itself says of a message; a sender's own values for these are dropped.
+_OWN = {
+    "x-opt-sequence-number": _long,
+    "x-opt-enqueue-sequence-number": _long,
+    "x-opt-enqueued-time": _timestamp,
+    "x-opt-locked-until": _timestamp,
+    "x-opt-message-state": _int,
+    "x-opt-deadletter-source": _string,
 }

@@ -8,13 +8,13 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from proton import Collector, Condition, Delivery, Event, Link, Message, Terminus, Transport
+from proton import Collector, Condition, Delivery, Endpoint, Event, Link, Message, Terminus, Transport
 from proton import Connection as Engine
 
 from local.service_bus.broker import MAX_MESSAGE_SIZE
 from local.service_bus.codec import DecodeError
 from local.service_bus.frames import MAX_FRAME_SIZE, Frames
-from local.service_bus.links import Desk, Inlet, Outlet, Reply, reject
+from local.service_bus.links import Desk, Inlet, Outlet, Reply, refill, reject
 from local.service_bus.management import CBS, MANAGEMENT
 from local.service_bus.refusal import CONDITIONS, Refused
 from local.service_bus.security import Tokens, path_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from local.service_bus.server import Server
 
 _IDLE_TIMEOUT = 240.0
-Node = Inlet | Outlet | Desk | Reply
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Connection(asyncio.Protocol):
@@ -31,7 +31,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: Server) -> None:
         self.server, self.tokens = server, Tokens(server.gate)
-        self._nodes: dict[Link, Node] = {}
+        self._nodes: dict[Link, Inlet | Outlet | Desk | Reply] = {}
         self._frames, self._collector = Frames(), Collector()
         self._engine, self._connection = Transport(Transport.SERVER), Engine()
         self._engine.sasl().allowed_mechs("ANONYMOUS")
@@ -84,24 +84,26 @@ class Connection(asyncio.Protocol):
         """Let the engine send heartbeats and notice a client that has sent none."""
         self._engine.tick(now)
         self._pump(False)
-        self.flush()
+        self.server.touch(self)
 
     def abort(self) -> None:
         """Reset the connection: the client sees a TCP RST, and nothing that wasn't flushed yet."""
-        raw = self._socket.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._socket.abort()
         self._leave()
 
-    def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do something in a while, if the client is still there."""
-
+    def _later(self, seconds: float, link: Any, action: Callable[[], None]) -> None:
         def run() -> None:
-            if self in self.server.connections:
+            if self in self.server.connections and not (link is not None and link.state & Endpoint.REMOTE_CLOSED):
                 action()
                 self.server.touch(self)
 
         asyncio.get_running_loop().call_later(seconds, run)
+
+    def _leave(self) -> None:
+        self.server.connections.discard(self)
+        for link in list(self._nodes):
+            self._forget(link)
 
     # Faults
 
@@ -109,9 +111,11 @@ class Connection(asyncio.Protocol):
         self,
         operation: str,
         path: str,
+        link: Link | None,
         effect: Callable[[], None],
         reply: Callable[[], None],
         refuse: Callable[[Refused], None],
+        reply_twice: Callable[[], None] | None = None,
     ) -> None:
         """Carry an operation out and reply, or refuse it; unless a fault wants something else."""
 
@@ -131,7 +135,6 @@ class Connection(asyncio.Protocol):
             attempt(reply)
             return
         self.server.stats.add("faults")
-        seconds = 1 if fault.seconds is None else fault.seconds
 
         def injure() -> None:
             match fault.kind:
@@ -139,15 +142,16 @@ class Connection(asyncio.Protocol):
                     self.abort()
                 case "hang":
                     if fault.seconds is not None:
-                        self.later(fault.seconds, self.abort)
+                        self._later(fault.seconds, None, self.abort)
                 case "slow":
-                    self.later(seconds, reply if fault.when == "after" else lambda: attempt(reply))
+                    seconds = 1 if fault.seconds is None else fault.seconds
+                    self._later(seconds, link, reply if fault.when == "after" else lambda: attempt(reply))
                 case "status":
                     refuse(Refused(CONDITIONS[fault.status], f"injected by {fault.id}"))
-                case _:
-                    attempt(reply)
+                case "duplicate":
+                    attempt(reply_twice or reply)
 
-        attempt(injure) if fault.when == "after" else injure()
+        attempt(injure) if fault.when == "after" and fault.kind != "duplicate" else injure()
 
     # AMQP
 
@@ -166,41 +170,40 @@ class Connection(asyncio.Protocol):
 
     def _pump(self, batched: bool) -> None:
         while (event := self._collector.peek()) is not None:
-            handler = _HANDLERS.get(event.type)
-            if handler is not None:
-                handler(self, event, batched)
+            if event.type == Event.DELIVERY:
+                self._on_delivery(event.delivery, batched)
+            elif event.type in _HANDLERS:
+                _HANDLERS[event.type](self, event)
             self._collector.pop()
 
-    def _on_open(self, event: Any, _batched: bool) -> None:
+    def _on_open(self, event: Any) -> None:
         def refuse(refused: Refused) -> None:
             event.connection.open()
             event.connection.condition = Condition(refused.condition, refused.description)
             event.connection.close()
 
-        self.strike("Open", "", lambda: None, event.connection.open, refuse)
+        self.strike("Open", "", None, lambda: None, event.connection.open, refuse)
 
-    def _on_session(self, event: Any, _batched: bool) -> None:
-        event.session.open()
-
-    def _on_attach(self, event: Any, _batched: bool) -> None:
+    def _on_attach(self, event: Any) -> None:
         link = event.link
         terminus = link.remote_source if link.is_sender else link.remote_target
         path = path_of(terminus.address or "")
-        link.source.copy(link.remote_source)
-        link.target.copy(link.remote_target)
-        link.snd_settle_mode, link.rcv_settle_mode = link.remote_snd_settle_mode, link.remote_rcv_settle_mode
-        link.max_message_size = MAX_MESSAGE_SIZE
 
         def attach() -> None:
             if terminus.type == Terminus.COORDINATOR:
                 raise Refused("amqp:not-implemented", "Transactions aren't supported by this stand-in.")
             self._nodes[link] = self._node(link, path)
+            link.source.copy(link.remote_source)
+            link.target.copy(link.remote_target)
+            link.snd_settle_mode, link.rcv_settle_mode = link.remote_snd_settle_mode, link.remote_rcv_settle_mode
+            link.max_message_size = MAX_MESSAGE_SIZE
 
         def opened() -> None:
             link.open()
-            self._nodes[link].opened()
             if isinstance(node := self._nodes[link], Outlet):
                 self.server.attached(node)
+            elif link.is_receiver:
+                refill(link)
 
         def refuse(refused: Refused) -> None:
             # Without ends the client knows that an error is about to follow (AMQP 1.0, part 2, section 2.6.3).
@@ -208,104 +211,90 @@ class Connection(asyncio.Protocol):
             link.open()
             self.refuse_link(link, refused)
 
-        self.strike("Attach", path, attach, opened, refuse)
+        self.strike("Attach", path, link, attach, opened, refuse)
 
-    def _node(self, link: Link, path: str) -> Node:
-        directory = self.server.broker.directory
+    def _node(self, link: Link, path: str) -> Inlet | Outlet | Desk | Reply:
         if path == CBS:
             return Reply(link, path) if link.is_sender else Desk(self, link, path, None)
+        box = self.server.broker.directory.box(path.removesuffix(MANAGEMENT))
+        entity = box.entity
         if path.endswith(MANAGEMENT):
-            box = directory.box(path.removesuffix(MANAGEMENT))
-            self.tokens.demand(box.path, box.entity.path, "send", "receive")
+            self.tokens.demand(box.path, entity.path, "send", "receive")
             return Reply(link, path) if link.is_sender else Desk(self, link, path, box)
+        self.tokens.demand(box.path, entity.path, "receive" if link.is_sender else "send")
         if link.is_receiver:
-            entity = directory.entity(path)
-            self.tokens.demand(entity.path, entity.path, "send")
-            if entity.kind == "subscription":
-                raise Refused("amqp:not-allowed", f"Messages can't be sent to the subscription '{path}'.")
+            if entity.kind == "subscription" or box.dead:
+                raise Refused("amqp:not-allowed", f"Messages can't be sent to '{path}'.")
             return Inlet(self, link, entity)
-        box = directory.box(path)
-        self.tokens.demand(box.path, box.entity.path, "receive")
-        for name in _filters(link):
-            raise Refused("amqp:not-implemented", f"The filter '{name}' isn't supported by this stand-in.")
-        if box.entity.kind == "topic" or (box.entity.forward_to is not None and not box.dead):
+        if wanted := _filters(link):
+            raise Refused("amqp:not-implemented", f"The filter '{wanted[0]}' isn't supported by this stand-in.")
+        if entity.kind == "topic" or (entity.forward_to is not None and not box.dead):
             raise Refused(
                 "amqp:not-allowed", f"Messages can't be received from '{path}', a topic or one that forwards."
             )
         return Outlet(self, link, box)
 
-    def _on_flow(self, event: Any, _batched: bool) -> None:
-        node = self._nodes.get(event.link)
-        if isinstance(node, Outlet):
+    def _on_flow(self, event: Any) -> None:
+        if isinstance(node := self._nodes.get(event.link), Outlet):
             self.server.flowed(node)
 
-    def _on_delivery(self, event: Any, batched: bool) -> None:
-        delivery: Delivery = event.delivery
+    def _on_delivery(self, delivery: Any, batched: bool) -> None:
         node = self._nodes.get(delivery.link)
         if isinstance(node, Outlet):
             if delivery.updated:
                 node.updated(delivery)
         elif isinstance(node, Inlet | Desk):
-            if batched:
-                delivery.batched = True
+            # Only the first frame of a transfer tells its format.
+            delivery.batched = batched or getattr(delivery, "batched", False)
             if delivery.aborted:
                 delivery.settle()
-            elif delivery.partial and delivery.pending > 4 * MAX_MESSAGE_SIZE:
-                self.abort()
             elif delivery.readable and not delivery.partial:
-                data = bytes(node.link.recv(delivery.pending) or b"")
-                node.link.advance()
-                if len(data) > MAX_MESSAGE_SIZE:
-                    text = (
-                        f"The received message (size: {len(data)} bytes) exceeds the limit ({MAX_MESSAGE_SIZE} bytes)."
-                    )
-                    refused = Refused("amqp:link:message-size-exceeded", text)
-                    reject(delivery, refused)
-                    self.refuse_link(node.link, refused)
-                else:
-                    node.received(delivery, data, getattr(delivery, "batched", False))
+                self._on_message(node, delivery)
+            elif delivery.pending > 4 * MAX_MESSAGE_SIZE:
+                self.abort()
 
-    def _on_detach(self, event: Any, _batched: bool) -> None:
+    def _on_message(self, node: Inlet | Desk, delivery: Delivery) -> None:
+        link: Any = node.link
+        batched, data = delivery.batched, bytes(link.recv(delivery.pending) or b"")
+        link.advance()
+        refill(link)
+        if len(data) > MAX_MESSAGE_SIZE:
+            text = f"The received message (size: {len(data)} bytes) exceeds the limit ({MAX_MESSAGE_SIZE} bytes)."
+            refused = Refused("amqp:link:message-size-exceeded", text)
+            reject(delivery, refused)
+            self.refuse_link(link, refused)
+        else:
+            node.received(delivery, data, batched)
+
+    def _on_detach(self, event: Any) -> None:
         self._forget(event.link)
         event.link.close() if event.type is Event.LINK_REMOTE_CLOSE else event.link.detach()
         event.link.free()
 
-    def _on_end(self, event: Any, _batched: bool) -> None:
+    def _on_end(self, event: Any) -> None:
         for link in [link for link in self._nodes if link.session == event.session]:
             self._forget(link)
         event.session.close()
 
-    def _on_close(self, event: Any, _batched: bool) -> None:
-        event.connection.close()
-
-    def _leave(self) -> None:
-        self.server.connections.discard(self)
-        for link in list(self._nodes):
-            self._forget(link)
-
     def _forget(self, link: Link) -> None:
-        node = self._nodes.pop(link, None)
-        if isinstance(node, Outlet):
+        if isinstance(node := self._nodes.pop(link, None), Outlet):
             self.server.detached(node)
 
 
 def _filters(link: Link) -> list[str]:
     data = link.remote_source.filter
     data.rewind()
-    if data.next() is None:
-        return []
-    found = data.get_object()
+    found = None if data.next() is None else data.get_object()
     return [str(name) for name in found] if isinstance(found, dict) else []
 
 
-_HANDLERS: dict[object, Callable[[Connection, Any, bool], None]] = {
+_HANDLERS: dict[object, Callable[[Connection, Any], None]] = {
     Event.CONNECTION_REMOTE_OPEN: Connection._on_open,
-    Event.CONNECTION_REMOTE_CLOSE: Connection._on_close,
-    Event.SESSION_REMOTE_OPEN: Connection._on_session,
+    Event.CONNECTION_REMOTE_CLOSE: lambda _, event: event.connection.close(),
+    Event.SESSION_REMOTE_OPEN: lambda _, event: event.session.open(),
     Event.SESSION_REMOTE_CLOSE: Connection._on_end,
     Event.LINK_REMOTE_OPEN: Connection._on_attach,
     Event.LINK_REMOTE_CLOSE: Connection._on_detach,
     Event.LINK_REMOTE_DETACH: Connection._on_detach,
     Event.LINK_FLOW: Connection._on_flow,
-    Event.DELIVERY: Connection._on_delivery,
 }

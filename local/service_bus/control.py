@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,10 +24,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.faults import Fault, Faults, Stats, control_routes
-from local.service_bus.entities import Box
+from local.service_bus.entities import State, Stored
 from local.service_bus.refusal import CONDITIONS
 from local.service_bus.server import Server
-from local.service_bus.store import State, Stored
 
 _KINDS = frozenset({"reset", "hang", "slow", "status", "duplicate"})
 _AT_ONCE = frozenset({"outage", "expire-locks"})
@@ -57,9 +57,11 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
     """The control's application. It runs in the event loop of the AMQP server, so that neither needs locks."""
     broker = server.broker
 
+    outages = set[asyncio.Task[None]]()
+
     def act(fault: Fault) -> None:
         if fault.kind == "outage":
-            server.outage(1 if fault.seconds is None else fault.seconds)
+            outages.add(asyncio.ensure_future(server.outage(1 if fault.seconds is None else fault.seconds)))
         else:
             broker.expire_locks(fault.path)
             server.soon()
@@ -75,7 +77,7 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
         for entity in broker.directory.entities.values():
             counts = dict.fromkeys(_STATES, 0)
             for stored in (*entity.box.messages.values(), *entity.dead.messages.values()):
-                counts[_state(broker.directory.boxes[stored.box], stored)] += 1
+                counts[_state(stored)] += 1
             shown.append({"name": entity.path, "kind": entity.kind} | counts)
         return JSONResponse(shown)
 
@@ -89,12 +91,11 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
         if "entity" in wanted and wanted["entity"].lower() not in broker.directory.entities:
             return JSONResponse({"error": f"no entity named {wanted['entity']!r}"}, 404)
         found = []
-        for box, stored in _messages(server, wanted.get("entity")):
-            if wanted.get("state") not in (None, _state(box, stored)):
+        for stored in _messages(server, wanted.get("entity")):
+            if wanted.get("state") not in (None, _state(stored)):
                 continue
-            envelope = broker.store.read(stored.seq)
-            if wanted.get("correlationId") in (None, envelope.correlation_id):
-                found.append(_shown(box, stored, broker.encoded(stored)))
+            if wanted.get("correlationId") in (None, broker.store.read(stored.seq).correlation_id):
+                found.append(_shown(stored, broker.encoded(stored)))
             if len(found) >= int(wanted.get("limit", "1000")):
                 break
         return JSONResponse(found)
@@ -104,34 +105,33 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
             Route("/_stats", get_stats),
             Route("/_entities", get_entities),
             Route("/_messages", get_messages),
-            *control_routes(faults, stats, lambda: server.listening),
+            *control_routes(faults, stats),
         ]
     )
 
 
-def _messages(server: Server, name: str | None) -> Iterator[tuple[Box, Stored]]:
+def _messages(server: Server, name: str | None) -> Iterator[Stored]:
     for path, entity in server.broker.directory.entities.items():
         if name is None or path == name.lower():
             for box in (entity.box, entity.dead):
-                for seq in sorted(box.messages):
-                    yield box, box.messages[seq]
+                yield from (box.messages[seq] for seq in sorted(box.messages))
 
 
-def _state(box: Box, stored: Stored) -> str:
-    if box.dead:
+def _state(stored: Stored) -> str:
+    if stored.box.dead:
         return "deadLettered"
     if stored.lock is not None:
         return "locked"
     return {State.ACTIVE: "active", State.SCHEDULED: "scheduled", State.DEFERRED: "deferred"}[stored.state]
 
 
-def _shown(box: Box, stored: Stored, encoded: bytes) -> dict[str, Any]:
+def _shown(stored: Stored, encoded: bytes) -> dict[str, Any]:
     message = Message()
     message.decode(encoded)
     properties: Any = message.properties
     shown: dict[str, Any] = {
-        "entity": box.entity.path,
-        "state": _state(box, stored),
+        "entity": stored.box.entity.path,
+        "state": _state(stored),
         "sequenceNumber": stored.seq,
         "deliveryCount": stored.delivery_count,
         "enqueuedTime": stored.enqueued / 1000,

@@ -1,16 +1,44 @@
-"""The queues, topics and subscriptions that the topology names, with the messages that each holds in memory."""
+"""The queues, topics and subscriptions that the topology names, and the messages in them. Times are in milliseconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Literal
 
-from local.service_bus.codec import Envelope, application_property
+from local.service_bus.codec import Envelope
 from local.service_bus.refusal import Refused
-from local.service_bus.store import Stored
 from local.topology import Queue, Subscription, Topology
 
 DEAD = "/$DeadLetterQueue"
+
+
+class State(IntEnum):
+    """A message's state, numbered as in the annotation `x-opt-message-state`."""
+
+    ACTIVE, DEFERRED, SCHEDULED = range(3)
+
+
+@dataclass(slots=True, eq=False)
+class Stored:
+    """A message's place and state, kept in memory; the message itself is on disk.
+
+    `lock` is the delivery tag under which a receiver holds it until `locked_until`. Locks are in memory alone: they end
+    with the process. `origin` is its sequence number where it was first sent, `source` the entity that dead-lettered it
+    before it was forwarded.
+    """
+
+    seq: int
+    box: Box
+    state: State
+    delivery_count: int
+    enqueued: int
+    due: int | None
+    expires: int | None
+    origin: int
+    source: str | None
+    lock: bytes | None = None
+    locked_until: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -26,14 +54,14 @@ class Box:
 
 @dataclass(slots=True, eq=False)
 class Entity:
-    """A queue, topic or subscription; times in milliseconds. A topic's box holds nothing but scheduled messages."""
+    """A queue, topic or subscription. A topic's box holds nothing but scheduled messages."""
 
     path: str
     kind: Literal["queue", "topic", "subscription"]
-    lock: int = 60_000
-    max_delivery_count: int = 10
     window: int = 0
     ttl: int | None = None
+    lock: int = 0
+    max_delivery_count: int = 0
     dead_letter_on_expiration: bool = False
     types: tuple[str, ...] | None = None
     forward_to: Entity | None = None
@@ -43,12 +71,11 @@ class Entity:
     dead: Box = field(init=False)
 
     def __post_init__(self) -> None:
-        self.box = Box(self.path, self)
-        self.dead = Box(self.path + DEAD, self, dead=True)
+        self.box, self.dead = Box(self.path, self), Box(self.path + DEAD, self, dead=True)
 
     def wants(self, envelope: Envelope) -> bool:
         """Whether a subscription's filter takes the message."""
-        return self.types is None or application_property(envelope.bare, "cloudEvents_type") in self.types
+        return self.types is None or envelope.type in self.types
 
 
 class Directory:
@@ -58,30 +85,24 @@ class Directory:
         self.entities: dict[str, Entity] = {}
         for topic in topology.topics:
             window, ttl = _ms(topic.duplicate_detection_window), _ms(topic.default_message_ttl)
-            self._add(Entity(topic.name, "topic", window=window or 0, ttl=ttl))
-        for queue in topology.queues:
-            entity = self._add(_receivable(queue.name, "queue", queue))
-            entity.window = _ms(queue.duplicate_detection_window) or 0
-        for subscription in topology.subscriptions:
-            path = f"{subscription.topic}/Subscriptions/{subscription.name}"
-            entity = self._add(_receivable(path, "subscription", subscription))
-            entity.types = subscription.types
-            self.entity(subscription.topic).subscriptions.append(entity)
+            self.entities[topic.name.lower()] = Entity(topic.name, "topic", window or 0, ttl)
         sources: tuple[Queue | Subscription, ...] = (*topology.queues, *topology.subscriptions)
         for source in sources:
-            path = f"{source.topic}/Subscriptions/{source.name}" if isinstance(source, Subscription) else source.name
-            entity = self.entity(path)
-            entity.forward_to = self.entity(source.forward_to) if source.forward_to else None
-            target = source.forward_dead_letters_to
-            entity.forward_dead_letters_to = self.entity(target) if target else None
+            entity = _receivable(source)
+            self.entities[entity.path.lower()] = entity
+            if isinstance(source, Subscription):
+                self.entity(source.topic).subscriptions.append(entity)
+        for source in sources:
+            entity, to, dead_to = self.entity(_path(source)), source.forward_to, source.forward_dead_letters_to
+            entity.forward_to = self.entity(to) if to else None
+            entity.forward_dead_letters_to = self.entity(dead_to) if dead_to else None
         self.boxes = {box.path: box for entity in self.entities.values() for box in (entity.box, entity.dead)}
 
     def entity(self, path: str) -> Entity:
         """The entity of this path; Refused when there is none."""
-        try:
-            return self.entities[path.lower()]
-        except KeyError:
-            raise Refused("amqp:not-found", f"The messaging entity '{path}' could not be found.") from None
+        if path.lower() not in self.entities:
+            raise Refused("amqp:not-found", f"The messaging entity '{path}' could not be found.")
+        return self.entities[path.lower()]
 
     def box(self, path: str) -> Box:
         """What a receiver of this path draws from: an entity's messages or its dead letters."""
@@ -89,20 +110,20 @@ class Directory:
             return self.entity(path[: -len(DEAD)]).dead
         return self.entity(path).box
 
-    def _add(self, entity: Entity) -> Entity:
-        self.entities[entity.path.lower()] = entity
-        return entity
+
+def _path(source: Queue | Subscription) -> str:
+    return source.name if isinstance(source, Queue) else f"{source.topic}/Subscriptions/{source.name}"
 
 
-def _receivable(path: str, kind: Literal["queue", "subscription"], source: Queue | Subscription) -> Entity:
-    return Entity(
-        path,
-        kind,
-        lock=round(source.lock_duration * 1000),
-        max_delivery_count=source.max_delivery_count,
-        ttl=_ms(source.default_message_ttl),
-        dead_letter_on_expiration=source.dead_letter_on_expiration,
-    )
+def _receivable(source: Queue | Subscription) -> Entity:
+    entity = Entity(_path(source), "queue", ttl=_ms(source.default_message_ttl), lock=_ms(source.lock_duration) or 0)
+    entity.max_delivery_count = source.max_delivery_count
+    entity.dead_letter_on_expiration = source.dead_letter_on_expiration
+    if isinstance(source, Queue):
+        entity.window = _ms(source.duplicate_detection_window) or 0
+    else:
+        entity.kind, entity.types = "subscription", source.types
+    return entity
 
 
 def _ms(duration: float | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The three things that a client attaches to: an entity to send to, one to receive from, and a management node."""
+"""What a client attaches to: an entity to send to, one to receive from, or a management node with its way back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from local.service_bus.broker import Outcome
 from local.service_bus.codec import batch, parse
 from local.service_bus.entities import Box, Entity
 from local.service_bus.management import CBS, Request, manage, put_token
-from local.service_bus.refusal import CONDITIONS, Refused
-from local.service_bus.store import Stored
+from local.service_bus.refusal import Refused
 
 if TYPE_CHECKING:
     from local.service_bus.connection import Connection
@@ -45,20 +44,20 @@ class Inlet:
     def __init__(self, connection: Connection, link: Link, entity: Entity) -> None:
         self.link, self._connection, self._entity = link, connection, entity
 
-    def opened(self) -> None:
-        """Let the client send."""
-        refill(self.link)
-
     def received(self, delivery: Delivery, data: bytes, batched: bool) -> None:
         """Take a message, or all messages of a batch; the client hears of it when they are stored."""
-        refill(self.link)
 
         def effect() -> None:
             envelopes = [parse(part) for part in (batch(data) if batched else [data])]
             self._connection.server.broker.send(self._entity, envelopes)
 
         self._connection.strike(
-            "Send", self._entity.path, effect, lambda: accept(delivery), lambda refused: reject(delivery, refused)
+            "Send",
+            self._entity.path,
+            self.link,
+            effect,
+            lambda: accept(delivery),
+            lambda refused: reject(delivery, refused),
         )
 
 
@@ -68,96 +67,75 @@ class Outlet:
     def __init__(self, connection: Connection, link: Link, box: Box) -> None:
         self.link, self.box, self.connection = link, box, connection
         self._deletes = link.remote_snd_settle_mode == Link.SND_SETTLED
-        self._paused = False
-
-    def opened(self) -> None:
-        """Nothing to do: the client issues the credit."""
+        self._held_up = 0
 
     @property
     def credit(self) -> int:
         """How many messages the client wants now."""
-        return 0 if self._paused else int(self.link.credit)
+        return int(self.link.credit) - self._held_up
 
-    def drained(self) -> None:
-        """There is no more to deliver: give back the credit of a client that asked to drain."""
-        if not self._paused:
-            self.link.drained()
+    def deliver(self) -> None:
+        """Hand the client the next message of the box."""
+        broker = self.connection.server.broker
+        locked: list[tuple[bytes, bytes]] = []
+        self._held_up += 1
 
-    def deliver(self, stored: Stored) -> None:
-        """Hand a message to the client, or do to it what a fault wants."""
-        server = self.connection.server
-        server.stats.request("Receive")
-        fault = server.faults.take("", self.box.path, "Receive")
-        if fault is None:
-            self._hand_over(stored)
-            return
-        server.stats.add("faults")
-        if fault.kind == "duplicate":
-            server.broker.copy(stored)
-            self._hand_over(stored)
-            return
-        if fault.when == "before":
-            server.broker.give_back(stored)
-        else:
-            tag, data = self._acquire(stored)
-        match fault.kind:
-            case "reset":
-                self.connection.abort()
-            case "hang":
-                self._paused = True
-                if fault.seconds is not None:
-                    self.connection.later(fault.seconds, self.connection.abort)
-            case "slow":
-                seconds = 1 if fault.seconds is None else fault.seconds
-                if fault.when == "before":
-                    self._paused = True
-                    self.connection.later(seconds, self._resume)
-                else:
-                    self.connection.later(seconds, lambda: self._transfer(tag, data))
-            case _:
-                self.connection.refuse_link(self.link, Refused(CONDITIONS[fault.status], f"injected by {fault.id}"))
+        def effect() -> None:
+            stored = broker.take(self.box)
+            if stored is not None:
+                locked.append(broker.lock(stored))
+                if self._deletes:
+                    broker.settle(locked[0][0], "complete")
+
+        def transfer() -> None:
+            self._held_up -= 1
+            for lock, data in locked:
+                tag: Any = lock  # Proton's hints want text, which a lock isn't; and it would give a tag back as UTF-8.
+                delivery = self.link.delivery(tag)
+                delivery.lock = lock
+                self.link.stream(data)
+                self.link.advance()
+                if self._deletes:
+                    delivery.settle()
+
+        def transfer_with_copy() -> None:
+            for lock, _ in locked:
+                broker.copy(broker.held(lock))
+            transfer()
+
+        self.connection.strike(
+            "Receive",
+            self.box.path,
+            self.link,
+            effect,
+            transfer,
+            lambda refused: self.connection.refuse_link(self.link, refused),
+            None if self._deletes else transfer_with_copy,
+        )
 
     def updated(self, delivery: Delivery) -> None:
         """Act on what the client says of a delivery, and confirm it unless the client has settled it already."""
-        state = delivery.remote_state
         outcome, reason, description = _outcome(delivery)
+        if outcome is None:
+            if delivery.settled:
+                delivery.settle()
+            return
 
         def effect() -> None:
-            if not self._deletes and outcome is not None:
-                self.connection.server.broker.settle(delivery.lock, outcome, reason, description)
+            if delivery.remote_state == Delivery.MODIFIED and delivery.remote.annotations:
+                raise Refused("amqp:not-implemented", "Properties to modify aren't supported by this stand-in.")
+            self.connection.server.broker.settle(delivery.lock, outcome, reason, description)
 
         def confirm() -> None:
             delivery.local.failed = delivery.remote.failed
             delivery.local.undeliverable = delivery.remote.undeliverable
-            delivery.update(state)
+            delivery.update(delivery.remote_state)
             delivery.settle()
 
-        self.connection.strike("Settle", self.box.path, effect, confirm, lambda refused: reject(delivery, refused))
+        def refuse(refused: Refused) -> None:
+            reject(delivery, refused)
 
-    def _hand_over(self, stored: Stored) -> None:
-        self._transfer(*self._acquire(stored))
-
-    def _acquire(self, stored: Stored) -> tuple[bytes, bytes]:
-        broker = self.connection.server.broker
-        tag = broker.lock(stored)
-        data = broker.delivered(stored)
-        if self._deletes:
-            broker.settle(tag, "complete")
-        return tag, data
-
-    def _transfer(self, tag: bytes, data: bytes) -> None:
-        anything: Any = tag  # proton's hints want text, which a lock token isn't
-        delivery = self.link.delivery(anything)
-        # Proton would give the tag back as UTF-8.
-        delivery.lock = tag
-        self.link.stream(data)
-        self.link.advance()
-        if self._deletes:
-            delivery.settle()
-
-    def _resume(self) -> None:
-        self._paused = False
-        self.connection.server.wake(self.box)
+        self.connection.strike("Settle", self.box.path, self.link, effect, confirm, refuse)
 
 
 def _outcome(delivery: Delivery) -> tuple[Outcome | None, str, str]:
@@ -182,13 +160,9 @@ class Desk:
     def __init__(self, connection: Connection, link: Link, path: str, box: Box | None) -> None:
         self.link, self._connection, self._path, self._box = link, connection, path, box
 
-    def opened(self) -> None:
-        """Let the client send."""
-        refill(self.link)
-
     def received(self, delivery: Delivery, data: bytes, _batched: bool) -> None:
         """Carry a request out and answer it."""
-        refill(self.link)
+        connection, box = self._connection, self._box
         try:
             request = Request(data)
         except Refused as refused:
@@ -197,22 +171,20 @@ class Desk:
         answers: list[Message] = []
 
         def effect() -> None:
-            if self._box is None:
-                answers.append(put_token(request, self._connection.tokens))
+            if box is None:
+                answers.append(put_token(request, connection.tokens))
             else:
-                answers.append(manage(request, self._connection.server.broker, self._box, self._connection.tokens))
+                answers.append(manage(request, connection.server.broker, box, connection.tokens))
 
         def answer(message: Message) -> None:
+            connection.answer(self._path, message)
             accept(delivery)
-            self._connection.answer(self._path, message)
 
-        self._connection.strike(
-            request.operation,
-            CBS if self._box is None else self._box.path,
-            effect,
-            lambda: answer(answers[0]),
-            lambda refused: answer(request.reply(refused.status, refused.description, refused.condition)),
-        )
+        def refuse(refused: Refused) -> None:
+            answer(request.reply(refused.status, refused.description, refused.condition))
+
+        path = CBS if box is None else box.path
+        connection.strike(request.operation, path, self.link, effect, lambda: answer(answers[0]), refuse)
 
 
 class Reply:
@@ -220,6 +192,3 @@ class Reply:
 
     def __init__(self, link: Link, path: str) -> None:
         self.link, self.path = link, path
-
-    def opened(self) -> None:
-        """Nothing to do: the client issues the credit."""

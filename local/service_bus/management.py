@@ -18,16 +18,11 @@ from local.service_bus.refusal import Refused
 from local.service_bus.security import Tokens
 
 MANAGEMENT, CBS = "/$management", "$cbs"
-_VENDOR = "com.microsoft:"
 _OUTCOMES: dict[str, Outcome] = {
     "completed": "complete", "abandoned": "abandon", "defered": "defer", "suspended": "dead-letter",
     "unlocked": "release",
 }  # fmt: skip
-# What faults and counters call the operations.
-OPERATIONS = {
-    "put-token": "PutToken", "schedule-message": "Send", "cancel-scheduled-message": "Cancel", "peek-message": "Peek",
-    "renew-lock": "Renew", "update-disposition": "Settle", "receive-by-sequence-number": "Receive",
-}  # fmt: skip
+_UNSUPPORTED = "isn't supported by this stand-in."
 
 
 class Request:
@@ -37,24 +32,35 @@ class Request:
         self.message = Message()
         try:
             self.message.decode(encoded)
-        except ProtonException as error:
+        except (ProtonException, ValueError) as error:
             raise Refused("amqp:decode-error", str(error)) from error
         properties: Any = self.message.properties
-        self.properties: dict[str, Any] = properties or {}
-        self.body: dict[str, Any] = self.message.body if isinstance(self.message.body, dict) else {}
-        self.name = str(self.properties.get("operation", "")).removeprefix(_VENDOR)
+        body: Any = self.message.body
+        self.properties: dict[str, Any] = properties if isinstance(properties, dict) else {}
+        self.body: dict[str, Any] = body if isinstance(body, dict) else {}
+        self.name = str(self.properties.get("operation", "")).removeprefix("com.microsoft:")
 
     @property
     def operation(self) -> str:
         """What faults and counters call it."""
-        return OPERATIONS.get(self.name, "Management")
+        return (
+            _HANDLERS[self.name][0] if self.name in _HANDLERS else "PutToken" if self.name == "put-token" else "Other"
+        )
 
-    def argument(self, name: str) -> Any:
-        """A value of the body's map; Refused where it is missing."""
-        if name not in self.body:
-            raise Refused("com.microsoft:argument-error", f"The request has no '{name}'.")
-        value = self.body[name]
-        return value.elements if isinstance(value, Array) else value
+    def argument[T](self, name: str, kind: type[T]) -> T:
+        """A value of the body's map; Refused where it is missing or of another type."""
+        value = self.body.get(name)
+        if not isinstance(value, kind):
+            raise Refused("com.microsoft:argument-error", f"The request's '{name}' isn't a {kind.__name__}.")
+        return value
+
+    def elements[T](self, name: str, kind: type[T]) -> list[T]:
+        """The elements of an array or list in the body's map; Refused where they aren't all of that type."""
+        value = self.body.get(name)
+        found = value.elements if isinstance(value, Array) else value
+        if not isinstance(found, list | tuple) or not all(isinstance(element, kind) for element in found):
+            raise Refused("com.microsoft:argument-error", f"The request's '{name}' isn't an array of {kind.__name__}.")
+        return list(found)
 
     def reply(self, status: int, description: str, condition: str | None = None, body: Any = None) -> Message:
         """The answer to this request, with its status under the names that either node's clients look for."""
@@ -70,7 +76,7 @@ class Request:
 def put_token(request: Request, tokens: Tokens) -> Message:
     """`$cbs`: keep the token that the request carries."""
     if request.name != "put-token":
-        raise Refused("amqp:not-implemented", f"$cbs knows put-token, not '{request.name}'.")
+        raise Refused("amqp:not-implemented", f"The operation '{request.name}' {_UNSUPPORTED}")
     tokens.put(str(request.message.body), str(request.properties.get("name", "")))
     return request.reply(202, "Accepted")
 
@@ -78,69 +84,71 @@ def put_token(request: Request, tokens: Tokens) -> Message:
 def manage(request: Request, broker: Broker, box: Box, tokens: Tokens) -> Message:
     """`<entity>/$management`: carry the request out, if a token allows it."""
     if request.name not in _HANDLERS:
-        raise Refused("amqp:not-implemented", f"The operation '{request.name}' isn't supported by this stand-in.")
-    right, handler = _HANDLERS[request.name]
+        raise Refused("amqp:not-implemented", f"The operation '{request.name}' {_UNSUPPORTED}")
+    _, right, handler = _HANDLERS[request.name]
     tokens.demand(box.path, box.entity.path, right)
     body = handler(request, broker, box)
-    return request.reply(200, "OK", body=body) if body is not None else request.reply(204, "No Content")
-
-
-def _array(kind: int, items: list[Any]) -> Array:
-    undescribed: Any = UNDESCRIBED
-    return Array(undescribed, kind, *items)
+    return request.reply(204, "No Content") if body is None else request.reply(200, "OK", body=body)
 
 
 def _renew(request: Request, broker: Broker, _box: Box) -> object:
-    ends = [broker.renew(token.bytes_le) for token in request.argument("lock-tokens")]
-    return {"expirations": _array(Data.TIMESTAMP, [timestamp(end) for end in ends])}
+    ends = [timestamp(broker.renew(lock.bytes_le)) for lock in request.elements("lock-tokens", uuid.UUID)]
+    return {"expirations": _array(Data.TIMESTAMP, ends)}
 
 
 def _peek(request: Request, broker: Broker, box: Box) -> object:
-    found = broker.peek(box, int(request.argument("from-sequence-number")), int(request.argument("message-count")))
+    first, count = request.argument("from-sequence-number", int), request.argument("message-count", int)
+    found = broker.peek(box, first, count)
     return {"messages": [{"message": encoded} for encoded in found]} if found else None
 
 
 def _schedule(request: Request, broker: Broker, box: Box) -> object:
-    envelopes = [parse(bytes(item["message"])) for item in request.argument("messages")]
+    envelopes = [parse(bytes(item.get("message", b""))) for item in request.elements("messages", dict)]
     if box.dead or any(envelope.scheduled is None for envelope in envelopes):
         raise Refused("com.microsoft:argument-error", "A message to schedule needs x-opt-scheduled-enqueue-time.")
-    numbers = broker.send(box.entity, envelopes)
-    return {"sequence-numbers": _array(Data.LONG, numbers)}
+    return {"sequence-numbers": _array(Data.LONG, broker.send(box.entity, envelopes))}
 
 
 def _cancel(request: Request, broker: Broker, box: Box) -> object:
-    broker.cancel(box.entity, [int(number) for number in request.argument("sequence-numbers")])
+    broker.cancel(box.entity, set(request.elements("sequence-numbers", int)))
     return {}
 
 
 def _receive(request: Request, broker: Broker, box: Box) -> object:
-    found = broker.by_sequence_number(box, [int(number) for number in request.argument("sequence-numbers")])
+    deletes = request.argument("receiver-settle-mode", int) == 0
     messages: list[dict[str, object]] = []
-    for stored in found:
-        lock = broker.lock(stored)
-        messages.append({"message": broker.delivered(stored), "lock-token": uuid.UUID(bytes_le=lock)})
-        if int(request.argument("receiver-settle-mode")) == 0:
+    for stored in broker.deferred(box, set(request.elements("sequence-numbers", int))):
+        lock, encoded = broker.lock(stored)
+        messages.append({"message": encoded, "lock-token": uuid.UUID(bytes_le=lock)})
+        if deletes:
             broker.settle(lock, "complete")
     return {"messages": messages} if messages else None
 
 
 def _settle(request: Request, broker: Broker, _box: Box) -> object:
-    status = str(request.argument("disposition-status"))
-    if status not in _OUTCOMES:
-        raise Refused("amqp:not-implemented", f"The disposition '{status}' isn't supported by this stand-in.")
-    if request.body.get("properties-to-modify"):
-        raise Refused("amqp:not-implemented", "properties-to-modify isn't supported by this stand-in.")
-    tokens = [token.bytes_le for token in request.argument("lock-tokens")]
+    status = request.argument("disposition-status", str)
+    if status not in _OUTCOMES or request.body.get("properties-to-modify"):
+        raise Refused("amqp:not-implemented", f"The disposition '{status}', or properties to modify, {_UNSUPPORTED}")
     reason, description = request.body.get("deadletter-reason"), request.body.get("deadletter-description")
-    for token in tokens:
-        broker.held(token)
-    for token in tokens:
-        broker.settle(token, _OUTCOMES[status], str(reason or ""), str(description or ""))
+    locks = {lock.bytes_le for lock in request.elements("lock-tokens", uuid.UUID)}
+    for lock in locks:
+        broker.held(lock)
+    for lock in locks:
+        broker.settle(lock, _OUTCOMES[status], str(reason or ""), str(description or ""))
     return {}
 
 
-_HANDLERS: dict[str, tuple[str, Callable[[Request, Broker, Box], object]]] = {
-    "renew-lock": ("receive", _renew), "peek-message": ("receive", _peek), "schedule-message": ("send", _schedule),
-    "cancel-scheduled-message": ("send", _cancel), "receive-by-sequence-number": ("receive", _receive),
-    "update-disposition": ("receive", _settle),
-}  # fmt: skip
+def _array(kind: int, elements: list[Any]) -> Array:
+    undescribed: Any = UNDESCRIBED
+    return Array(undescribed, kind, *elements)
+
+
+# What faults and counters call an operation, the right that it takes, and what carries it out.
+_HANDLERS: dict[str, tuple[str, str, Callable[[Request, Broker, Box], object]]] = {
+    "schedule-message": ("Send", "send", _schedule),
+    "cancel-scheduled-message": ("Cancel", "send", _cancel),
+    "peek-message": ("Peek", "receive", _peek),
+    "receive-by-sequence-number": ("Receive", "receive", _receive),
+    "renew-lock": ("Renew", "receive", _renew),
+    "update-disposition": ("Settle", "receive", _settle),
+}

@@ -29,11 +29,6 @@ class Server:
         self._timer: asyncio.TimerHandle | None = None
         self._listener: asyncio.Server | None = None
 
-    @property
-    def listening(self) -> bool:
-        """Whether clients can connect."""
-        return self._listener is not None
-
     async def start(self) -> None:
         """Listen, and begin to keep time."""
         self._loop = asyncio.get_running_loop()
@@ -41,14 +36,16 @@ class Server:
         self._turn()
         self._beat()
 
-    def outage(self, seconds: float) -> None:
-        """Reset all connections and refuse new ones for a while."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+    async def outage(self, seconds: float) -> None:
+        """Reset all connections and refuse new ones for a while; returns when it is over."""
+        if self._listener is None:
+            return
+        self._listener.close()
+        self._listener = None
         for connection in list(self.connections):
             connection.abort()
-        self._loop.call_later(seconds, self._resume)
+        await asyncio.sleep(seconds)
+        await self._listen()
 
     # What connections report
 
@@ -92,7 +89,7 @@ class Server:
         while self.broker.awake:
             self._deliver(self.broker.awake.pop())
         for outlet in self._flowed:
-            outlet.drained()
+            outlet.link.drained()
         self._flowed.clear()
         self.broker.store.commit()
         touched, self._touched = self._touched, set()
@@ -102,21 +99,19 @@ class Server:
             self._timer.cancel()
             self._timer = None
         if due is not None:
-            self._timer = self._loop.call_later(max(0, due - now_ms()) / 1000, self.soon)
+            self._timer = self._loop.call_later(min(max(0, due - now_ms()) / 1000, _BEAT), self.soon)
 
     def _deliver(self, box: Box) -> None:
         outlets = self._outlets.get(box, deque())
         while box.ready:
-            # In turn, so that no receiver starves.
             outlet = next((outlet for outlet in outlets if outlet.credit > 0), None)
-            stored = None if outlet is None else self.broker.take(box)
-            if outlet is None or stored is None:
+            if outlet is None:
                 return
-            outlet.deliver(stored)
+            # In turn, so that no receiver starves.
+            outlets.remove(outlet)
+            outlets.append(outlet)
+            outlet.deliver()
             self._touched.add(outlet.connection)
-            if outlet in outlets:
-                outlets.remove(outlet)
-                outlets.append(outlet)
 
     def _beat(self) -> None:
         self.broker.store.forget_seen(now_ms())
@@ -124,9 +119,6 @@ class Server:
             connection.beat(self._loop.time())
         self.soon()
         self._loop.call_later(_BEAT, self._beat)
-
-    def _resume(self) -> None:
-        self._resuming = self._loop.create_task(self._listen())
 
     async def _listen(self) -> None:
         self._listener = await self._loop.create_server(

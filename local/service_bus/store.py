@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from local.service_bus.codec import Envelope
+from local.service_bus.entities import Box, State, Stored
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages(
     seq INTEGER PRIMARY KEY AUTOINCREMENT, box TEXT NOT NULL, state INTEGER NOT NULL,
     delivery_count INTEGER NOT NULL, enqueued INTEGER NOT NULL, due INTEGER, expires INTEGER,
-    origin INTEGER NOT NULL, source TEXT, message_id TEXT, correlation_id TEXT, ttl INTEGER,
+    origin INTEGER NOT NULL, source TEXT, message_id TEXT, correlation_id TEXT, type TEXT, ttl INTEGER,
     header BLOB NOT NULL, annotations BLOB NOT NULL, bare BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS seen(
@@ -22,34 +21,6 @@ CREATE TABLE IF NOT EXISTS seen(
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seen_until ON seen(until);
 """
-
-
-class State(IntEnum):
-    """A message's state, numbered as in the annotation `x-opt-message-state`."""
-
-    ACTIVE, DEFERRED, SCHEDULED = range(3)
-
-
-@dataclass(slots=True, eq=False)
-class Stored:
-    """A message's place and state, kept in memory; times in milliseconds since 1970.
-
-    `lock` is the delivery tag under which a receiver holds it until `locked_until`. Locks are in memory alone: they end
-    with the process. `origin` is its sequence number where it was first sent, `source` where it was dead-lettered
-    before it was forwarded.
-    """
-
-    seq: int
-    box: str
-    state: State
-    delivery_count: int
-    enqueued: int
-    due: int | None
-    expires: int | None
-    origin: int
-    source: str | None
-    lock: bytes | None = None
-    locked_until: int = 0
 
 
 class Store:
@@ -64,11 +35,12 @@ class Store:
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
         self._last: int = 0 if row is None else row[0]
 
-    def load(self) -> Iterator[Stored]:
-        """Every message there is, oldest first."""
+    def load(self, boxes: Mapping[str, Box]) -> Iterator[Stored]:
+        """Every message in these boxes, oldest first. What a former topology left stays on disk, out of sight."""
         columns = "seq, box, state, delivery_count, enqueued, due, expires, origin, source"
         for seq, box, state, *rest in self._db.execute(f"SELECT {columns} FROM messages ORDER BY seq"):
-            yield Stored(seq, box, State(state), *rest)
+            if box in boxes:
+                yield Stored(seq, boxes[box], State(state), *rest)
 
     def next_seq(self) -> int:
         """A sequence number never given before."""
@@ -78,27 +50,21 @@ class Store:
     def insert(self, stored: Stored, envelope: Envelope) -> None:
         """Add a message."""
         self._write(
-            "INSERT INTO messages VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            stored.seq, stored.box, stored.state, stored.delivery_count, stored.enqueued, stored.due, stored.expires,
-            stored.origin, stored.source, envelope.message_id, envelope.correlation_id, envelope.ttl,
-            envelope.header, envelope.annotations, envelope.bare,
+            "INSERT INTO messages VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            stored.seq, stored.box.path, stored.state, stored.delivery_count, stored.enqueued, stored.due,
+            stored.expires, stored.origin, stored.source, envelope.message_id, envelope.correlation_id,
+            envelope.type, envelope.ttl, envelope.header, envelope.annotations, envelope.bare,
         )  # fmt: skip
 
     def read(self, seq: int) -> Envelope:
         """The message itself."""
-        row = self._db.execute(
-            "SELECT header, annotations, bare, ttl, due, message_id, correlation_id FROM messages WHERE seq = ?", (seq,)
-        ).fetchone()
-        return Envelope(*row)
+        columns = "header, annotations, bare, message_id, correlation_id, type, ttl"
+        return Envelope(*self._db.execute(f"SELECT {columns} FROM messages WHERE seq = ?", (seq,)).fetchone())
 
     def update(self, stored: Stored) -> None:
         """Keep a message's state and delivery count."""
-        self._write(
-            "UPDATE messages SET state = ?, delivery_count = ? WHERE seq = ?",
-            stored.state,
-            stored.delivery_count,
-            stored.seq,
-        )
+        changed = (stored.state, stored.delivery_count, stored.seq)
+        self._write("UPDATE messages SET state = ?, delivery_count = ? WHERE seq = ?", *changed)
 
     def delete(self, seq: int) -> None:
         """Forget a message."""
@@ -106,14 +72,8 @@ class Store:
 
     def first_seen(self, entity: str, message_id: str, now: int, window: int) -> bool:
         """Whether the entity hasn't seen this id within the window (milliseconds); from now on it has."""
-        cursor = self._write(
-            "INSERT INTO seen VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET until = ?3 WHERE until <= ?4",
-            entity,
-            message_id,
-            now + window,
-            now,
-        )
-        return cursor.rowcount > 0
+        upsert = "INSERT INTO seen VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET until = ?3 WHERE until <= ?4"
+        return self._write(upsert, entity, message_id, now + window, now).rowcount > 0
 
     def forget_seen(self, now: int) -> None:
         """Drop the ids whose window has passed."""
