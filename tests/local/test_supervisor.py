@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local.stack import stack_of
 from local.state import StackError, hold
 from tests.local.small_stack import Wish
 
@@ -312,3 +313,25 @@ def test_options_that_make_no_sense_are_refused_before_anything_starts(state: Pa
     assert done.returncode == 2
     assert "no-such" in done.stderr.splitlines()[-1]
     assert not state.exists()
+
+
+def test_one_host_runs_every_context_at_the_stack_s_own_port(state: Path) -> None:
+    with hold(state) as folder:
+        stand_ins, (host,) = stack_of(folder, 7071)
+
+    assert [part.name for part in stand_ins] == ["cosmos", "service_bus", "payment_provider"]
+    assert host.address == "http://127.0.0.1:7071/"
+    assert host.environment["ORDERFLOW_SERVICES"] == "catalog,inventory,orders,payments,shipping"
+
+
+def test_split_hosts_are_told_their_own_connections_alone_and_the_gateway_where_they_are(state: Path) -> None:
+    with hold(state) as folder:
+        _, (*hosts, gateway) = stack_of(folder, 7071, split=True)
+
+    told = {host.environment["ORDERFLOW_SERVICES"]: host.environment for host in hosts}
+    assert list(told) == ["catalog", "inventory", "orders", "payments", "shipping"]
+    with_a_key = {name for name, value in told["orders"].items() if "Key=" in value}
+    assert with_a_key == {"COSMOS_ORDERS", "SERVICEBUS_ORDERS"}
+    assert [context for context in told if "PAYMENT_PROVIDER_KEY" in told[context]] == ["payments"]
+    assert gateway.address == "http://127.0.0.1:7071/"
+    assert [f"--host={host.address.rstrip('/')}" for host in hosts] == list(gateway.command[5:])
