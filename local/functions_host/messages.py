@@ -14,8 +14,6 @@ from azure.servicebus.amqp import AmqpMessageBodyType
 from local.functions_host import worker
 from local.functions_host.worker import Value
 
-_NEVER = "9999-12-31T23:59:59.9999999"  # .NET's greatest date: a message without a time to live
-
 
 def body_of(message: ServiceBusReceivedMessage) -> Value:
     """The body. ValueError if it isn't of AMQP's kind `data`."""
@@ -52,7 +50,7 @@ def metadata_of(message: ServiceBusReceivedMessage, properties: dict[str, Any]) 
         "ApplicationProperties": properties,
         "UserProperties": properties,
         "EnqueuedTimeUtc": _naive(message.enqueued_time_utc),
-        "ExpiresAtUtc": _naive(message.expires_at_utc) or _NEVER,
+        "ExpiresAtUtc": _naive(message.expires_at_utc),
     }
     metadata = {name: worker.text(str(value)) for name, value in texts.items() if value is not None}
     return metadata | {name: worker.json_of(value) for name, value in values.items() if value is not None}

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
@@ -31,7 +32,7 @@ from local.functions_host.settings import HostJson, trigger_of
 from local.functions_host.worker import AppRefused, Function, log
 
 _IDLE = 60.0  # how long to wait in one go when nothing interrupts
-_ATTEMPT = 10.0  # the longest that connecting may take
+_ATTEMPT = 10.0  # the longest that the broker may take to answer
 _PAUSES = (0.1, 1.0)  # between attempts to connect: the first, and the longest
 _RENEW_BEFORE = 10.0
 
@@ -65,7 +66,7 @@ class Receiver:
         self._in_work: set[_Delivery] = set()
         self._done: deque[_Delivery] = deque()
         self._waiting: asyncio.Timeout | None = None
-        self._stopping, self._pause = False, _PAUSES[0]
+        self._stopping, self._connected, self._pause = False, True, _PAUSES[0]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Receive until `stop` is set and what is in work then has ended."""
@@ -75,11 +76,12 @@ class Receiver:
                 try:
                     async with self._receiver() as receiver:
                         log.info("Receiving for function %s", self._function.name)
-                        self._coming = 0
+                        self._connected, self._coming = True, 0
                         await self._work(receiver)
                 except Exception as error:  # noqa: BLE001 - whatever the SDK raises, the answer is to connect anew
-                    if self._pause == _PAUSES[0]:
+                    if self._connected:
                         log.warning("No connection for function %s, trying on: %s", self._function.name, error)
+                    self._connected = False
                     await self._unless_needed(asyncio.sleep(self._pause))
                     self._pause = min(2 * self._pause, _PAUSES[1])
                     if self._stopping and not self._in_work:
@@ -87,13 +89,15 @@ class Receiver:
         await stopper
 
     def _receiver(self) -> ServiceBusReceiver:
-        prefetch = self._asked_at_a_time + self._host.prefetch_count - 1
-        # A task of the SDK's that keeps the connection alive would make a second one that reads from it.
+        options: dict[str, Any] = {
+            "prefetch_count": self._asked_at_a_time + self._host.prefetch_count - 1,
+            "keep_alive": 0,  # a task of the SDK's that keeps the connection alive would be a second one to use it
+            "timeout": _ATTEMPT,  # for the answer to a settlement
+        }
         if "queueName" in self._trigger:
-            queue = self._trigger["queueName"]
-            return self._client.get_queue_receiver(queue, prefetch_count=prefetch, keep_alive=0)
+            return self._client.get_queue_receiver(self._trigger["queueName"], **options)
         topic, subscription = self._trigger["topicName"], self._trigger["subscriptionName"]
-        return self._client.get_subscription_receiver(topic, subscription, prefetch_count=prefetch, keep_alive=0)
+        return self._client.get_subscription_receiver(topic, subscription, **options)
 
     async def _work(self, receiver: ServiceBusReceiver) -> None:
         while not self._finished():

@@ -1,7 +1,7 @@
 """Settings and `host.json`, as the host reads them.
 
 The environment wins over `local.settings.json`. `%NAME%` in a binding's strings is the setting NAME. Defaults are those
-of the Service Bus extension 5.x and of the host 4.x.
+of the Service Bus extension 5.x and of the host 4.x. `functionTimeout` is not held: a function may run for ever.
 """
 
 from __future__ import annotations
