@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from local import topology
 from local.cosmos import errors
-from local.cosmos.app import DATABASE, App
-from local.cosmos.authorisation import Keys
+from local.cosmos.app import App
+from local.cosmos.authorisation import DATABASE, Keys
 from local.cosmos.requests import operation
 from local.cosmos.statistics import CosmosStats
 from local.cosmos.store import Store
@@ -27,19 +27,22 @@ _PURGE_AT_ONCE = 500
 
 def provision(store: Store, containers: tuple[topology.Container, ...]) -> None:
     """Bring the database to what the topology says; what is there and isn't in it stays."""
-    if DATABASE not in store.databases:
-        store.create_database({"id": DATABASE})
+    if f"dbs/{DATABASE}" not in store.definitions:
+        store.create("dbs", {"id": DATABASE})
+    feed = f"dbs/{DATABASE}/colls"
     for wanted in containers:
         indexes = [[{"path": path, "order": "ascending"} for path in index] for index in wanted.composite_indexes]
-        policy = {"indexingMode": "consistent", "includedPaths": [{"path": "/*"}], "compositeIndexes": indexes}
-        key: dict[str, object] = {"paths": [wanted.partition_key], "kind": "Hash", "version": 2}
-        definition: dict[str, object] = {"id": wanted.name, "partitionKey": key, "indexingPolicy": policy}
-        definition |= {} if wanted.default_ttl is None else {"defaultTtl": wanted.default_ttl}
-        existing = store.containers.get((DATABASE, wanted.name))
+        definition = {
+            "id": wanted.name,
+            "partitionKey": {"paths": [wanted.partition_key], "kind": "Hash", "version": 2},
+            "indexingPolicy": {"includedPaths": [{"path": "/*"}], "compositeIndexes": indexes},
+            "defaultTtl": wanted.default_ttl,
+        }
+        existing = store.definitions.get(f"{feed}/{wanted.name}")
         if existing is None:
-            store.create_container(DATABASE, definition)
-        elif any(existing.definition.get(f) != definition.get(f) for f in ("indexingPolicy", "defaultTtl")):
-            store.replace_container(existing, definition)
+            store.create(feed, definition)
+        elif any(existing.get(name) != value for name, value in definition.items()):
+            store.replace(f"{feed}/{wanted.name}", definition)
 
 
 def status_answer(fault: Fault) -> Response:
@@ -47,8 +50,7 @@ def status_answer(fault: Fault) -> Response:
     headers = {"x-ms-substatus": str(fault.substatus or 0)}
     if fault.retry_after_ms is not None:
         headers["x-ms-retry-after-ms"] = str(fault.retry_after_ms)
-    body = {"code": errors.code(fault.status), "message": f"injected by {fault.id}"}
-    return Response(json.dumps(body), fault.status, headers, "application/json")
+    return JSONResponse(errors.body(fault.status, f"injected by {fault.id}"), fault.status, headers)
 
 
 def application(store: Store, keys: Keys) -> ASGIApp:

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from local.cosmos import errors
+from local.cosmos.requests import Request
 
-OPERATOR = "operator"
+DATABASE = "orderflow"
+_OPERATOR = "operator"
 _SIGNED = "type=master&ver=1.0&sig="
 
 
@@ -20,19 +22,28 @@ class Keys:
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._keys = {holder: base64.b64decode(key) for holder, key in keys.items()}
 
-    def holder(self, method: str, segments: list[str], headers: Mapping[bytes, bytes]) -> str:
-        """Whose key signed the request; 401 when none did."""
-        token = unquote(headers.get(b"authorization", b"").decode("latin-1"))
-        if not token.startswith(_SIGNED):
-            raise errors.CosmosError(401, "The authorization header has no signature by one of the account's keys.")
-        of_one = len(segments) % 2 == 0
-        kind = segments[-2 if of_one else -1] if segments else ""
-        resource = segments if of_one else segments[:-1]
-        date = headers.get(b"x-ms-date", b"").decode("latin-1").lower()
-        text = f"{method.lower()}\n{kind.lower()}\n{'/'.join(resource)}\n{date}\n\n".encode()
+    def authorise(self, request: Request) -> None:
+        """401 for a request that no key signed, 403 for one that its key doesn't open.
+
+        The operator's opens everything, a context's the items of the container of its name.
+        """
+        holder = self._holder(request)
+        if holder == _OPERATOR or request.operation == "ReadAccount":
+            return
+        administrative = request.operation in ("ReplaceContainer", "DeleteContainer")
+        if request.container != f"dbs/{DATABASE}/colls/{holder}" or administrative:
+            what = f"{request.operation} on /{'/'.join(request.segments)}"
+            raise errors.CosmosError(403, f"Request blocked by Auth: the key of {holder!r} may not do {what}.")
+
+    def _holder(self, request: Request) -> str:
+        segments, date = request.segments, request.header(b"x-ms-date") or ""
+        # Signed are the resource's kind and path; of a feed, or a resource to be made, the owner's path.
+        named = len(segments) % 2 == 0
+        kind = (segments[-2] if named else segments[-1]) if segments else ""
+        path = "/".join(segments if named else segments[:-1])
+        text = f"{request.method.lower()}\n{kind.lower()}\n{path}\n{date.lower()}\n\n".encode()
+        signature = unquote(request.header(b"authorization") or "").removeprefix(_SIGNED).encode()
         for holder, key in self._keys.items():
-            signature = base64.b64encode(hmac.digest(key, text, "sha256")).decode()
-            if hmac.compare_digest(signature.encode(), token[len(_SIGNED) :].encode()):
+            if hmac.compare_digest(base64.b64encode(hmac.digest(key, text, "sha256")), signature):
                 return holder
-        message = "The input authorization token can't serve the request: its signature is of none of the keys."
-        raise errors.CosmosError(401, message)
+        raise errors.CosmosError(401, "The authorization header has no signature by one of the account's keys.")

@@ -9,14 +9,7 @@ from local.cosmos.items import Items, Operation, Outcome
 from local.cosmos.store import Store
 
 MOST_OPERATIONS = 100
-_NEEDED = {
-    "Create": ("resourceBody",),
-    "Upsert": ("resourceBody",),
-    "Replace": ("id", "resourceBody"),
-    "Patch": ("id", "resourceBody"),
-    "Read": ("id",),
-    "Delete": ("id",),
-}
+_KINDS = ("Create", "Upsert", "Replace", "Patch", "Read", "Delete")
 
 
 class _Failed(Exception):
@@ -28,8 +21,11 @@ def execute(store: Store, container: Container, partition: str, wish: Any) -> tu
 
     400 for what isn't a batch, before anything is done.
     """
-    operations = _operations(wish)
-    outcomes: list[Outcome] = []
+    if not isinstance(wish, list) or not wish:
+        raise errors.bad_request("A batch is a list of operations.")
+    if len(wish) > MOST_OPERATIONS:
+        raise errors.bad_request(f"Batch request has more operations than what is supported: {MOST_OPERATIONS}.")
+    operations, outcomes, status = [_operation(one) for one in wish], list[Outcome](), 200
     try:
         with store.transaction() as lsn:
             items = Items(container, partition, store.sequence, lsn)
@@ -38,29 +34,20 @@ def execute(store: Store, container: Container, partition: str, wish: Any) -> tu
                 if outcomes[-1].status >= 400:
                     raise _Failed
     except _Failed:
-        failed, charge = outcomes[-1], sum(outcome.charge for outcome in outcomes)
+        status = 207
+    charge = sum(outcome.charge for outcome in outcomes)
+    if status == 207:
         undone = Outcome(424, 0.0)
-        results = [undone] * (len(outcomes) - 1) + [failed] + [undone] * (len(operations) - len(outcomes))
-        return 207, [_result(result) for result in results], charge
-    return 200, [_result(outcome) for outcome in outcomes], sum(outcome.charge for outcome in outcomes)
-
-
-def _operations(wish: Any) -> list[Operation]:
-    if not isinstance(wish, list) or not wish:
-        raise errors.bad_request("A batch is a list of operations.")
-    if len(wish) > MOST_OPERATIONS:
-        raise errors.bad_request(f"Batch request has more operations than what is supported: {MOST_OPERATIONS}.")
-    return [_operation(one) for one in wish]
+        rest = len(operations) - len(outcomes)
+        outcomes = [*([undone] * (len(outcomes) - 1)), outcomes[-1], *([undone] * rest)]
+    return status, [_result(outcome) for outcome in outcomes], charge
 
 
 def _operation(wish: Any) -> Operation:
-    kind = wish.get("operationType") if isinstance(wish, dict) else None
-    if kind not in _NEEDED:
-        raise errors.bad_request(f"Unknown batch operation {kind!r}.")
-    for name in _NEEDED[kind]:
-        if name not in wish:
-            raise errors.bad_request(f"The batch operation {kind} needs {name!r}.")
-    return Operation(kind, wish.get("id"), wish.get("resourceBody"), wish.get("ifMatch"), wish.get("ifNoneMatch"))
+    if not isinstance(wish, dict) or wish.get("operationType") not in _KINDS:
+        raise errors.bad_request(f"A batch consists of {', '.join(_KINDS)}.")
+    conditions = wish.get("ifMatch"), wish.get("ifNoneMatch")
+    return Operation(wish["operationType"], wish.get("id"), wish.get("resourceBody"), *conditions)
 
 
 def _attempt(items: Items, operation: Operation) -> Outcome:
@@ -72,9 +59,7 @@ def _attempt(items: Items, operation: Operation) -> Outcome:
 
 def _result(outcome: Outcome) -> str:
     head: dict[str, object] = {"statusCode": outcome.status, "requestCharge": round(outcome.charge, 2)}
-    if outcome.substatus:
-        head["subStatusCode"] = outcome.substatus
-    if outcome.etag:
-        head["eTag"] = outcome.etag
+    head |= {"subStatusCode": outcome.substatus} if outcome.substatus else {}
+    head |= {"eTag": outcome.etag} if outcome.etag else {}
     text = json.dumps(head)
     return f'{text[:-1]}, "resourceBody": {outcome.body}}}' if outcome.body else text

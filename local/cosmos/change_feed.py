@@ -31,7 +31,8 @@ def changes(
     except ValueError as error:
         raise errors.bad_request("If-None-Match or If-Modified-Since isn't one of the change feed's.") from error
     documents, length, last = list[str](), 0, behind
-    rows = container.select("lsn, pk, body", ["lsn > ?"], [behind], "ORDER BY lsn, row", f"{container.table}_lsn")
+    where, order = ["lsn > :behind"], "ORDER BY lsn, row"
+    rows = container.select("lsn, pk, body", where, {"behind": behind}, order, f"{container.table}_lsn")
     for lsn, key, body in rows:
         if len(documents) >= size and lsn != last:
             break

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from local.cosmos import errors
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {table} (
     row INTEGER PRIMARY KEY, pk TEXT NOT NULL, id TEXT NOT NULL, lsn INTEGER NOT NULL, expires INTEGER,
@@ -40,9 +42,8 @@ class Document:
 class Container:
     """The documents of one container; whoever writes holds a transaction of the store."""
 
-    def __init__(self, db: sqlite3.Connection, number: int, database: str, definition: dict[str, Any]) -> None:
-        self._db, self.number, self.database, self.definition = db, number, database, definition
-        self.name: str = definition["id"]
+    def __init__(self, db: sqlite3.Connection, number: int, definition: dict[str, Any]) -> None:
+        self._db, self.definition = db, definition
         self.rid: str = definition["_rid"]
         self.key_path: tuple[str, ...] = tuple(definition["partitionKey"]["paths"][0].strip("/").split("/"))
         self.table = f"documents_{number}"
@@ -88,12 +89,21 @@ class Container:
         self._db.execute(self._remove, (row,))
 
     def select(
-        self, columns: str, clauses: Sequence[str], values: Sequence[object], rest: str = "", index: str | None = None
+        self, columns: str, clauses: Sequence[str], values: dict[str, Any], rest: str, index: str | None
     ) -> Iterator[Any]:
         """`columns` of the documents that haven't expired and fulfil every clause, `rest` (ORDER BY), by this index."""
         source = f"{self.table} {'NOT INDEXED' if index is None else f'INDEXED BY {index}'}"
-        where = " AND ".join(["(expires IS NULL OR expires > ?)", *clauses])
-        return self._db.execute(f"SELECT {columns} FROM {source} WHERE {where} {rest}", (int(time.time()), *values))
+        where = " AND ".join(["(expires IS NULL OR expires > :now)", *clauses])
+        values["now"] = int(time.time())
+        try:
+            return self._db.execute(f"SELECT {columns} FROM {source} WHERE {where} {rest}", values)
+        except sqlite3.OperationalError as error:
+            raise errors.unsupported(f"so large a query ({error})") from error
+
+    def holds(self, condition: str, values: dict[str, Any]) -> bool:
+        """Whether a condition on `body`, one of the values, holds."""
+        found = self._db.execute(f"SELECT 1 FROM (SELECT :body AS body) WHERE {condition}", values)
+        return found.fetchone() is not None
 
     def index(self, columns: Sequence[str]) -> str | None:
         """The name of an index on these expressions, made now if need be; None when there are too many already."""
@@ -117,6 +127,10 @@ class Container:
             statement = f"UPDATE {self.table} SET expires = NULL" if ttl is None else _TTL.format(table=self.table)
             self._db.execute(statement, {"ttl": None if ttl == -1 else ttl})
         self.definition = definition
+
+    def drop(self) -> None:
+        """Delete all documents for good."""
+        self._db.execute(f"DROP TABLE {self.table}")
 
     def purge(self, limit: int) -> int:
         """Delete up to `limit` expired documents for good."""

@@ -21,28 +21,10 @@ class Sequence:
     def etag(self) -> str:
         """An ETag that no version of anything has had, quotes included."""
         self._etags += 1
-        number = f"{self._etags:016x}"
-        return f'"{self._boot}-{number[:4]}-{number[4:8]}-0000-{number[8:]:0>12}"'
+        return f'"{self._boot}-0000-0000-0000-{self._etags:012x}"'
 
 
-def _encoded(raw: bytes) -> str:
+def resource_id(owner: str, number: int, length: int) -> str:
+    """The id of a resource: its owner's (none: empty), then the number in so many bytes."""
+    raw = base64.b64decode(owner.replace("-", "/")) + number.to_bytes(length, "big")
     return base64.b64encode(raw).decode().replace("/", "-")
-
-
-def _decoded(rid: str) -> bytes:
-    return base64.b64decode(rid.replace("-", "/"))
-
-
-def database_rid(number: int) -> str:
-    """The resource id of a database."""
-    return _encoded(number.to_bytes(4, "big"))
-
-
-def container_rid(database: str, number: int) -> str:
-    """The resource id of a container, which begins with its database's."""
-    return _encoded(_decoded(database) + (0x8000_0000 | number).to_bytes(4, "big"))
-
-
-def document_rid(container: str, row: int) -> str:
-    """The resource id of a document, which begins with its container's."""
-    return _encoded(_decoded(container) + row.to_bytes(8, "big"))

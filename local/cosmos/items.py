@@ -7,14 +7,14 @@ from typing import Any
 
 from local.cosmos import charges, errors
 from local.cosmos.container import Container, Document, partition_key
-from local.cosmos.identity import Sequence, document_rid
+from local.cosmos.identity import Sequence, resource_id
 from local.cosmos.patch import check as check_patch
 from local.cosmos.patch import patch
 from local.cosmos.query import holds
 
 MOST_BYTES = 2 * 1024 * 1024
 _LONGEST_TTL = 2**31 - 1
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Items:
         item: dict[str, Any] = json.loads(found.body)
         check_patch(body, self._container.key_path)
         condition = body.get("condition")
-        if condition and not holds(condition, item):
+        if condition and not holds(self._container, condition, found.body):
             raise errors.precondition_failed()
         patch(item, body["operations"])
         return item
@@ -99,14 +99,14 @@ class Items:
             message = "PartitionKey extracted from document doesn't match the one specified in the header"
             raise errors.bad_request(message, errors.PARTITION_KEY_MISMATCH)
         now, etag = int(time.time()), self._sequence.etag()
-        rid = document_rid(self._container.rid, row)
+        rid = resource_id(self._container.rid, row, 8)
         address = f"{self._container.definition['_self']}docs/{rid}/"
         system = {"_rid": rid, "_self": address, "_etag": etag, "_attachments": "attachments/", "_ts": now}
         for name in system:
             item.pop(name, None)
         body = _ENCODER.encode(item | system)
-        if len(body) > MOST_BYTES:
-            raise errors.too_large("The item")
+        if len(body.encode()) > MOST_BYTES:
+            raise errors.CosmosError(413, "Request size is too large")
         return Document(row, self._partition, id, self._lsn, self._expiry(item, now), etag, body)
 
     def _expiry(self, item: dict[str, Any], now: int) -> int | None:

@@ -10,20 +10,32 @@ from starlette.types import Scope
 
 from local.cosmos import errors
 
-_ON_ACCOUNT = {"GET": "ReadAccount"}
-_ON_DATABASES = {"GET": "ListDatabases", "POST": "CreateDatabase"}
-_ON_DATABASE = {"GET": "ReadDatabase", "DELETE": "DeleteDatabase"}
-_ON_CONTAINERS = {"GET": "ListContainers", "POST": "CreateContainer"}
-_ON_CONTAINER = {"GET": "ReadContainer", "PUT": "ReplaceContainer", "DELETE": "DeleteContainer"}
-_ON_RANGES = {"GET": "ReadPartitionKeyRanges"}
-_ON_ITEMS = {"GET": "ReadFeed", "POST": "CreateItem"}
-_ON_ITEM = {"GET": "ReadItem", "PUT": "ReplaceItem", "DELETE": "DeleteItem", "PATCH": "PatchItem"}
-_POSTED = (
-    (b"x-ms-cosmos-is-batch-request", "Batch"),
-    (b"x-ms-cosmos-is-query-plan-request", "QueryPlan"),
-    (b"x-ms-documentdb-isquery", "Query"),
-    (b"x-ms-documentdb-is-upsert", "UpsertItem"),
-)
+_OPERATIONS = {
+    "GET ": "ReadAccount",
+    "GET dbs": "ListDatabases",
+    "POST dbs": "CreateDatabase",
+    "GET dbs/*": "ReadDatabase",
+    "DELETE dbs/*": "DeleteDatabase",
+    "GET dbs/*/colls": "ListContainers",
+    "POST dbs/*/colls": "CreateContainer",
+    "GET dbs/*/colls/*": "ReadContainer",
+    "PUT dbs/*/colls/*": "ReplaceContainer",
+    "DELETE dbs/*/colls/*": "DeleteContainer",
+    "GET dbs/*/colls/*/pkranges": "ReadPartitionKeyRanges",
+    "GET dbs/*/colls/*/docs": "ReadFeed",
+    "POST dbs/*/colls/*/docs": "CreateItem",
+    "GET dbs/*/colls/*/docs/*": "ReadItem",
+    "PUT dbs/*/colls/*/docs/*": "ReplaceItem",
+    "PATCH dbs/*/colls/*/docs/*": "PatchItem",
+    "DELETE dbs/*/colls/*/docs/*": "DeleteItem",
+}
+# One address serves them all; a query plan's request isn't marked as a query.
+_POSTED = {
+    b"x-ms-cosmos-is-batch-request": "Batch",
+    b"x-ms-cosmos-is-query-plan-request": "QueryPlan",
+    b"x-ms-documentdb-isquery": "Query",
+    b"x-ms-documentdb-is-upsert": "UpsertItem",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +47,10 @@ class Request:
     headers: Mapping[bytes, bytes]
     operation: str
 
-    @staticmethod
-    def of(scope: Scope) -> "Request":
-        """The request of an ASGI scope, made once."""
-        known: Request | None = scope.get("cosmos")
-        if known is None:
-            segments = [unquote(s) for s in scope["raw_path"].decode("latin-1").split("/") if s]
-            headers = dict(scope["headers"])
-            known = Request(scope["method"], segments, headers, _operation(scope["method"], segments, headers))
-            scope["cosmos"] = known
-        return known
+    @property
+    def container(self) -> str:
+        """The path of the container or database that it is about, as far as there is one."""
+        return "/".join(self.segments[:4])
 
     def header(self, name: bytes) -> str | None:
         """A header's text, or None."""
@@ -56,33 +62,30 @@ class Request:
         return self.headers.get(name, b"").lower() == b"true"
 
 
+def request_of(scope: Scope) -> Request:
+    """The request of an ASGI scope, made once."""
+    known: Request | None = scope.get("cosmos")
+    if known is None:
+        segments = [unquote(segment) for segment in scope["raw_path"].decode("latin-1").split("/") if segment]
+        shape = "/".join("*" if index % 2 else segment for index, segment in enumerate(segments))
+        headers = dict(scope["headers"])
+        name = _OPERATIONS.get(f"{scope['method']} {shape}", "Unsupported")
+        if scope["method"] == "POST":
+            marked = (operation for flag, operation in _POSTED.items() if headers.get(flag, b"").lower() == b"true")
+            name = next(marked, name) if name == "CreateItem" else name if next(marked, None) is None else "Unsupported"
+        elif name == "ReadFeed" and b"a-im" in headers:
+            name = "ChangeFeed"
+        known = scope["cosmos"] = Request(scope["method"], segments, headers, name)
+    return known
+
+
 def operation(scope: Scope) -> str:
     """The name of a scope's operation."""
-    return Request.of(scope).operation
+    return request_of(scope).operation
 
 
-def _operation(method: str, segments: list[str], headers: Mapping[bytes, bytes]) -> str:
-    depth = len(segments)
-    kinds = segments[::2]
-    on: Mapping[str, str] = {}
-    if depth == 0:
-        on = _ON_ACCOUNT
-    elif depth <= 4 and kinds == ["dbs", "colls"][: len(kinds)]:
-        on = (_ON_DATABASES, _ON_DATABASE, _ON_CONTAINERS, _ON_CONTAINER)[depth - 1]
-    elif kinds == ["dbs", "colls", "docs"]:
-        on = _ON_ITEMS if depth == 5 else _ON_ITEM
-    elif kinds == ["dbs", "colls", "pkranges"] and depth == 5:
-        on = _ON_RANGES
-    found = on.get(method, "Unsupported")
-    if method == "POST" and on is not _ON_ITEMS and headers.get(b"x-ms-documentdb-isquery"):
-        return "Unsupported"
-    if found == "CreateItem":
-        return next((name for flag, name in _POSTED if headers.get(flag, b"").lower() == b"true"), found)
-    return "ChangeFeed" if found == "ReadFeed" and b"a-im" in headers else found
-
-
-def json_of(body: bytes) -> Any:
-    """A body's JSON value; 400 for anything else, the NaN and Infinity that Python would take included."""
+def json_of(body: bytes | str) -> Any:
+    """A JSON value; 400 for anything else, the NaN and Infinity that Python would take included."""
     try:
         return json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:

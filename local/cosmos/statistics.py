@@ -1,28 +1,25 @@
 """Counters: what `/_stats` shows."""
 
-from collections import Counter
+from collections import defaultdict
 
 from local.faults import Stats
 
 
 class CosmosStats(Stats):
-    """The counters of every part, and `requestUnits`, in all and in `byContainer` (with `requests`)."""
+    """The counters of every part; `requestUnits` in all, and with `requests` `byContainer` (`database/container`)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._units, self._requests = Counter[str](), Counter[str]()
+        self._containers: dict[str, dict[str, float]] = defaultdict(lambda: {"requests": 0, "requestUnits": 0.0})
 
-    def charge(self, container: str | None, units: float) -> None:
-        """Count one answer's charge; `container` is `database/container`, None where it was about none."""
+    def charge(self, container: list[str], units: float) -> None:
+        """Count one answer's charge, on a container if there are the names of a database and one."""
         self.add("requestUnits", units)
-        if container is not None:
-            self._units[container] += units  # type: ignore[assignment]  # a Counter counts fractions as well
-            self._requests[container] += 1
+        if len(container) == 2:
+            counted = self._containers["/".join(container)]
+            counted["requests"] += 1
+            counted["requestUnits"] = round(counted["requestUnits"] + units, 3)
 
     def snapshot(self) -> dict[str, object]:
         """The counters, as JSON."""
-        containers = {
-            name: {"requests": count, "requestUnits": round(self._units[name], 3)}
-            for name, count in self._requests.items()
-        }
-        return {**super().snapshot(), "byContainer": containers}
+        return {**super().snapshot(), "byContainer": dict(self._containers)}

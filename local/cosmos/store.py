@@ -1,7 +1,7 @@
 """Databases, containers and documents in one SQLite file.
 
 Promises: what a transaction wrote is whole or absent, also after `kill -9`, and later transactions have higher
-numbers, also across restarts (they are microseconds, pushed on where the clock isn't).
+numbers, also across restarts. Resources are addressed by their paths, `dbs/d/colls/c`.
 """
 
 import json
@@ -15,16 +15,19 @@ from typing import Any
 
 from local.cosmos import errors
 from local.cosmos.container import Container
-from local.cosmos.identity import Sequence, container_rid, database_rid
+from local.cosmos.identity import Sequence, resource_id
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS databases (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, definition TEXT);
-CREATE TABLE IF NOT EXISTS containers (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, database TEXT, definition TEXT
-);
+CREATE TABLE IF NOT EXISTS resources (number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE, definition TEXT)
 """
 _NAME = re.compile(r"[^/\\#?\x00-\x1f]{1,255}(?<! )")
 _DEFINABLE = ("id", "partitionKey", "indexingPolicy", "defaultTtl", "conflictResolutionPolicy", "geospatialConfig")
+_INDEXING = {
+    "indexingMode": "consistent",
+    "automatic": True,
+    "includedPaths": [{"path": "/*"}],
+    "excludedPaths": [{"path": '/"_etag"/?'}],
+}
 
 
 class Store:
@@ -34,15 +37,15 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None, cached_statements=1024)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
-        self.databases: dict[str, dict[str, Any]] = {}
-        self.containers: dict[tuple[str, str], Container] = {}
-        for database, definition in self._db.execute("SELECT id, definition FROM databases"):
-            self.databases[database] = json.loads(definition)
-        rows = self._db.execute("SELECT number, database, definition FROM containers").fetchall()
-        for number, database, definition in rows:
-            self._open(number, database, json.loads(definition))
-        self.sequence = Sequence(max((c.highest() for c in self.containers.values()), default=0))
+        # SQLite's own know the letters of ASCII only.
+        self._db.create_function("lower", 1, str.lower, deterministic=True)
+        self._db.create_function("upper", 1, str.upper, deterministic=True)
+        self._db.execute(_SCHEMA)
+        self.definitions: dict[str, dict[str, Any]] = {}
+        self._containers: dict[str, Container] = {}
+        for number, resource, definition in self._db.execute("SELECT * FROM resources").fetchall():
+            self._keep(number, resource, json.loads(definition))
+        self.sequence = Sequence(max((c.highest() for c in self._containers.values()), default=0))
 
     @contextmanager
     def transaction(self) -> Iterator[int]:
@@ -59,115 +62,106 @@ class Store:
         """Close the file."""
         self._db.close()
 
-    def container(self, database: str, name: str) -> Container:
-        """The container; 404 with sub-status 1003 where it or its database doesn't exist."""
-        found = self.containers.get((database, name))
-        if found is None:
-            raise errors.owner_not_found()
-        return found
+    def definition(self, path: str) -> dict[str, Any]:
+        """A resource as it is read; 404, with sub-status 1003 where the database of a container is missing."""
+        self._check_owner(path)
+        if path not in self.definitions:
+            raise errors.not_found()
+        return self.definitions[path]
 
-    def create_database(self, wish: Any) -> dict[str, Any]:
-        """Create a database; 409 if it exists."""
-        name = _name(wish)
-        if name in self.databases:
+    def container(self, path: str) -> Container:
+        """A container for its items' sake; 404 with sub-status 1003."""
+        if path not in self._containers:
+            raise errors.owner_not_found()
+        return self._containers[path]
+
+    def children(self, feed: str) -> list[dict[str, Any]]:
+        """The resources of a feed, `dbs` or `dbs/d/colls`."""
+        self._check_owner(feed)
+        return [one for path, one in self.definitions.items() if path.rpartition("/")[0] == feed]
+
+    def create(self, feed: str, wish: Any) -> dict[str, Any]:
+        """Create a database or container; 409 if it exists, 400 or 501 for a definition that can't be."""
+        name = wish.get("id") if isinstance(wish, dict) else None
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise errors.bad_request("A resource needs an id of 1 to 255 characters without / \\ # ?")
+        owner = self._check_owner(feed)
+        path = f"{feed}/{name}"
+        if path in self.definitions:
             raise errors.conflict()
+        definition = _container(wish) if owner else {"id": name}
         with self.transaction():
-            number = self._db.execute("INSERT INTO databases (id) VALUES (?)", (name,)).lastrowid or 0
-            rid = database_rid(number)
-            definition = {"id": name, "_rid": rid, "_self": f"dbs/{rid}/", **self._stamp()}
-            definition |= {"_colls": "colls/", "_users": "users/"}
-            self._db.execute("UPDATE databases SET definition = ? WHERE number = ?", (json.dumps(definition), number))
-        self.databases[name] = definition
+            number = self._db.execute("INSERT INTO resources (path) VALUES (?)", (path,)).lastrowid or 0
+            rid = resource_id(owner.get("_rid", ""), number, 4)
+            address = f"{owner.get('_self', '')}{feed.rpartition('/')[2]}/{rid}/"
+            definition |= {"_rid": rid, "_self": address, **self._stamp()}
+            self._save(path, definition)
+            self._keep(number, path, definition)
         return definition
 
-    def delete_database(self, name: str) -> None:
-        """Delete a database with all it holds."""
-        containers = [key for key in self.containers if key[0] == name]
-        with self.transaction():
-            for key in containers:
-                self._drop(self.containers[key])
-            self._db.execute("DELETE FROM databases WHERE id = ?", (name,))
-        del self.databases[name]
-        for key in containers:
-            del self.containers[key]
-
-    def create_container(self, database: str, wish: Any) -> Container:
-        """Create a container; 409 if it exists, 400 or 501 for a definition that can't be."""
-        name = _name(wish)
-        if database not in self.databases:
-            raise errors.owner_not_found()
-        if (database, name) in self.containers:
-            raise errors.conflict()
-        with self.transaction():
-            row = self._db.execute("INSERT INTO containers (database) VALUES (?)", (database,))
-            number = row.lastrowid or 0
-            owner = self.databases[database]["_rid"]
-            rid = container_rid(owner, number)
-            definition = self._define(wish) | {"_rid": rid, "_self": f"dbs/{owner}/colls/{rid}/", **self._stamp()}
-            definition |= {"_docs": "docs/", "_sprocs": "sprocs/", "_triggers": "triggers/", "_udfs": "udfs/"}
-            self._save(number, definition)
-            return self._open(number, database, definition)
-
-    def replace_container(self, container: Container, wish: Any) -> Container:
+    def replace(self, path: str, wish: dict[str, Any]) -> dict[str, Any]:
         """Change a container's TTL and indexes; 400 when its id or partition key would change."""
-        definition = container.definition | self._define(wish) | self._stamp()
-        if "defaultTtl" not in wish:
-            definition.pop("defaultTtl", None)
-        for fixed in ("id", "partitionKey"):
-            if definition[fixed] != container.definition[fixed]:
-                raise errors.bad_request(f"The container's {fixed} can't be changed.")
+        before = self.definition(path)
+        system = {name: value for name, value in before.items() if name.startswith("_")}
+        definition = {**_container(wish), **system, **self._stamp()}
+        if any(definition[fixed] != before[fixed] for fixed in ("id", "partitionKey")):
+            raise errors.bad_request("A container's id and partition key can't be changed.")
         with self.transaction():
-            self._save(container.number, definition)
-            container.redefine(definition)
-        return container
+            self._save(path, definition)
+            self._containers[path].redefine(definition)
+        self.definitions[path] = definition
+        return definition
 
-    def delete_container(self, container: Container) -> None:
-        """Delete a container with all its documents."""
+    def delete(self, path: str) -> None:
+        """Delete a database or container with all it holds; 404 if it isn't there."""
+        self.definition(path)
+        gone = [one for one in self.definitions if one == path or one.startswith(f"{path}/")]
         with self.transaction():
-            self._drop(container)
-        del self.containers[container.database, container.name]
+            for one in gone:
+                if one in self._containers:
+                    self._containers[one].drop()
+                self._db.execute("DELETE FROM resources WHERE path = ?", (one,))
+        for one in gone:
+            del self.definitions[one]
+            self._containers.pop(one, None)
 
     def purge(self, limit: int) -> int:
         """Delete up to `limit` expired documents of each container for good; how many it was."""
         with self.transaction():
-            return sum(container.purge(limit) for container in self.containers.values())
+            return sum(container.purge(limit) for container in self._containers.values())
 
-    def _open(self, number: int, database: str, definition: dict[str, Any]) -> Container:
-        container = Container(self._db, number, database, definition)
-        self.containers[database, container.name] = container
-        return container
+    def _check_owner(self, path: str) -> dict[str, Any]:
+        """The definition of the database that a path lies in, empty where it lies in none."""
+        owner = "/".join(path.split("/")[:2])
+        if owner in ("dbs", path):
+            return {}
+        if owner not in self.definitions:
+            raise errors.owner_not_found()
+        return self.definitions[owner]
 
-    def _save(self, number: int, definition: dict[str, Any]) -> None:
-        row = (json.dumps(definition), number)
-        self._db.execute("UPDATE containers SET definition = ? WHERE number = ?", row)
+    def _save(self, path: str, definition: dict[str, Any]) -> None:
+        self._db.execute("UPDATE resources SET definition = ? WHERE path = ?", (json.dumps(definition), path))
 
-    def _drop(self, container: Container) -> None:
-        self._db.execute(f"DROP TABLE {container.table}")
-        self._db.execute("DELETE FROM containers WHERE number = ?", (container.number,))
+    def _keep(self, number: int, path: str, definition: dict[str, Any]) -> None:
+        self.definitions[path] = definition
+        if "/colls/" in path:
+            self._containers[path] = Container(self._db, number, definition)
 
     def _stamp(self) -> dict[str, Any]:
         return {"_etag": self.sequence.etag(), "_ts": int(time.time())}
 
-    def _define(self, wish: dict[str, Any]) -> dict[str, Any]:
-        for field in wish:
-            if field not in _DEFINABLE and not field.startswith("_"):
-                raise errors.unsupported(f"containers with {field!r}")
-        key = wish.get("partitionKey")
-        if not isinstance(key, dict) or not isinstance(key.get("paths"), list) or not key["paths"]:
-            raise errors.bad_request("A container needs a partition key.")
-        if len(key["paths"]) > 1 or key.get("kind", "Hash") != "Hash":
-            raise errors.unsupported("hierarchical partition keys")
-        ttl = wish.get("defaultTtl")
-        if ttl is not None and not (isinstance(ttl, int) and (ttl == -1 or 0 < ttl < 2**31)):
-            raise errors.bad_request("defaultTtl must be -1 or a positive number of seconds.")
-        policy = {"indexingMode": "consistent", "automatic": True, "includedPaths": [{"path": "/*"}]}
-        policy |= {"excludedPaths": [{"path": '/"_etag"/?'}]}
-        defined = {field: wish[field] for field in _DEFINABLE if wish.get(field) is not None}
-        return defined | {"indexingPolicy": wish.get("indexingPolicy") or policy}
 
-
-def _name(wish: Any) -> str:
-    name = wish.get("id") if isinstance(wish, dict) else None
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise errors.bad_request("A resource needs an id of 1 to 255 characters without / \\ # ?")
-    return name
+def _container(wish: Any) -> dict[str, Any]:
+    for field in wish:
+        if field not in _DEFINABLE and not field.startswith("_"):
+            raise errors.unsupported(f"containers with {field!r}")
+    key = wish.get("partitionKey")
+    if not isinstance(key, dict) or not isinstance(key.get("paths"), list) or not key["paths"]:
+        raise errors.bad_request("A container needs a partition key.")
+    if len(key["paths"]) > 1 or key.get("kind", "Hash") != "Hash":
+        raise errors.unsupported("hierarchical partition keys")
+    ttl = wish.get("defaultTtl")
+    if ttl is not None and not (isinstance(ttl, int) and (ttl == -1 or 0 < ttl < 2**31)):
+        raise errors.bad_request("defaultTtl must be -1 or a positive number of seconds.")
+    given = {field: wish[field] for field in _DEFINABLE if wish.get(field) is not None}
+    return {"indexingPolicy": _INDEXING, **given}

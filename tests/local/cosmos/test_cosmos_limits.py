@@ -10,7 +10,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 from azure.cosmos.exceptions import CosmosAccessConditionFailedError, CosmosHttpResponseError
 
 from local.cosmos.errors import CosmosError
-from local.cosmos.query.syntax import parse
+from local.cosmos.query.compiler import compiled
 from tests.local.cosmos.conftest import Account
 
 
@@ -92,7 +92,7 @@ async def test_an_upsert_only_if_missing_does_not_replace(container: ContainerPr
 )
 def test_what_the_dialect_lacks_is_named(query: str, named: str) -> None:
     with pytest.raises(CosmosError) as caught:
-        parse(query)
+        compiled(query)
 
     assert caught.value.status == 501
     assert named in caught.value.message

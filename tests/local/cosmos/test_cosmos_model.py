@@ -37,11 +37,11 @@ type Content = dict[str, int]
 @contextmanager
 def opened(folder: Path) -> Iterator[tuple[Store, Container]]:
     store = Store(folder / "cosmos.sqlite")
-    if "d" not in store.databases:
-        store.create_database({"id": "d"})
-        store.create_container("d", {"id": "c", "partitionKey": {"paths": ["/pk"]}})
+    if not store.definitions:
+        store.create("dbs", {"id": "d"})
+        store.create("dbs/d/colls", {"id": "c", "partitionKey": {"paths": ["/pk"]}})
     try:
-        yield store, store.container("d", "c")
+        yield store, store.container("dbs/d/colls/c")
     finally:
         store.close()
 
