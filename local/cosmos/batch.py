@@ -44,8 +44,8 @@ def execute(store: Store, container: Container, partition: str, wish: Any) -> tu
 
 
 def _operation(wish: Any) -> Operation:
-    if not isinstance(wish, dict) or wish.get("operationType") not in _KINDS:
-        raise errors.bad_request(f"A batch consists of {', '.join(_KINDS)}.")
+    if not isinstance(wish, dict) or wish.get("operationType") not in _KINDS or not isinstance(wish.get("id", ""), str):
+        raise errors.bad_request(f"A batch consists of {', '.join(_KINDS)}; an id is a text.")
     conditions = wish.get("ifMatch"), wish.get("ifNoneMatch")
     return Operation(wish["operationType"], wish.get("id"), wish.get("resourceBody"), *conditions)
 

@@ -97,8 +97,8 @@ class Container:
         values["now"] = int(time.time())
         try:
             return self._db.execute(f"SELECT {columns} FROM {source} WHERE {where} {rest}", values)
-        except sqlite3.OperationalError as error:
-            raise errors.unsupported(f"so large a query ({error})") from error
+        except (sqlite3.OperationalError, OverflowError, UnicodeEncodeError) as error:
+            raise errors.unsupported(f"this query ({error})") from error
 
     def holds(self, condition: str, values: dict[str, Any]) -> bool:
         """Whether a condition on `body`, one of the values, holds."""

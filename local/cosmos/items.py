@@ -14,7 +14,7 @@ from local.cosmos.query import holds
 
 MOST_BYTES = 2 * 1024 * 1024
 _LONGEST_TTL = 2**31 - 1
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,12 @@ class Items:
         system = {"_rid": rid, "_self": address, "_etag": etag, "_attachments": "attachments/", "_ts": now}
         for name in system:
             item.pop(name, None)
-        body = _ENCODER.encode(item | system)
-        if len(body.encode()) > MOST_BYTES:
+        try:
+            body = _ENCODER.encode(item | system)
+            length = len(body.encode())
+        except ValueError as error:
+            raise errors.bad_request(f"The item holds what JSON can't: {error}.") from error
+        if length > MOST_BYTES:
             raise errors.CosmosError(413, "Request size is too large")
         return Document(row, self._partition, id, self._lsn, self._expiry(item, now), etag, body)
 
@@ -129,6 +133,6 @@ def _checked_id(item: Any) -> str:
     id = item.get("id") if isinstance(item, dict) else None
     if not isinstance(id, str) or not id:
         raise errors.bad_request("The input content is invalid because the required properties - 'id; ' - are missing")
-    if len(id) > 1023 or any(character in "/\\#?" for character in id):
+    if len(id) > 1023 or any(character in "/\\#?" or "\ud800" <= character <= "\udfff" for character in id):
         raise errors.bad_request("An id has up to 1023 characters, none of them / \\ # ?")
     return id

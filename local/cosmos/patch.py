@@ -3,12 +3,13 @@
 What the operations do: https://learn.microsoft.com/azure/cosmos-db/partial-document-update
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from local.cosmos import errors
 
 MOST_OPERATIONS = 10
+_OPERATIONS = ("add", "set", "replace", "remove", "incr")
 _SYSTEM = ("_rid", "_self", "_etag", "_attachments", "_ts")
 
 
@@ -39,21 +40,12 @@ def patch(item: dict[str, Any], operations: Sequence[dict[str, Any]]) -> None:
         place: Any = item
         for name in parents:
             place = place.get(name) if isinstance(place, dict) else _element(place, name)
-        apply = _OPERATIONS[operation["op"]]
         if isinstance(place, dict):
-            done = apply(place, last, last in place, operation.get("value"))
-        elif isinstance(place, list):
-            index = len(place) if last == "-" else int(last) if last.isdecimal() else -1
-            if index < 0 or index > len(place):
-                raise _impossible(operation)
-            if operation["op"] in ("add", "set") and (index == len(place) or operation["op"] == "add"):
-                place.insert(index, operation["value"])
-                continue
-            done = index < len(place) and apply(place, index, True, operation.get("value"))
+            done = _change(place, last, last in place, operation)
         else:
-            done = False
+            done = isinstance(place, list) and _change_array(place, last, operation)
         if not done:
-            raise _impossible(operation)
+            raise errors.bad_request(f"The patch {operation['op']!r} can't be done at {operation['path']!r}.")
 
 
 def _names(path: Any) -> list[str]:
@@ -66,37 +58,27 @@ def _element(place: Any, name: str) -> Any:
     return place[int(name)] if isinstance(place, list) and name.isdecimal() and int(name) < len(place) else None
 
 
-def _impossible(operation: dict[str, Any]) -> errors.CosmosError:
-    return errors.bad_request(f"The patch operation {operation['op']!r} can't be done at {operation['path']!r}.")
-
-
-def _set(place: Any, key: Any, _there: bool, value: Any) -> bool:
+def _change(place: Any, key: Any, there: bool, operation: dict[str, Any]) -> bool:
+    kind: str = operation["op"]
+    value: Any = operation.get("value")
+    if kind in ("replace", "remove") and not there:
+        return False
+    if kind == "remove":
+        del place[key]
+        return True
+    if kind == "incr":
+        before = place[key] if there else 0
+        if not {type(before), type(value)} <= {int, float}:
+            return False
+        value = before + value
     place[key] = value
     return True
 
 
-def _replace(place: Any, key: Any, there: bool, value: Any) -> bool:
-    return there and _set(place, key, there, value)
-
-
-def _remove(place: Any, key: Any, there: bool, _value: Any) -> bool:
-    if there:
-        del place[key]
-    return there
-
-
-def _increment(place: Any, key: Any, there: bool, value: Any) -> bool:
-    before = place[key] if there else 0
-    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in (before, value)):
-        return False
-    place[key] = before + value
-    return True
-
-
-_OPERATIONS: dict[str, Callable[[Any, Any, bool, Any], bool]] = {
-    "add": _set,
-    "set": _set,
-    "replace": _replace,
-    "remove": _remove,
-    "incr": _increment,
-}
+def _change_array(array: list[Any], name: str, operation: dict[str, Any]) -> bool:
+    index = len(array) if name == "-" else int(name) if name.isdecimal() else len(array) + 1
+    kind = operation["op"]
+    if index <= len(array) and (kind == "add" or (kind == "set" and index == len(array))):
+        array.insert(index, operation["value"])
+        return True
+    return index < len(array) and _change(array, index, True, operation)
