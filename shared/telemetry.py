@@ -46,3 +46,8 @@ def traced(traceparent: str | None) -> Iterator[None]:
 def current_traceparent() -> str | None:
     """The trace context that a message sent now belongs to."""
     return _traceparent.get()
+
+
+# Clients that tell of every request at INFO would drown what the app says, and cost as much to store.
+for _client in ("azure", "stripe", "httpx"):
+    logging.getLogger(_client).setLevel(logging.WARNING)

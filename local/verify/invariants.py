@@ -177,6 +177,12 @@ def orders(snapshot: Snapshot) -> Finding:
     stored = {order["id"]: order for order in snapshot.kind("order")}
     violations = [f"{order_id}: placed, but not there" for order_id in sorted(snapshot.placed - stored.keys())]
     violations += [f"{order_id}: {wrong}" for order_id, order in stored.items() for wrong in _wrong_with(order)]
+    shipments = {shipment["orderId"]: shipment["state"] for shipment in snapshot.kind("shipment")}
+    violations += [
+        f"{order_id}: {order['step']}, but its shipment is {shipments.get(order_id)}"
+        for order_id, order in stored.items()
+        if not _shipment_fits(order["step"], shipments.get(order_id))
+    ]
     return _finding("orders", len(stored.keys() | snapshot.placed), violations)
 
 
@@ -198,6 +204,13 @@ def _wrong_with(order: Document) -> Iterator[str]:
         yield f"at no step that exists: {step}"
     if step == "rejected" and order["reason"] is None:
         yield "rejected without a reason"
+
+
+def _shipment_fits(step: str, shipment: str | None) -> bool:
+    """Goods leave for orders that were shipped, and for no other that is final."""
+    if step in SHIPPED:
+        return shipment == "dispatched"
+    return step not in COMPENSATED or shipment in (None, "cancelled")
 
 
 def waits_for(order: Document) -> str:

@@ -1,8 +1,8 @@
 """Whatever crashes, repeats or arrives out of order: the invariants of the whole system, under every fault at once.
 
 One thread, a seed, and an adversary at every I/O call: it lets others run first, for short or long (a frozen copy),
-lets the call fail before or after its effect, or kills the handler. Messages are delivered in any order, some twice at
-a time.
+lets the call fail before or after its effect, shows an old state, or kills the handler. Messages are delivered in any
+order, some twice at a time, and some are lost. Authorisations lapse.
 """
 
 import asyncio
@@ -49,6 +49,23 @@ class Adversary:
         self._fail("after")
         return result
 
+    def shows_an_old_state(self) -> bool:
+        """Whether a read is answered with the state before the last write."""
+        return self._befalls("old read", 0.03)
+
+    def loses_a_message(self) -> bool:
+        """Whether the broker forgets a message; the chase must repair that."""
+        return self._befalls("lost message", 0.02)
+
+    def lapses(self) -> bool:
+        """Whether all that the provider holds now lapses."""
+        return self._befalls("lapse", 0.002)
+
+    def _befalls(self, what: str, probability: float) -> bool:
+        befalls = not self.calm and self.random.random() < probability
+        self.faults[what] += befalls
+        return befalls
+
     def _fail(self, when: str) -> None:
         fate = self.random.random()
         for probability, failure in ((0.02, Died), (0.04, Unavailable), (0.05, Throttled)):
@@ -62,11 +79,21 @@ def chaotic(seed: int) -> tuple[World, Adversary]:
     adversary = Adversary(seed)
 
     class Container(MemoryContainer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before: dict[tuple[str, str], Any] = {}
+
         async def read(self, pk: str, id: str) -> Any:
+            if adversary.shows_an_old_state() and (pk, id) in self.before:
+                return self.before[pk, id]
             return await adversary(lambda: MemoryContainer.read(self, pk, id))
 
         async def write(self, pk: str, operations: Any) -> list[str]:
-            return await adversary(lambda: MemoryContainer.write(self, pk, operations))
+            ids = [each.document["id"] if hasattr(each, "document") else each.id for each in operations]
+            before = {(pk, id): await MemoryContainer.read(self, pk, id) for id in ids}
+            etags = await adversary(lambda: MemoryContainer.write(self, pk, operations))
+            self.before |= before
+            return etags
 
     class Broker(MemoryBroker):
         async def send(self, destination: str, messages: Any, at: Any = None) -> None:
@@ -111,6 +138,8 @@ class Run:
         while ticks < 1000 or not all(task.done() for task in customers):
             ticks += 1
             self._deliver_some()
+            if self.adversary.lapses():
+                self.world.provider.lapse()
             if ticks % 50 == 0:
                 self._start(self._timers())
             await self.world.system.sleep(0.05)
@@ -123,24 +152,24 @@ class Run:
         """Places an order under a key until it is answered for, and may cancel it."""
         skus = self.random.sample(list(SKUS), self.random.randint(1, 3))
         lines = [(sku, self.random.randint(1, 5)) for sku in skus]
-        method = self.random.choice(["pm_card_visa"] * 4 + ["pm_card_visa_chargeDeclined", "pm_unknown"])
+        method = self.random.choice(["pm_card_visa"] * 4 + ["pm_card_visa_chargeDeclined", "pm_flaky", "pm_unknown"])
         while True:
             answer = await self._alive(lambda: self.world.placed(*lines, key=str(number), paymentMethod=method))
             if answer:
                 self.placed.add(answer)
                 break
-        if self.random.random() < 0.4:
-            for _ in range(self.random.randint(0, 400)):
+        if self.random.random() < 0.5:
+            for _ in range(self.random.randint(0, 1000)):
                 await asyncio.sleep(0)
             await self._alive(lambda: self.world.call("cancel_order", route={"orderId": answer}))
 
     async def _warehouse(self) -> None:
         """Dispatches what it sees, now and then."""
-        for _ in range(60):
-            for _ in range(20):
+        for _ in range(100):
+            for _ in range(10):
                 await asyncio.sleep(0)
             for shipment in self.world.documents("shipping", "shipment"):
-                if shipment["state"] == "pending" and self.random.random() < 0.3:
+                if shipment["state"] == "pending" and self.random.random() < 0.1:
                     order_id = shipment["orderId"]
                     await self._alive(lambda order_id=order_id: self.world.dispatched(order_id))  # type: ignore[misc]
 
@@ -154,6 +183,8 @@ class Run:
     def _deliver_some(self) -> None:
         for queue in self.world.queues:
             if self.random.random() < 0.5 and (message := self.world.broker.receive(queue)):
+                if queue != "orders-prices" and self.adversary.loses_a_message():
+                    continue
                 copies = 2 if self.random.random() < 0.2 else 1
                 for _ in range(copies):
                     self._spawn(queue, message)
@@ -196,7 +227,7 @@ class Run:
             open_orders = [o for o in self.world.documents("orders", "order") if o["settledAt"] is None]
             if not open_orders and self.world.broker.next_due() is None:
                 break
-            await self.world.system.sleep(20)
+            await self.world.system.sleep(600)
         await self.world.system.sleep(60)
         await self.world.sweep()
         await self.world.drain()

@@ -76,7 +76,8 @@ class MemoryProvider:
             raise UnknownPaymentMethod
         id = f"pi_{len(self.intents) + 1}"
         status = IntentStatus.UNCONFIRMED
-        intent = {"order": order_id, "amount": amount, "method": payment_method, "status": status, "movements": []}
+        intent = {"order": order_id, "amount": amount, "method": payment_method, "status": status}
+        intent |= {"movements": [], "confirmations": 0}
         self.intents[id] = intent
         return Intent(id, status)
 
@@ -86,7 +87,8 @@ class MemoryProvider:
     async def confirm(self, intent_id: str) -> Intent:
         intent = self.intents[intent_id]
         if intent["status"] in (IntentStatus.UNCONFIRMED, IntentStatus.DECLINED):
-            declined = "Declined" in intent["method"]
+            declined = "Declined" in intent["method"] or ("flaky" in intent["method"] and not intent["confirmations"])
+            intent["confirmations"] += 1
             intent["status"] = IntentStatus.DECLINED if declined else IntentStatus.HELD
             if not declined:
                 self._move(intent, "hold")
