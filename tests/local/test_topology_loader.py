@@ -37,9 +37,7 @@ def test_every_section_becomes_dataclasses_with_durations_in_seconds() -> None:
                 {"name": "dead"},
             ],
             "topics": [{"name": "t", "defaultMessageTtl": "P1D"}],
-            "subscriptions": [
-                {"topic": "t", "name": "s", "forwardTo": "q", "maxDeliveryCount": 3, "types": ["a.v1"]}
-            ],
+            "subscriptions": [{"topic": "t", "name": "s", "forwardTo": "q", "maxDeliveryCount": 3, "types": ["a.v1"]}],
             "grants": [{"context": "shop", "send": ["t"], "receive": ["q", "t/Subscriptions/s"]}],
         }
     )
