@@ -52,7 +52,7 @@ class Running:
     async def close(self) -> None:
         """End the process in an orderly way, which it confirms."""
         for client in self._clients:
-            await client.close_async()  # type: ignore[no-untyped-call]  # untyped in the SDK
+            await client.close_async()  # untyped in the SDK
         await self.control.aclose()
         self.process.terminate()
         assert self.process.wait(20) == 0
