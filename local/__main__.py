@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
+from local import topology
 from local.replay.command import replay
-from local.stack import stack_of
+from local.stack import settings, stack_of
 from local.state import StackError, hold, is_free
 from local.supervisor import REPOSITORY, Supervisor
 from local.verify.command import DEFAULT_STATE, State, order, parked, verify
@@ -33,6 +36,7 @@ def up(
     context: typer.Context,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget all state first.")] = False,
     split: Annotated[bool, typer.Option("--split", help="A functions host for each context.")] = False,
+    stand_ins: Annotated[bool, typer.Option("--stand-ins", help="No functions host: `func start` is one.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API answers.")] = 7071,
     state: State = DEFAULT_STATE,
     restart: Annotated[bool, typer.Option("--restart", help="Start again a part that dies.")] = False,
@@ -56,7 +60,7 @@ def up(
         with hold(state, fresh=fresh) as folder:
             if not is_free(port):
                 raise StackError(f"Port {port} is in use: end what listens there, or name another with --port.")
-            parts = stack_of(folder, port, split=split)
+            parts = stack_of(folder, port, split=split)[: 1 if stand_ins else None]
             supervisor = Supervisor(folder, f"http://127.0.0.1:{port}/api", parts, restart=restart, say=typer.echo)
             status = supervisor.run(errand and ["local", "replay", *errand], then_end=then_end)
     except (StackError, OSError) as error:
@@ -67,6 +71,21 @@ def up(
 
 for command in (replay, verify, order, parked):
     app.command()(command)
+
+
+@app.command("settings")
+def print_settings(state: State = DEFAULT_STATE) -> None:
+    """Print a local.settings.json with which `func start` uses the stand-ins that run."""
+    try:
+        stack = read_stack(state)
+    except NoStackError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
+    ports = {name: urlsplit(part.address).port or 0 for name, part in stack.parts.items()}
+    contexts = topology.load(REPOSITORY / "infra/topology.json").contexts
+    values = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+    values |= settings(contexts, ports, stack.keys)
+    typer.echo(json.dumps({"IsEncrypted": False, "Values": values}, indent=2))
 
 
 @app.command(context_settings=_WITH_MORE)

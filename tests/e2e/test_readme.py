@@ -1,0 +1,44 @@
+"""The README's commands, as a new user would give them."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import ROOT, stack
+
+pytestmark = pytest.mark.stack
+
+
+def test_the_readmes_curl_session_places_an_order_and_follows_it_to_completed(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    found = re.search(r"<!-- a test runs this block as it stands -->\n```bash\n(.*?)```", readme, re.DOTALL)
+    assert found
+    with stack(tmp_path / "state") as running:
+        script = found[1].replace("http://127.0.0.1:7071/api", running.api)
+        session = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    assert session.returncode == 0, session.stderr
+    assert '"status":"completed"' in session.stdout.splitlines()[-1]
+
+
+def test_func_start_gets_settings_for_the_stand_ins_that_run(tmp_path: Path) -> None:
+    with stack(tmp_path / "state", "--stand-ins") as running:
+        printed = subprocess.run(running.command("settings"), cwd=ROOT, capture_output=True, text=True, check=True)
+        assert set(running.parts()) == {"cosmos", "service_bus", "payment_provider"}
+
+    values = json.loads(printed.stdout)["Values"]
+    assert values["FUNCTIONS_WORKER_RUNTIME"] == "python"
+    indexed = subprocess.run(
+        [*running.command()[:1], "-c", "import function_app; print(len(function_app.app.get_functions()))"],
+        cwd=ROOT,
+        env=values,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(indexed.stdout) == 25
