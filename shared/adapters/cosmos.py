@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from azure.core.exceptions import AzureError
+from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
@@ -127,6 +128,8 @@ class CosmosContainer:
                     read_timeout=self._timeout,
                     retry_total=2,
                     retry_throttle_total=2,
+                    # Else aiohttp looks for a .netrc file before every request, in a thread: two fifths of the CPU of a call.
+                    transport=AioHttpTransport(use_env_settings=False),
                 )
                 try:
                     await client.__aenter__()
