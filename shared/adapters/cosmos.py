@@ -128,7 +128,7 @@ class CosmosContainer:
                     read_timeout=self._timeout,
                     retry_total=2,
                     retry_throttle_total=2,
-                    # Else aiohttp looks for a .netrc file before every request, in a thread: two fifths of the CPU of a call.
+                    # Else aiohttp looks for a .netrc before each request, in a thread: two fifths of the CPU of a call.
                     transport=AioHttpTransport(use_env_settings=False),
                 )
                 try:
