@@ -4,13 +4,14 @@
 sweep, a timer of every context, publishes them. A message may so be sent twice, under one message id, never be lost.
 """
 
-from asyncio import gather
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import batched
 
 from shared.codec import rfc3339
+from shared.concurrency import for_each
 from shared.errors import Contended, Transient
 from shared.messaging import Message, again, from_document, to_document, to_wire
 from shared.ports import (
@@ -123,12 +124,13 @@ class Outbox:
         by_partition: dict[str, list[Operation]] = defaultdict(list)
         for document in documents:
             by_partition[document["pk"]].append(Delete(document["id"]))
-        await gather(*(self._delete(pk, deletions) for pk, deletions in by_partition.items()))
+        await for_each(by_partition.items(), self._delete)
 
-    async def _delete(self, pk: str, deletions: Sequence[Operation]) -> None:
-        for start in range(0, len(deletions), _MOST_IN_A_BATCH):
+    async def _delete(self, partition: tuple[str, list[Operation]]) -> None:
+        pk, deletions = partition
+        for batch in batched(deletions, _MOST_IN_A_BATCH, strict=False):
             try:
-                await self._container.write(pk, deletions[start : start + _MOST_IN_A_BATCH])
+                await self._container.write(pk, batch)
             except Contended:
                 # The sweep, or a copy of this handler, is clearing them too. What this leaves, the next sweep takes.
                 log.info("outbox documents were cleared by another")

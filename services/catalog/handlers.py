@@ -1,18 +1,19 @@
 """Catalog's requests."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from itertools import batched
 
 from services.catalog.domain import Announced, Product
 from services.catalog.ports import Products
+from shared.concurrency import for_each
 from shared.contracts import Contract
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.errors import Contended, not_found
 from shared.ports import System
 from shared.retry import at_once
 
-AT_A_TIME = 16
+_PUBLISHED_TOGETHER = 500
 
 
 class Outcome(StrEnum):
@@ -36,17 +37,18 @@ async def import_products(imports: Sequence[Product], products: Products, system
 
     A crash half-way leaves some stored, their events in the outbox; importing the same again does the rest.
     """
-    stored = await products.find([product.sku for product in imports])
-    gate = asyncio.Semaphore(AT_A_TIME)
+    outcomes: list[Outcome] = []
+    for some in batched(imports, _PUBLISHED_TOGETHER, strict=False):
+        stored = await products.find([product.sku for product in some])
 
-    async def one(product: Product) -> Outcome:
-        async with gate:
+        async def one(product: Product, stored: Mapping[str, Product] = stored) -> Outcome:
             return await _import(product, stored, products, system)
 
-    try:
-        return list(await asyncio.gather(*map(one, imports)))
-    finally:
-        await products.publish()
+        try:
+            outcomes += await for_each(some, one)
+        finally:
+            await products.publish()
+    return outcomes
 
 
 async def _import(product: Product, stored: Mapping[str, Product], products: Products, system: System) -> Outcome:

@@ -1,11 +1,12 @@
 """Inventory's commands. Decide, then act: a copy of a handler that joins in finds the decision and goes on with it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from services.inventory.domain import PROCESS, Act, BelowReserved, Decision, ReservedLine, State, StockItem
 from services.inventory.ports import Decisions, Stock, StockItems
+from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Contract
 from shared.contracts.inventory import (
     CommitStock,
@@ -19,8 +20,6 @@ from shared.contracts.inventory import (
 from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Refused, TooEarly, not_found
 from shared.messaging import Announcements, Message, first
 from shared.ports import System
-
-AT_A_TIME = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +79,21 @@ async def _decide(decision: Decision, inventory: Inventory) -> Decision:
 
 async def _take(order_id: str, lines: Sequence[ReservedLine], inventory: Inventory) -> bool:
     """Take the lines, sixteen at a time; False, and no further round, after one with a short line."""
-    for start in range(0, len(lines), AT_A_TIME):
-        taken = await asyncio.gather(
-            *(inventory.stock.take(line.sku, order_id, line.quantity) for line in lines[start : start + AT_A_TIME])
-        )
-        if not all(taken):
+
+    async def take(line: ReservedLine) -> bool:
+        return await inventory.stock.take(line.sku, order_id, line.quantity)
+
+    for some in batched(lines, AT_A_TIME, strict=False):
+        if not all(await for_each(some, take)):
             return False
     return True
 
 
 async def _end_lines(decision: Decision, end: Callable[[str, str, int], Awaitable[None]]) -> None:
-    for start in range(0, len(decision.lines), AT_A_TIME):
-        lines = decision.lines[start : start + AT_A_TIME]
-        await asyncio.gather(*(end(line.sku, decision.order_id, line.quantity) for line in lines))
+    async def end_line(line: ReservedLine) -> None:
+        await end(line.sku, decision.order_id, line.quantity)
+
+    await for_each(decision.lines, end_line)
 
 
 async def _reject(decision: Decision, inventory: Inventory) -> None:

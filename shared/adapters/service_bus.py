@@ -61,8 +61,8 @@ class _Lane:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                async with asyncio.timeout(self._timeout):
-                    for transfer in _transfers([message for messages, _ in batch for message in messages]):
+                for transfer in _transfers([message for messages, _ in batch for message in messages]):
+                    async with asyncio.timeout(self._timeout):
                         await (await self._open()).send_messages(transfer)
                 failure = None
             except Exception as error:  # noqa: BLE001 - whatever the SDK raises: nothing is known of what has arrived
