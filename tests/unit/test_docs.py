@@ -1,0 +1,105 @@
+"""The documentation is true to the code where a machine can tell: links, settings, operations, problems."""
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import LOCAL_SETTINGS
+from shared.settings import Settings
+from tests.unit.world import World
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+FOLDERS = [folder for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
+PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in folder.rglob("*.md"))])
+HOSTING = {"ORDERFLOW_SERVICES", "SWEEP_SCHEDULE"}
+"""Settings that the app's shell and its triggers read, not a Settings class."""
+
+
+def prose(page: Path) -> str:
+    """The page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links within the repository."""
+    targets: list[str] = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", prose(page)))
+    return [target for target in targets if not target.startswith(("http://", "https://"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """What a page's headings are linked by: lower case, no punctuation, hyphens for spaces."""
+    headings: list[str] = re.findall(r"^#+ (.+)$", prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def rows(page: Path) -> Iterator[list[str]]:
+    """The cells of every row of the page's tables."""
+    for line in prose(page).splitlines():
+        if line.startswith("|"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def settings() -> dict[str, Any]:
+    """Every setting of every context with its default."""
+    classes: list[type[Settings]] = [Settings, *Settings.__subclasses__()]
+    fields = [field for each in classes for field in each.model_fields.values() if field.alias]
+    return {str(field.alias): None if field.is_required() else field.default for field in fields}
+
+
+def test_every_setting_is_documented_with_its_default_and_the_local_stacks_value() -> None:
+    tables = {row[0].strip("`"): row[1:3] for row in rows(DOCS / "how-it-works.md") if len(row) == 4}
+    documented = {name: cells for name, cells in tables.items() if re.fullmatch("[A-Z_]+", name)}
+
+    for name, default in settings().items():
+        value = f"{default.total_seconds():g}" if isinstance(default, timedelta) else str(default)
+        here = LOCAL_SETTINGS.get(name, value)
+        assert documented[name][0] == ("none: required" if default is None else f"`{value}`"), name
+        assert re.findall("^`(.+)`$", documented[name][1]) == ([] if here == value else [here]), name
+    assert documented["SWEEP_SCHEDULE"][1] == f"`{LOCAL_SETTINGS['SWEEP_SCHEDULE']}`"
+    assert documented.keys() == settings().keys() | HOSTING
+
+
+def problems() -> set[tuple[str, str]]:
+    """Type and status of every refusal in the code."""
+    found = set()
+    for file in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "services").rglob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refused":
+                status, type = (ast.literal_eval(argument) for argument in node.args[:2])
+                found.add((f"`{type}`", str(status)))
+    return found
+
+
+def test_every_problem_is_documented_with_its_status() -> None:
+    listed = {(row[0], row[1]) for row in rows(DOCS / "api.md") if len(row) == 3 and re.fullmatch(r"\d{3}", row[1])}
+    assert listed == problems()
+
+
+def test_every_operation_is_documented_with_every_status_that_it_declares() -> None:
+    sections = dict(re.findall(r"^### `(.+?)`$(.+?)(?=^##)", (DOCS / "api.md").read_text(), re.DOTALL | re.MULTILINE))
+    operations = [each.operation for each in World().functions.values() if hasattr(each, "operation")]
+
+    assert set(sections) == {f"{each.method} /api/{each.route}" for each in operations}
+    for operation in operations:
+        section = sections[f"{operation.method} /api/{operation.route}"]
+        assert {status for status in operation.statuses if f"**{status}**" not in section} == set(), operation.id
+
+
+def test_every_decision_is_listed() -> None:
+    decisions = {page.name for page in (DOCS / "adr").glob("[0-9]*.md")}
+    assert decisions == {link for link in links(DOCS / "adr" / "README.md") if link[0].isdigit()}
