@@ -40,14 +40,21 @@ def main() -> None:
         topology = load(arguments.topology)
         keys = json.loads((arguments.state / "keys.json").read_text(encoding="utf-8"))["serviceBus"]
     except (OSError, TopologyError, ValueError, KeyError) as error:
-        sys.stderr.write(f"local.service_bus: can't start: {error!r}\n")
-        raise SystemExit(2) from error
+        _refuse(error)
     stats, faults = Stats(), BrokerFaults()
     broker = Broker(Directory(topology), Store(arguments.state / "service_bus" / "messages.db"), stats)
     server = Server(broker, Gate(topology, keys), faults, stats, arguments.port)
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
-    asyncio.run(_serve(server, faults, arguments.control_port), loop_factory=uvloop.new_event_loop)
+    try:
+        asyncio.run(_serve(server, faults, arguments.control_port), loop_factory=uvloop.new_event_loop)
+    except OSError as error:
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    sys.stderr.write(f"local.service_bus: can't start: {type(error).__name__}: {error}\n")
+    raise SystemExit(2)
 
 
 async def _serve(server: Server, faults: BrokerFaults, control_port: int) -> None:

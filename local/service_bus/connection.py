@@ -33,6 +33,8 @@ class Connection(asyncio.Protocol):
         self.server, self.tokens = server, Tokens(server.gate)
         self._nodes: dict[Link, Inlet | Outlet | Desk | Reply] = {}
         self._frames, self._collector = Frames(), Collector()
+        self._waiting: list[tuple[bytes, bool]] = []
+        self._is_open, self._refused = False, cast(Refused | None, None)
         self._engine, self._connection = Transport(Transport.SERVER), Engine()
         self._engine.sasl().allowed_mechs("ANONYMOUS")
         self._engine.idle_timeout, self._engine.max_frame_size = _IDLE_TIMEOUT, MAX_FRAME_SIZE
@@ -46,22 +48,31 @@ class Connection(asyncio.Protocol):
         """A client has connected."""
         self._socket = cast(asyncio.Transport, transport)
         self.server.connections.add(self)
+        self.strike("Open", "", None, lambda: None, self._open, self._open)
 
     def data_received(self, data: bytes) -> None:
         """Act on what the client sent."""
         try:
-            frames = self._frames.split(data)
+            self._waiting += self._frames.split(data)
         except ValueError:
             # Nothing that speaks AMQP sends this; there is no one to explain it to.
             self._socket.abort()
-            return
+        else:
+            self._proceed()
+            self.server.touch(self)
+
+    def _open(self, refused: Refused | None = None) -> None:
+        self._refused, self._is_open = refused, True
+        self._proceed()
+
+    def _proceed(self) -> None:
+        frames, self._waiting = (self._waiting, []) if self._is_open else ([], self._waiting)
         for frame, batched in frames:
             at = 0
             while at < len(frame) and (capacity := self._engine.capacity()) > 0:
                 self._engine.push(frame[at : at + capacity])
                 at += capacity
             self._pump(batched)
-        self.server.touch(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """The client is gone. What it had locked stays locked until the locks end."""
@@ -176,13 +187,11 @@ class Connection(asyncio.Protocol):
                 _HANDLERS[event.type](self, event)
             self._collector.pop()
 
-    def _on_open(self, event: Any) -> None:
-        def refuse(refused: Refused) -> None:
-            event.connection.open()
-            event.connection.condition = Condition(refused.condition, refused.description)
-            event.connection.close()
-
-        self.strike("Open", "", None, lambda: None, event.connection.open, refuse)
+    def _on_open(self, _event: Any) -> None:
+        self._connection.open()
+        if self._refused is not None:
+            self._connection.condition = Condition(self._refused.condition, self._refused.description)
+            self._connection.close()
 
     def _on_attach(self, event: Any) -> None:
         link = event.link

@@ -62,6 +62,7 @@ class Server:
     def attached(self, outlet: Outlet) -> None:
         """A client receives from now on."""
         self._outlets.setdefault(outlet.box, deque()).append(outlet)
+        self.flowed(outlet)
 
     def flowed(self, outlet: Outlet) -> None:
         """A client has issued credit, or wants it drained."""

@@ -79,6 +79,11 @@ class Links:
         await receiver.complete_message(message)
         return message
 
+    async def drain(self, entity: str, sub_queue: ServiceBusSubQueue | None = None) -> list[str]:
+        """Take all that is there, none of it held by anyone; the bodies."""
+        found = await peek(await self.receiver(entity, sub_queue))
+        return [str(await self.take(entity, sub_queue)) for _ in found]
+
     async def is_empty(self, entity: str, sub_queue: ServiceBusSubQueue | None = None) -> bool:
         """Whether nothing at all is there."""
         return not await peek(await self.receiver(entity, sub_queue))
