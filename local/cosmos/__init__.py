@@ -5,10 +5,10 @@ as the service does; what it doesn't do, it answers with 501 and the name of wha
 
 - An account whose default consistency is strong, with one region and one physical partition per container.
 - Databases, containers (single hash partition key, TTL, composite indexes), items with ETags, patches,
-  transactional batches, queries (`local.cosmos.query`), the change feed (latest version).
+  transactional batches, queries (`local.cosmos.query`).
 - Keys: the operator's may do everything, a context's reads and writes the items of the container of its name.
 - Every answer to a write leaves after its commit.
 
-Not here: stored procedures, triggers, users, throughput, hierarchical partition keys, unique keys, feed ranges
-narrower than a container, the change feed's "all versions and deletes".
+Not here: the change feed, query plans, changes of a container's definition, stored procedures, triggers, users,
+throughput, hierarchical partition keys, unique keys, feed ranges narrower than a container.
 """

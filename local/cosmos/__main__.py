@@ -16,9 +16,8 @@ from local.cosmos import errors
 from local.cosmos.app import App
 from local.cosmos.authorisation import DATABASE, Keys
 from local.cosmos.requests import operation
-from local.cosmos.statistics import CosmosStats
 from local.cosmos.store import Store
-from local.faults import Fault, FaultMiddleware, Faults, control_routes, serve
+from local.faults import Fault, FaultMiddleware, Faults, Stats, control_routes, serve
 
 TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
 _PURGE_SECONDS = 5.0
@@ -26,7 +25,7 @@ _PURGE_AT_ONCE = 500
 
 
 def provision(store: Store, containers: tuple[topology.Container, ...]) -> None:
-    """Bring the database to what the topology says; what is there and isn't in it stays."""
+    """Create what the topology names; refuse to start on containers that it defines otherwise."""
     if f"dbs/{DATABASE}" not in store.definitions:
         store.create("dbs", {"id": DATABASE})
     feed = f"dbs/{DATABASE}/colls"
@@ -42,7 +41,7 @@ def provision(store: Store, containers: tuple[topology.Container, ...]) -> None:
         if existing is None:
             store.create(feed, definition)
         elif any(existing.get(name) != value for name, value in definition.items()):
-            store.replace(f"{feed}/{wanted.name}", definition)
+            raise SystemExit(f"The container {wanted.name} was made by another topology: start with fresh state.")
 
 
 def status_answer(fault: Fault) -> Response:
@@ -55,7 +54,7 @@ def status_answer(fault: Fault) -> Response:
 
 def application(store: Store, keys: Keys) -> ASGIApp:
     """The whole part: protocol, control and faults over a store."""
-    faults, stats = Faults(), CosmosStats()
+    faults, stats = Faults(), Stats()
 
     @asynccontextmanager
     async def purging(_app: Starlette) -> AsyncIterator[None]:

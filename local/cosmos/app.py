@@ -9,21 +9,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.cosmos import batch, charges, errors
 from local.cosmos.authorisation import Keys
-from local.cosmos.change_feed import changes
 from local.cosmos.container import Container, canonical
 from local.cosmos.items import MOST_BYTES, Items, Operation
 from local.cosmos.query import page
 from local.cosmos.requests import Request, json_of, request_of
-from local.cosmos.statistics import CosmosStats
 from local.cosmos.store import Store
+from local.faults import Stats
 
 _ACCOUNT = {"id": "local", "userConsistencyPolicy": {"defaultConsistencyLevel": "Strong"}}
-_PLAN = {
-    # Passes the query through as it is: the one partition there is answers it whole.
-    "partitionedQueryExecutionInfoVersion": 2,
-    "queryInfo": {"distinctType": "None", "rewrittenQuery": "", "hasSelectValue": True},
-    "queryRanges": [{"min": "", "max": "FF", "isMinInclusive": True, "isMaxInclusive": False}],
-}
 _RANGE = {"id": "0", "minInclusive": "", "maxExclusive": "FF", "parents": list[str](), "status": "online"}
 _RANGES_ETAG = '"1"'
 _MOST_PER_PAGE = 1000
@@ -42,7 +35,7 @@ class Answer:
 class App:
     """Answers the protocol's requests; hands those of `/_…` to `control`."""
 
-    def __init__(self, store: Store, keys: Keys, stats: CosmosStats, control: ASGIApp) -> None:
+    def __init__(self, store: Store, keys: Keys, stats: Stats, control: ASGIApp) -> None:
         self._store, self._keys, self._stats, self._control = store, keys, stats, control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +67,7 @@ class App:
         if len(request.segments) >= 4:
             headers["x-ms-alt-content-path"] = quote(request.container)
             headers["x-ms-session-token"] = f"0:-1#{self._store.sequence.last}"
-        self._stats.charge(request.segments[1:4:2], answer.charge)
+        self._stats.add("requestUnits", answer.charge)
         if length:
             headers["content-type"] = "application/json"
         if answer.status not in (204, 304):
@@ -94,13 +87,13 @@ class App:
                 return _json(201, self._store.create(path, json_of(body)))
             case "ReadDatabase" | "ReadContainer":
                 return _json(200, self._store.definition(path))
-            case "ReplaceContainer":
-                return _json(200, self._store.replace(path, json_of(body)))
             case "DeleteDatabase" | "DeleteContainer":
                 self._store.delete(path)
                 return Answer(204)
             case "Unsupported":
                 raise errors.unsupported(f"{request.method} /{path}")
+            case "QueryPlan" | "ChangeFeed":
+                raise errors.unsupported(f"the operation {request.operation}")
         container = self._store.container(request.container)
         if request.header(b"x-ms-cosmos-intended-collection-rid") not in (None, "", container.rid):
             raise errors.bad_request("The container isn't the one it was.", errors.CONTAINER_MISMATCH)
@@ -109,12 +102,8 @@ class App:
                 return Answer(304, headers={"etag": _RANGES_ETAG})
             case "ReadPartitionKeyRanges":
                 return _feed("PartitionKeyRanges", [json.dumps(_RANGE)], headers={"etag": _RANGES_ETAG})
-            case "QueryPlan":
-                return _json(200, _PLAN)
             case "Query" | "ReadFeed":
                 return _query(container, request, body)
-            case "ChangeFeed":
-                return self._change_feed(container, request)
         if len(body) > MOST_BYTES:
             raise errors.CosmosError(413, "Request size is too large")
         partition = _partition(request)
@@ -134,37 +123,25 @@ class App:
             request.header(b"if-none-match"),
         )
         if operation.kind == "Read":
-            outcome = Items(container, partition, self._store.sequence, 0).apply(operation)
+            outcome = Items(container, partition, self._store.sequence).apply(operation)
         else:
-            with self._store.transaction() as lsn:
-                outcome = Items(container, partition, self._store.sequence, lsn).apply(operation)
+            with self._store.transaction():
+                outcome = Items(container, partition, self._store.sequence).apply(operation)
         headers = {"etag": outcome.etag} if outcome.etag else {}
         minimal = request.header(b"prefer") == "return=minimal" and operation.kind != "Read"
         return Answer(outcome.status, "" if minimal else outcome.body, outcome.charge, headers)
 
-    def _change_feed(self, container: Container, request: Request) -> Answer:
-        if request.header(b"a-im") != "Incremental Feed":
-            raise errors.unsupported("the change feed with all versions and deletes")
-        _check_range(request)
-        after, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
-        now = self._store.sequence.last
-        found = changes(container, _partition(request), after, since, _size(request), now)
-        if not found.documents:
-            return Answer(304, "", found.charge, {"etag": found.etag})
-        return _feed("Documents", found.documents, found.charge, {"etag": found.etag})
-
 
 def _query(container: Container, request: Request, body: bytes) -> Answer:
-    _check_range(request)
-    across, wish = request.flag(b"x-ms-documentdb-query-enablecrosspartition"), json_of(body or b"{}")
-    if request.operation == "ReadFeed":
-        across, wish = True, {"query": "SELECT * FROM c"}
+    if request.header(b"x-ms-start-epk") or request.header(b"x-ms-end-epk") not in (None, "", "FF"):
+        raise errors.unsupported("feed ranges narrower than a container")
+    wish: Any = {"query": "SELECT * FROM c"} if request.operation == "ReadFeed" else json_of(body)
     try:
         text, parameters = str(wish["query"]), {p["name"][1:]: p["value"] for p in wish.get("parameters") or []}
     except (TypeError, KeyError, AttributeError) as error:
         raise errors.bad_request("A query has a text, and parameters with a name and a value.") from error
     continuation = request.header(b"x-ms-continuation")
-    found = page(container, text, parameters, _partition(request), _size(request), continuation, across)
+    found = page(container, text, parameters, _partition(request), _size(request), continuation)
     headers = {"x-ms-continuation": found.continuation} if found.continuation else {}
     return _feed("Documents", found.results, found.charge, headers)
 
@@ -198,8 +175,3 @@ def _size(request: Request) -> int:
     if not text.removeprefix("-").isdecimal():
         raise errors.bad_request("x-ms-max-item-count is a number.")
     return min(int(text), _MOST_PER_PAGE) if int(text) > 0 else _MOST_PER_PAGE
-
-
-def _check_range(request: Request) -> None:
-    if request.header(b"x-ms-start-epk") or request.header(b"x-ms-end-epk") not in (None, "", "FF"):
-        raise errors.unsupported("feed ranges narrower than a container")

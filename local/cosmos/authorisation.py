@@ -30,8 +30,7 @@ class Keys:
         holder = self._holder(request)
         if holder == _OPERATOR or request.operation == "ReadAccount":
             return
-        administrative = request.operation in ("ReplaceContainer", "DeleteContainer")
-        if request.container != f"dbs/{DATABASE}/colls/{holder}" or administrative:
+        if request.container != f"dbs/{DATABASE}/colls/{holder}" or request.operation == "DeleteContainer":
             what = f"{request.operation} on /{'/'.join(request.segments)}"
             raise errors.CosmosError(403, f"Request blocked by Auth: the key of {holder!r} may not do {what}.")
 

@@ -27,8 +27,8 @@ def execute(store: Store, container: Container, partition: str, wish: Any) -> tu
         raise errors.bad_request(f"Batch request has more operations than what is supported: {MOST_OPERATIONS}.")
     operations, outcomes, status = [_operation(one) for one in wish], list[Outcome](), 200
     try:
-        with store.transaction() as lsn:
-            items = Items(container, partition, store.sequence, lsn)
+        with store.transaction():
+            items = Items(container, partition, store.sequence)
             for operation in operations:
                 outcomes.append(_attempt(items, operation))
                 if outcomes[-1].status >= 400:

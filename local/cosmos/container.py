@@ -12,16 +12,11 @@ from local.cosmos import errors
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {table} (
-    row INTEGER PRIMARY KEY, pk TEXT NOT NULL, id TEXT NOT NULL, lsn INTEGER NOT NULL, expires INTEGER,
-    etag TEXT NOT NULL, body TEXT NOT NULL
+    row INTEGER PRIMARY KEY, pk TEXT NOT NULL, id TEXT NOT NULL, expires INTEGER, etag TEXT NOT NULL,
+    body TEXT NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS {table}_key ON {table} (pk, id);
-CREATE INDEX IF NOT EXISTS {table}_lsn ON {table} (lsn);
 CREATE INDEX IF NOT EXISTS {table}_expires ON {table} (expires) WHERE expires IS NOT NULL;
-"""
-_TTL = """
-UPDATE {table} SET expires = CASE json_extract(body, '$.ttl')
-    WHEN -1 THEN NULL ELSE json_extract(body, '$._ts') + ifnull(json_extract(body, '$.ttl'), :ttl) END
 """
 _MOST_INDEXES = 16
 
@@ -33,7 +28,6 @@ class Document:
     row: int
     partition: str
     id: str
-    lsn: int
     expires: int | None
     etag: str
     body: str
@@ -49,10 +43,11 @@ class Container:
         self.table = f"documents_{number}"
         for statement in _TABLE.format(table=self.table).split(";"):
             db.execute(statement)
-        kept = "row, pk, id, lsn, expires, etag, body"
+        self.key_index = f"{self.table}_key"
+        kept = "row, pk, id, expires, etag, body"
         self._find = f"SELECT {kept} FROM {self.table} WHERE pk = ? AND id = ?"
-        self._put = f"INSERT OR REPLACE INTO {self.table} ({kept}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        self._update = f"UPDATE {self.table} SET lsn = ?, expires = ?, etag = ?, body = ? WHERE row = ?"
+        self._put = f"INSERT OR REPLACE INTO {self.table} ({kept}) VALUES (?, ?, ?, ?, ?, ?)"
+        self._update = f"UPDATE {self.table} SET expires = ?, etag = ?, body = ? WHERE row = ?"
         self._remove = f"DELETE FROM {self.table} WHERE row = ?"
         names = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
         self._indexes = {name for (name,) in db.execute(names, (self.table,))}
@@ -63,26 +58,26 @@ class Container:
         return self.definition.get("defaultTtl")
 
     @property
-    def composite_indexes(self) -> list[list[tuple[str, bool]]]:
-        """The indexes that an ORDER BY of several properties needs, each a list of path and whether descending."""
-        policy = self.definition["indexingPolicy"].get("compositeIndexes", [])
-        return [[(p["path"], p.get("order") == "descending") for p in index] for index in policy]
+    def composite_indexes(self) -> list[list[str]]:
+        """The indexes that an ORDER BY of several properties in one direction needs, each a list of paths."""
+        indexes = self.definition["indexingPolicy"].get("compositeIndexes", [])
+        one_way = (index for index in indexes if len({part.get("order", "ascending") for part in index}) == 1)
+        return [[part["path"] for part in index] for index in one_way]
 
     def find(self, partition: str, id: str) -> Document | None:
         """The document, unless it has expired."""
         row = self._db.execute(self._find, (partition, id)).fetchone()
-        if row is None or (row[4] is not None and row[4] <= time.time()):
+        if row is None or (row[3] is not None and row[3] <= time.time()):
             return None
         return Document(*row)
 
     def insert(self, new: Document) -> None:
         """Store a document that wasn't there; an expired one of the same id goes for good."""
-        row = (new.row, new.partition, new.id, new.lsn, new.expires, new.etag, new.body)
-        self._db.execute(self._put, row)
+        self._db.execute(self._put, (new.row, new.partition, new.id, new.expires, new.etag, new.body))
 
     def update(self, new: Document) -> None:
         """Store a document's next version."""
-        self._db.execute(self._update, (new.lsn, new.expires, new.etag, new.body, new.row))
+        self._db.execute(self._update, (new.expires, new.etag, new.body, new.row))
 
     def remove(self, row: int) -> None:
         """Delete a document."""
@@ -94,16 +89,17 @@ class Container:
         """`columns` of the documents that haven't expired and fulfil every clause, `rest` (ORDER BY), by this index."""
         source = f"{self.table} {'NOT INDEXED' if index is None else f'INDEXED BY {index}'}"
         where = " AND ".join(["(expires IS NULL OR expires > :now)", *clauses])
-        values["now"] = int(time.time())
-        try:
-            return self._db.execute(f"SELECT {columns} FROM {source} WHERE {where} {rest}", values)
-        except (sqlite3.OperationalError, OverflowError, UnicodeEncodeError) as error:
-            raise errors.unsupported(f"this query ({error})") from error
+        return self._run(f"SELECT {columns} FROM {source} WHERE {where} {rest}", {**values, "now": int(time.time())})
 
     def holds(self, condition: str, values: dict[str, Any]) -> bool:
         """Whether a condition on `body`, one of the values, holds."""
-        found = self._db.execute(f"SELECT 1 FROM (SELECT :body AS body) WHERE {condition}", values)
-        return found.fetchone() is not None
+        return bool([*self._run(f"SELECT 1 FROM (SELECT :body AS body) WHERE {condition}", values)])
+
+    def _run(self, query: str, values: dict[str, Any]) -> Iterator[Any]:
+        try:
+            return self._db.execute(query, values)
+        except (sqlite3.OperationalError, OverflowError, UnicodeEncodeError) as error:
+            raise errors.unsupported(f"this query ({error})") from error
 
     def index(self, columns: Sequence[str]) -> str | None:
         """The name of an index on these expressions, made now if need be; None when there are too many already."""
@@ -117,16 +113,8 @@ class Container:
         return name
 
     def highest(self) -> int:
-        """The number of the latest transaction that left something here."""
-        return int(self._db.execute(f"SELECT ifnull(max(lsn), 0) FROM {self.table}").fetchone()[0])
-
-    def redefine(self, definition: dict[str, Any]) -> None:
-        """Take over a changed definition; documents expire as its TTL says."""
-        if definition.get("defaultTtl") != self.default_ttl:
-            ttl = definition.get("defaultTtl")
-            statement = f"UPDATE {self.table} SET expires = NULL" if ttl is None else _TTL.format(table=self.table)
-            self._db.execute(statement, {"ttl": None if ttl == -1 else ttl})
-        self.definition = definition
+        """The highest row."""
+        return int(self._db.execute(f"SELECT ifnull(max(row), 0) FROM {self.table}").fetchone()[0])
 
     def drop(self) -> None:
         """Delete all documents for good."""

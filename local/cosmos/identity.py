@@ -4,8 +4,6 @@ import base64
 import secrets
 import time
 
-MICROSECONDS = 1_000_000
-
 
 class Sequence:
     """Rising numbers, also across restarts: microseconds since 1970, pushed on where the clock isn't."""

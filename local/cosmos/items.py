@@ -40,10 +40,10 @@ class Outcome:
 
 
 class Items:
-    """Applies operations to the items of one logical partition within a transaction of number `lsn`."""
+    """Applies operations to the items of one logical partition, within a transaction if they write."""
 
-    def __init__(self, container: Container, partition: str, sequence: Sequence, lsn: int) -> None:
-        self._container, self._partition, self._sequence, self._lsn = container, partition, sequence, lsn
+    def __init__(self, container: Container, partition: str, sequence: Sequence) -> None:
+        self._container, self._partition, self._sequence = container, partition, sequence
 
     def apply(self, operation: Operation) -> Outcome:
         """Do it; raises CosmosError, then nothing was changed."""
@@ -111,7 +111,7 @@ class Items:
             raise errors.bad_request(f"The item holds what JSON can't: {error}.") from error
         if length > MOST_BYTES:
             raise errors.CosmosError(413, "Request size is too large")
-        return Document(row, self._partition, id, self._lsn, self._expiry(item, now), etag, body)
+        return Document(row, self._partition, id, self._expiry(item, now), etag, body)
 
     def _expiry(self, item: dict[str, Any], now: int) -> int | None:
         ttl, default = item.get("ttl"), self._container.default_ttl

@@ -19,7 +19,6 @@ _OPERATIONS = {
     "GET dbs/*/colls": "ListContainers",
     "POST dbs/*/colls": "CreateContainer",
     "GET dbs/*/colls/*": "ReadContainer",
-    "PUT dbs/*/colls/*": "ReplaceContainer",
     "DELETE dbs/*/colls/*": "DeleteContainer",
     "GET dbs/*/colls/*/pkranges": "ReadPartitionKeyRanges",
     "GET dbs/*/colls/*/docs": "ReadFeed",

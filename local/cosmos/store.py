@@ -1,7 +1,7 @@
 """Databases, containers and documents in one SQLite file.
 
-Promises: what a transaction wrote is whole or absent, also after `kill -9`, and later transactions have higher
-numbers, also across restarts. Resources are addressed by their paths, `dbs/d/colls/c`.
+Promises: what a transaction wrote is whole or absent, also after `kill -9`. Resources are addressed by their paths,
+`dbs/d/colls/c`.
 """
 
 import json
@@ -37,9 +37,6 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None, cached_statements=1024)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        # SQLite's own know the letters of ASCII only.
-        self._db.create_function("lower", 1, str.lower, deterministic=True)
-        self._db.create_function("upper", 1, str.upper, deterministic=True)
         self._db.execute(_SCHEMA)
         self.definitions: dict[str, dict[str, Any]] = {}
         self._containers: dict[str, Container] = {}
@@ -48,11 +45,12 @@ class Store:
         self.sequence = Sequence(max((c.highest() for c in self._containers.values()), default=0))
 
     @contextmanager
-    def transaction(self) -> Iterator[int]:
-        """All or nothing; gives the transaction's number."""
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield self.sequence.next()
+            self.sequence.next()
+            yield
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
@@ -94,22 +92,9 @@ class Store:
             number = self._db.execute("INSERT INTO resources (path) VALUES (?)", (path,)).lastrowid or 0
             rid = resource_id(owner.get("_rid", ""), number, 4)
             address = f"{owner.get('_self', '')}{feed.rpartition('/')[2]}/{rid}/"
-            definition |= {"_rid": rid, "_self": address, **self._stamp()}
-            self._save(path, definition)
+            definition |= {"_rid": rid, "_self": address, "_etag": self.sequence.etag(), "_ts": int(time.time())}
+            self._db.execute("UPDATE resources SET definition = ? WHERE path = ?", (json.dumps(definition), path))
             self._keep(number, path, definition)
-        return definition
-
-    def replace(self, path: str, wish: dict[str, Any]) -> dict[str, Any]:
-        """Change a container's TTL and indexes; 400 when its id or partition key would change."""
-        before = self.definition(path)
-        system = {name: value for name, value in before.items() if name.startswith("_")}
-        definition = {**_container(wish), **system, **self._stamp()}
-        if any(definition[fixed] != before[fixed] for fixed in ("id", "partitionKey")):
-            raise errors.bad_request("A container's id and partition key can't be changed.")
-        with self.transaction():
-            self._save(path, definition)
-            self._containers[path].redefine(definition)
-        self.definitions[path] = definition
         return definition
 
     def delete(self, path: str) -> None:
@@ -139,16 +124,10 @@ class Store:
             raise errors.owner_not_found()
         return self.definitions[owner]
 
-    def _save(self, path: str, definition: dict[str, Any]) -> None:
-        self._db.execute("UPDATE resources SET definition = ? WHERE path = ?", (json.dumps(definition), path))
-
     def _keep(self, number: int, path: str, definition: dict[str, Any]) -> None:
         self.definitions[path] = definition
         if "/colls/" in path:
             self._containers[path] = Container(self._db, number, definition)
-
-    def _stamp(self) -> dict[str, Any]:
-        return {"_etag": self.sequence.etag(), "_ts": int(time.time())}
 
 
 def _container(wish: Any) -> dict[str, Any]:

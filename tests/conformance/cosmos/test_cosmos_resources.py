@@ -35,19 +35,6 @@ async def test_creating_a_container_twice_is_a_conflict(database: DatabaseProxy,
     assert (await database.create_container_if_not_exists(container.id, PartitionKey("/pk"))).id == container.id
 
 
-async def test_a_container_s_ttl_can_be_changed_and_taken_away(database: DatabaseProxy) -> None:
-    container = await database.create_container("changing", PartitionKey("/pk"), default_ttl=60)
-
-    await database.replace_container(container, PartitionKey("/pk"), default_ttl=30)
-    changed = await container.read()
-    await database.replace_container(container, PartitionKey("/pk"))
-    without = await container.read()
-
-    assert changed["defaultTtl"] == 30
-    assert "defaultTtl" not in without
-    await database.delete_container(container)
-
-
 async def test_what_was_deleted_is_gone(cosmos_client: CosmosClient, database: DatabaseProxy) -> None:
     container = await database.create_container("short-lived", PartitionKey("/pk"))
     await database.delete_container(container)

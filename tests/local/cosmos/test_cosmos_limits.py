@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from azure.core import MatchConditions
 from azure.cosmos import PartitionKey
@@ -10,7 +11,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 from azure.cosmos.exceptions import CosmosAccessConditionFailedError, CosmosHttpResponseError
 
 from local.cosmos.errors import CosmosError
-from local.cosmos.query.compiler import compiled
+from local.cosmos.query import dialect
 from tests.local.cosmos.conftest import Account
 
 
@@ -34,8 +35,7 @@ async def collected(results: Any) -> list[Any]:
     ("call", "named"),
     [
         (lambda c: collected(c.query_items("SELECT DISTINCT c.a FROM c")), "DISTINCT"),
-        (lambda c: collected(c.query_items_change_feed(mode="AllVersionsAndDeletes")), "all versions"),
-        (lambda c: collected(c.query_items_change_feed(partition_key="p")), "feed ranges"),
+        (lambda c: collected(c.query_items_change_feed()), "ChangeFeed"),
         (lambda c: c.patch_item("a", "a", [{"op": "move", "from": "/a", "path": "/b"}]), "move"),
         (lambda c: c.scripts.create_stored_procedure({"id": "s", "body": "function () {}"}), "sprocs"),
         (lambda c: c.get_throughput(), "offers"),
@@ -51,6 +51,26 @@ async def test_what_is_not_supported_is_answered_with_501_and_its_name(
 
     assert caught.value.status_code == 501
     assert named in str(caught.value)
+
+
+async def test_a_container_s_definition_can_not_be_changed(database: DatabaseProxy) -> None:
+    with pytest.raises(CosmosHttpResponseError) as caught:
+        await database.replace_container("inventory", PartitionKey("/pk"), default_ttl=1)
+
+    assert caught.value.status_code == 501
+    assert "PUT" in str(caught.value)
+
+
+async def test_a_query_plan_is_refused_by_name(container: ContainerProxy, control: httpx.AsyncClient) -> None:
+    # This answer makes the SDK ask for a plan.
+    fault = {"kind": "status", "status": 400, "substatus": 1004, "operation": "Query"}
+    (await control.post("/_faults", json=fault)).raise_for_status()
+
+    with pytest.raises(CosmosHttpResponseError) as caught:
+        await collected(container.query_items("SELECT * FROM c"))
+
+    assert caught.value.status_code == 501
+    assert "QueryPlan" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +108,23 @@ async def test_an_upsert_only_if_missing_does_not_replace(container: ContainerPr
         ("SELECT * FROM c WHERE (c.a ?? c.b) = 2", "?"),
         ("SELECT {'a': c.a} AS a FROM c", "{"),
         ("SELECT * FROM c WHERE udf.f(c.a)", "UDF"),
+        ("SELECT * FROM c WHERE NOT c.a", "NOT"),
+        ("SELECT * FROM c WHERE c.a NOT IN (1)", "NOT"),
+        ("SELECT * FROM c WHERE c.a BETWEEN 1 AND 2", "BETWEEN"),
+        ("SELECT * FROM c WHERE IS_DEFINED(c.a)", "IS_DEFINED"),
+        ("SELECT * FROM c WHERE c.b = 1 AND STARTSWITH(c.a, 'a')", "STARTSWITH"),
+        ("SELECT * FROM c WHERE c.a[0] = 1", "[0]"),
+        ("SELECT * FROM c WHERE c.a = [1]", "arrays"),
+        ("SELECT VALUE SUM(c.a) FROM c", "SUM"),
+        ("SELECT VALUE COUNT(c.a) FROM c", "COUNT"),
+        ("SELECT COUNT(1) FROM c", "COUNT"),
+        ("SELECT * FROM c ORDER BY c.a OFFSET 1 LIMIT 1", "OFFSET"),
+        ("SELECT * FROM c ORDER BY c.a, c.b DESC", "both directions"),
     ],
 )
 def test_what_the_dialect_lacks_is_named(query: str, named: str) -> None:
     with pytest.raises(CosmosError) as caught:
-        compiled(query)
+        dialect.query(query)
 
     assert caught.value.status == 501
     assert named in caught.value.message

@@ -125,8 +125,8 @@ def test_batches_crashes_and_rollbacks_come_to_what_a_dictionary_says(
 
 def _crashed(store: Store, container: Container, wish: list[dict[str, Any]], folder: Path, copy: Path) -> Path:
     """What a crash in the middle of a batch leaves: the files as they are before the transaction's end."""
-    with suppress(CosmosError), store.transaction() as lsn:
-        items = Items(container, '"p"', store.sequence, lsn)
+    with suppress(CosmosError), store.transaction():
+        items = Items(container, '"p"', store.sequence)
         with suppress(CosmosError):
             for one in wish:
                 items.apply(Operation(one["operationType"], one["id"], one["resourceBody"], one.get("ifMatch")))

@@ -2,9 +2,7 @@ import httpx
 from azure.cosmos.aio import CosmosClient
 
 
-async def test_requests_and_request_units_are_counted_in_all_and_by_container(
-    operator: CosmosClient, control: httpx.AsyncClient
-) -> None:
+async def test_requests_and_request_units_are_counted(operator: CosmosClient, control: httpx.AsyncClient) -> None:
     container = operator.get_database_client("orderflow").get_container_client("shipping")
     await container.read()
     before = (await control.get("/_stats")).json()
@@ -23,9 +21,6 @@ async def test_requests_and_request_units_are_counted_in_all_and_by_container(
     assert counted == {"CreateItem": 3, "Batch": 1}
     assert after["requests"] - before["requests"] == 4
     assert round(after["requestUnits"] - before["requestUnits"], 2) == round(sum(charges), 2)
-    own = [stats["byContainer"]["orderflow/shipping"] for stats in (before, after)]
-    assert own[1]["requests"] - own[0]["requests"] == 4
-    assert round(own[1]["requestUnits"] - own[0]["requestUnits"], 2) == round(sum(charges), 2)
 
 
 async def test_health_says_ready(control: httpx.AsyncClient) -> None:
