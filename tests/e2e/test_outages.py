@@ -70,11 +70,16 @@ class Shop:
         return await self.status(order_id)
 
     async def dispatch(self, order_id: str) -> httpx.Response:
-        async def created() -> bool:
-            return (await self.api.get(f"shipments/shp_{order_id}")).status_code == 200
+        """Dispatch as the warehouse does, which repeats 404 and 503."""
+        answer = httpx.Response(404)
 
-        await until(created)
-        return await self.api.post(f"shipments/shp_{order_id}/dispatch", json=NOTE)
+        async def answered() -> bool:
+            nonlocal answer
+            answer = await self.api.post(f"shipments/shp_{order_id}/dispatch", json=NOTE)
+            return answer.status_code not in (404, 503)
+
+        await until(answered)
+        return answer
 
     async def complete(self, order_id: str) -> None:
         await self.reach(order_id, "confirmed")
@@ -140,6 +145,34 @@ async def cosmos_outage(running: Stack, shop: Shop, seconds: float) -> None:
     assert slowest < 10
     orders.append(await shop.place(key="while away"))
     await asyncio.gather(*map(shop.complete, orders))
+    await verified(running)
+
+
+UNCLEAR: list[dict[str, Any]] = [
+    {"kind": "reset", "when": "before"},
+    {"kind": "reset", "when": "after"},
+    {"kind": "cut", "when": "after"},
+    {"kind": "hang", "when": "after", "seconds": 6},
+    {"kind": "slow", "when": "before", "seconds": 1},
+    {"kind": "status", "status": 408, "when": "after"},
+    {"kind": "status", "status": 410},
+    {"kind": "status", "status": 429, "retryAfterMs": 100},
+    {"kind": "status", "status": 449},
+    {"kind": "status", "status": 500, "when": "after"},
+]
+
+
+@pytest.mark.parametrize("fault", UNCLEAR, ids=lambda fault: f"{fault['kind']} {fault.get('status', '')}")
+async def test_writes_whose_answers_are_lost_or_refused_change_nothing_twice(
+    running: Stack, shop: Shop, fault: dict[str, Any]
+) -> None:
+    orders = [await shop.place(key=f"{shop.sku} {number}", quantity=2) for number in range(6)]
+    await running.fail("cosmos", operation="Batch", count=25, **fault)
+    try:
+        await asyncio.gather(*map(shop.complete, orders))
+    finally:
+        await running.mend("cosmos")
+    assert await shop.stock() == (988, 988)
     await verified(running)
 
 
