@@ -1,5 +1,6 @@
 """The functions that every context has in the same shape: its queues, its dead letters, its sweep."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import azure.functions as func
@@ -33,12 +34,14 @@ def drain_dead_letters(
 
 
 def sweep_every_minute(blueprint: func.Blueprint, name: str, *sweeps: Callable[[], Awaitable[object]]) -> None:
-    """Register the timer `name`, by default once a minute, which runs the sweeps one after another."""
+    """Register the timer `name`, by default once a minute, which runs every sweep, whatever becomes of the others."""
 
     async def sweep(timer: func.TimerRequest) -> None:
         with logged_with(function=name):
-            for each in sweeps:
-                await each()
+            results = await asyncio.gather(*(each() for each in sweeps), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
 
     timer = blueprint.timer_trigger(
         arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False, use_monitor=False

@@ -137,6 +137,8 @@ def _detail(error: Any) -> str:
     match error["type"]:
         case "missing":
             return "is missing"
+        case "model_type":
+            return "should be an object"
         case "extra_forbidden":
             return "is not a known field: remove it"
         case _:

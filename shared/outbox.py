@@ -7,7 +7,7 @@ sweep, a timer of every context, publishes them. A message may so be sent twice,
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 
 from shared.codec import rfc3339
@@ -24,7 +24,6 @@ from shared.ports import (
     Query,
     Sender,
     System,
-    WireMessage,
 )
 from shared.telemetry import current_traceparent, log
 
@@ -35,7 +34,7 @@ _MOST_IN_A_BATCH = 100
 @dataclass(frozen=True, slots=True)
 class OutboxTimes:
     """`grace`: how old a document must be for the sweep to take it for left behind. `pause`: how long after a failed
-    publishing nobody but the sweep tries again, so that a broker's outage doesn't slow every request down."""
+    publishing nobody but the sweep tries that destination again, so that an outage doesn't slow every request down."""
 
     grace: timedelta = timedelta(seconds=30)
     pause: timedelta = timedelta(seconds=5)
@@ -49,7 +48,7 @@ class Outbox:
         self._sender = sender
         self._system = system
         self._times = times
-        self._paused_until = system.now()
+        self._paused_until: dict[str, datetime] = {}
 
     async def commit(self, pk: str, operations: Sequence[Operation], messages: Sequence[Message]) -> list[str]:
         """Write the operations and the messages in one batch, then publish; the ETags of the operations.
@@ -70,17 +69,15 @@ class Outbox:
         return etags[: len(operations)], documents
 
     async def publish(self, documents: Sequence[Document]) -> None:
-        """The second half: publish what was written, unless the broker failed a moment ago."""
-        if not documents or self._system.now() < self._paused_until:
-            return
+        """The second half: publish what was written, but to destinations that failed a moment ago."""
+        now = self._system.now()
+        due = [each for each in documents if self._paused_until.get(each["destination"], now) <= now]
+        sent, failures = await self._send(due)
+        for destination, failure in failures.items():
+            self._paused_until[destination] = self._system.now() + self._times.pause
+            log.warning("publishing to %s failed, the sweep will do it: %s", destination, failure)
         try:
-            await self._send(documents)
-        except Transient as failure:
-            self._paused_until = self._system.now() + self._times.pause
-            log.warning("publishing failed, the sweep will do it: %s", failure)
-            return
-        try:
-            await self._clear(documents)
+            await self._clear(sent)
         except Transient as failure:
             log.warning("published, but not cleared; the sweep will publish again: %s", failure)
 
@@ -90,15 +87,24 @@ class Outbox:
         await self._sender.send(fresh.destination, [to_wire(fresh)])
 
     async def sweep(self) -> int:
-        """Publish what a crash or an outage left behind, oldest first; how many messages."""
+        """Publish what a crash or an outage left behind, oldest first; how many messages.
+
+        A destination that fails holds up no other. Raises its failure once the others are through.
+        """
         before = Condition("createdAt", "<=", rfc3339(self._system.now() - self._times.grace))
+        page = Query("outbox", (before,), ("createdAt", "id"), limit=_PAGE)
         swept = 0
-        while documents := await self._container.find(Query("outbox", (before,), ("createdAt",), limit=_PAGE)):
-            await self._send(documents)
-            await self._clear(documents)
-            swept += len(documents)
+        failed: dict[str, Transient] = {}
+        while documents := await self._container.find(page):
+            sent, failures = await self._send([each for each in documents if each["destination"] not in failed])
+            failed |= failures
+            await self._clear(sent)
+            swept += len(sent)
+            page = replace(page, after=(documents[-1]["createdAt"], documents[-1]["id"]))
         if swept:
             log.info("the sweep published %d messages", swept)
+        for failure in failed.values():
+            raise failure
         return swept
 
     def _document(self, pk: str, message: Message) -> Document:
@@ -113,12 +119,24 @@ class Outbox:
             "message": to_document(message),
         }
 
-    async def _send(self, documents: Sequence[Document]) -> None:
-        by_destination: dict[str, list[WireMessage]] = defaultdict(list)
+    async def _send(self, documents: Sequence[Document]) -> tuple[list[Document], dict[str, Transient]]:
+        """Send to every destination at once; the documents that went, and the failures by destination."""
+        by_destination: dict[str, list[Document]] = defaultdict(list)
         for document in documents:
-            by_destination[document["destination"]].append(to_wire(from_document(document["message"])))
-        for destination, messages in by_destination.items():
-            await self._sender.send(destination, messages)
+            by_destination[document["destination"]].append(document)
+        failures: dict[str, Transient] = {}
+
+        async def send(destination: str) -> list[Document]:
+            group = by_destination[destination]
+            try:
+                await self._sender.send(destination, [to_wire(from_document(each["message"])) for each in group])
+            except Transient as failure:
+                failures[destination] = failure
+                return []
+            return group
+
+        sent = await for_each(by_destination, send)
+        return [document for group in sent for document in group], failures
 
     async def _clear(self, documents: Sequence[Document]) -> None:
         by_partition: dict[str, list[Operation]] = defaultdict(list)

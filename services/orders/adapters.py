@@ -36,11 +36,11 @@ class OrderAdapter:
         [etag] = await self._outbox.commit(order.id, [Replace(_document(order), order.etag)], messages)
         return replace(order, etag=etag)
 
-    async def due(self, now: datetime, size: int) -> list[Order]:
+    async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
         """Those to be chased or given up by now, longest due first."""
         due = Condition("chaseAt", "<=", rfc3339(now))
-        documents = await self._container.find(Query("order", (due,), ("chaseAt",), limit=size))
-        return [_order(document) for document in documents]
+        documents = await self._container.find(Query("order", (due,), ("chaseAt", "id"), after or (), size))
+        return [(document["chaseAt"], document["id"]) for document in documents]
 
 
 class PriceAdapter:

@@ -12,7 +12,7 @@ from services.orders.process import Step, Trigger
 from shared.codec import encode
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
-from shared.errors import AlreadyExists, Contended, FieldError, Refused, TooEarly, not_found
+from shared.errors import AlreadyExists, Contended, FieldError, Refused, TooEarly, Transient, not_found
 from shared.messaging import derived_id
 from shared.ports import System
 from shared.telemetry import log, logged_with
@@ -201,18 +201,29 @@ PAGE = 100
 
 
 async def chase(desk: Desk) -> int:
-    """Send outstanding commands again, and give up on what took too long; how many orders were looked at."""
+    """Send outstanding commands again, and give up on what took too long; how many orders were looked at.
+
+    One that fails holds up no other; it is due again the next time.
+    """
     looked_at = 0
-    while due := await desk.orders.due(desk.system.now(), PAGE):
-        for order in due:
-            with logged_with(order_id=order.id):
-                await _chase(order, desk)
+    last: tuple[str, str] | None = None
+    while due := await desk.orders.due(desk.system.now(), last, PAGE):
+        for last in due:
+            with logged_with(order_id=last[1]):
+                try:
+                    await _chase(last[1], desk)
+                except Transient:
+                    raise
+                except Exception:  # noqa: BLE001 - logged, and due again: the others are not to wait for its repair
+                    log.exception("chasing failed")
         looked_at += len(due)
     return looked_at
 
 
-async def _chase(order: Order, desk: Desk) -> None:
-    now = desk.system.now()
+async def _chase(order_id: str, desk: Desk) -> None:
+    order, now = await get_order(order_id, desk), desk.system.now()
+    if order.chase_at is None or order.chase_at > now:
+        return
     if order.give_up_at and order.give_up_at <= now:
         change = domain.react(order, Trigger.GIVE_UP, now, desk.patience)
         assert change

@@ -1,5 +1,6 @@
 """Orders' bodies."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -13,6 +14,7 @@ from shared.countries import country_code
 from shared.fields import Body, Email, MoneyView, Quantity, Sku, Text, View, of_the_shop, optional
 
 MOST_LINES = 1000
+_PAYMENT_METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,100}", re.ASCII)
 
 
 class AddressBody(Body):
@@ -42,13 +44,19 @@ class LineBody(Body):
     quantity: Quantity
 
 
+def _payment_method(value: str) -> str:
+    if not _PAYMENT_METHOD.fullmatch(value):
+        raise PydanticCustomError("field", "should be pm_ and up to 100 letters (A-Z, a-z), digits or underscores")
+    return value
+
+
 class OrderBody(Body):
     """What a customer asks for. Without a `customerId` it is a guest's order."""
 
     customer_id: Text | None = None
     email: Email
     currency: Annotated[str, AfterValidator(of_the_shop)]
-    payment_method: Annotated[str, Field(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")]
+    payment_method: Annotated[str, AfterValidator(_payment_method)]
     shipping_address: AddressBody
     lines: Annotated[list[LineBody], Field(min_length=1, max_length=MOST_LINES)]
 

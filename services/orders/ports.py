@@ -24,8 +24,8 @@ class Orders(Protocol):
         """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
         ...
 
-    async def due(self, now: datetime, size: int) -> list[Order]:
-        """Those to be chased or given up by now, longest due first."""
+    async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
+        """Those to be chased or given up by now, as (when, order id), longest due first, strictly after one given."""
         ...
 
 

@@ -69,7 +69,9 @@ def keyset(cursor: str) -> tuple[datetime, str]:
     """The shipment's creation and id behind a cursor. Refused with 400 where `after` isn't one."""
     try:
         created_at, _, id = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
-        return datetime.fromisoformat(created_at), id
-    except ValueError:
+        moment = datetime.fromisoformat(created_at)
+        rfc3339(moment)
+        return moment, id
+    except (ValueError, OverflowError):
         detail = "Take it from a nextLink as it is."
         raise Refused(400, "invalid-query", "The query parameter after is not valid.", detail) from None

@@ -62,8 +62,7 @@ class _Lane:
             batch, self._waiting = self._waiting, []
             try:
                 for transfer in _transfers([message for messages, _ in batch for message in messages]):
-                    async with asyncio.timeout(self._timeout):
-                        await (await self._open()).send_messages(transfer)
+                    await self._transfer(transfer)
                 failure = None
             except Exception as error:  # noqa: BLE001 - whatever the SDK raises: nothing is known of what has arrived
                 # Nor of the state that the link is in: the next message gets a new one.
@@ -80,6 +79,18 @@ class _Lane:
                 else:
                     sent.set_result(None)
         self._draining = None
+
+    async def _transfer(self, messages: list[ServiceBusMessage]) -> None:
+        """Send, on a new link if the one there is turns out to be dead: a broker that restarted is no outage."""
+        kept = self._link
+        async with asyncio.timeout(self._timeout):
+            try:
+                await (await self._open()).send_messages(messages)
+            except Exception:
+                if kept is None:
+                    raise
+                await self.close()
+                await (await self._open()).send_messages(messages)
 
     async def _open(self) -> ServiceBusSender:
         if self._link is None:

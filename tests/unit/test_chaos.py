@@ -88,6 +88,12 @@ def chaotic(seed: int) -> tuple[World, Adversary]:
                 return self.before[pk, id]
             return await adversary(lambda: MemoryContainer.read(self, pk, id))
 
+        async def read_many(self, keys: Any) -> Any:
+            return await adversary(lambda: MemoryContainer.read_many(self, keys))
+
+        async def find(self, query: Any) -> Any:
+            return await adversary(lambda: MemoryContainer.find(self, query))
+
         async def write(self, pk: str, operations: Any) -> list[str]:
             ids = [each.document["id"] if hasattr(each, "document") else each.id for each in operations]
             before = {(pk, id): await MemoryContainer.read(self, pk, id) for id in ids}

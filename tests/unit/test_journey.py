@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.ports import Create
 from tests.unit.world import World
 
 
@@ -91,3 +92,47 @@ async def test_nothing_is_left_in_any_outbox_and_nothing_is_parked(world: World)
 
     assert [d for context in world.containers for d in world.documents(context, "outbox")] == []
     assert [d for context in world.containers for d in world.documents(context, "parked")] == []
+
+
+async def test_a_lost_reply_is_repaired_by_the_chase(world: World) -> None:
+    order_id = await world.placed(("MUG", 1))
+    assert (lost := world.broker.receive("inventory"))
+    assert lost.correlation_id == order_id
+
+    await world.system.sleep(59)
+    await world.sweep()
+    await world.drain()
+    assert (await world.order(order_id))["status"] == "pending"
+
+    await world.system.sleep(2)
+    await world.sweep()
+    await world.drain()
+    assert (await world.order(order_id))["status"] == "confirmed"
+
+
+async def test_what_stays_without_a_reply_is_given_up_after_an_hour(world: World) -> None:
+    order_id = await world.placed(("MUG", 1))
+    for _ in range(70):
+        await world.system.sleep(60)
+        await world.sweep()
+        while (await world.order(order_id))["status"] == "pending" and world.broker.receive("inventory"):
+            pass
+    await world.drain(timedelta(hours=2))
+    await world.sweep()
+    await world.drain()
+
+    order = await world.order(order_id)
+    assert (order["status"], order["reason"]) == ("rejected", "timeout")
+
+
+async def test_an_order_that_can_not_be_read_holds_up_no_other(world: World) -> None:
+    order_id = await world.placed(("MUG", 1))
+    assert world.broker.receive("inventory")
+    broken = {"id": "ord_0", "pk": "ord_0", "kind": "order", "chaseAt": "2026-11-24T06:00:00.000000Z"}
+    await world.containers["orders"].write("ord_0", [Create(broken)])
+
+    await world.system.sleep(61)
+    await world.sweep()
+    await world.drain()
+
+    assert (await world.order(order_id))["status"] == "confirmed"

@@ -7,7 +7,7 @@ import pytest
 
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.contracts import Line
-from shared.contracts.inventory import ReserveStock
+from shared.contracts.inventory import ReserveStock, StockReserved
 from shared.contracts.shipping import Address, CreateShipment
 from shared.errors import AlreadyExists, MessageTooLarge, Unavailable
 from shared.messaging import first
@@ -33,6 +33,7 @@ class Setting:
 
     def __init__(self) -> None:
         self.system = VirtualSystem()
+        self.broken = ""
         self.sending, self.clearing = sending, clearing = Failing(), Failing()
 
         class Container(MemoryContainer):
@@ -42,9 +43,11 @@ class Setting:
                 return await super().write(pk, operations)
 
         class Broker(MemoryBroker):
-            async def send(self, *arguments: Any) -> None:
+            async def send(broker, destination: str, *arguments: Any) -> None:  # noqa: N805 - two selves
                 sending.check()
-                await super().send(*arguments)
+                if destination == self.broken:
+                    raise Unavailable("away")
+                await super().send(destination, *arguments)
 
         self.container = Container()
         self.broker = Broker(TOPOLOGY, self.system)
@@ -52,7 +55,13 @@ class Setting:
 
     async def commit(self, number: int = 1) -> None:
         order = f"ord_{number}"
+        await self.system.sleep(0.001)
         message = first(ReserveStock(order, ()), order, self.system.now())
+        await self.outbox.commit(order, [Create({"id": order, "pk": order, "kind": "order"})], [message])
+
+    async def commit_event(self, number: int) -> None:
+        order = f"ord_{number}"
+        message = first(StockReserved(order), order, self.system.now())
         await self.outbox.commit(order, [Create({"id": order, "pk": order, "kind": "order"})], [message])
 
     @property
@@ -127,6 +136,24 @@ async def test_the_sweep_goes_through_any_number_oldest_first() -> None:
     await setting.system.sleep(60)
     assert await setting.outbox.sweep() == 450
     assert setting.sent == [f"ord_{number}" for number in range(450)]
+
+
+async def test_a_destination_that_fails_holds_up_no_other() -> None:
+    setting = Setting()
+    setting.sending.left = 2
+    await setting.commit(1)
+    await setting.commit_event(2)
+    await setting.system.sleep(60)
+
+    setting.broken = "inventory"
+    with pytest.raises(Unavailable):
+        await setting.outbox.sweep()
+    assert setting.sent == ["ord_2"]
+    assert [document["destination"] for document in setting.left] == ["inventory"]
+
+    setting.broken = ""
+    await setting.outbox.sweep()
+    assert (setting.sent, setting.left) == (["ord_2", "ord_1"], [])
 
 
 async def test_a_message_that_is_too_large_is_refused_before_anything_is_written() -> None:

@@ -211,6 +211,7 @@ class World:
             if not delivered:
                 if due is None or due > horizon:
                     return
+                assert due > self.system.now(), "a message in a queue that no function drains"
                 self.system.advance_to(due)
 
     async def sweep(self) -> None:
