@@ -1,10 +1,8 @@
 """`python -m local.cosmos --state DIR --port P`: serve the account from `DIR/cosmos/`, keys from `DIR/keys.json`."""
 
 import argparse
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import closing
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -20,8 +18,6 @@ from local.cosmos.store import Store
 from local.faults import Fault, FaultMiddleware, Faults, Stats, control_routes, serve
 
 TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
-_PURGE_SECONDS = 5.0
-_PURGE_AT_ONCE = 500
 
 
 def provision(store: Store, containers: tuple[topology.Container, ...]) -> None:
@@ -55,23 +51,7 @@ def status_answer(fault: Fault) -> Response:
 def application(store: Store, keys: Keys) -> ASGIApp:
     """The whole part: protocol, control and faults over a store."""
     faults, stats = Faults(), Stats()
-
-    @asynccontextmanager
-    async def purging(_app: Starlette) -> AsyncIterator[None]:
-        async def purge() -> None:
-            purged = 0
-            while True:
-                # Little by little: requests wait meanwhile.
-                await asyncio.sleep(0 if purged else _PURGE_SECONDS)
-                purged = store.purge(_PURGE_AT_ONCE)
-
-        task = asyncio.create_task(purge())
-        yield
-        task.cancel()
-        store.close()
-
-    control = Starlette(routes=control_routes(faults, stats), lifespan=purging)
-    app = App(store, keys, stats, control)
+    app = App(store, keys, stats, Starlette(routes=control_routes(faults, stats)))
     return FaultMiddleware(app, faults, stats, operation, {"status": status_answer})
 
 
@@ -84,9 +64,9 @@ def main() -> None:
     keys = json.loads((options.state / "keys.json").read_text(encoding="utf-8"))["cosmos"]
     folder = options.state / "cosmos"
     folder.mkdir(parents=True, exist_ok=True)
-    store = Store(folder / "cosmos.sqlite")
-    provision(store, topology.load(TOPOLOGY).containers)
-    serve(application(store, Keys(keys)), options.port)
+    with closing(Store(folder / "cosmos.sqlite")) as store:
+        provision(store, topology.load(TOPOLOGY).containers)
+        serve(application(store, Keys(keys)), options.port)
 
 
 if __name__ == "__main__":

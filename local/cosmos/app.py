@@ -79,10 +79,6 @@ class App:
         match request.operation:
             case "ReadAccount":
                 return _json(200, _ACCOUNT)
-            case "ListDatabases":
-                return _feed("Databases", [json.dumps(one) for one in self._store.children(path)])
-            case "ListContainers":
-                return _feed("DocumentCollections", [json.dumps(one) for one in self._store.children(path)])
             case "CreateDatabase" | "CreateContainer":
                 return _json(201, self._store.create(path, json_of(body)))
             case "ReadDatabase" | "ReadContainer":

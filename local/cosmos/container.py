@@ -48,6 +48,8 @@ class Container:
         self._find = f"SELECT {kept} FROM {self.table} WHERE pk = ? AND id = ?"
         self._put = f"INSERT OR REPLACE INTO {self.table} ({kept}) VALUES (?, ?, ?, ?, ?, ?)"
         self._update = f"UPDATE {self.table} SET expires = ?, etag = ?, body = ? WHERE row = ?"
+        expired = f"SELECT row FROM {self.table} WHERE expires <= ? LIMIT 2"
+        self._purge = f"DELETE FROM {self.table} WHERE row IN ({expired})"
         self._remove = f"DELETE FROM {self.table} WHERE row = ?"
         names = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
         self._indexes = {name for (name,) in db.execute(names, (self.table,))}
@@ -72,8 +74,9 @@ class Container:
         return Document(*row)
 
     def insert(self, new: Document) -> None:
-        """Store a document that wasn't there; an expired one of the same id goes for good."""
+        """Store a document that wasn't there; an expired one of the same id goes for good, and so do two others."""
         self._db.execute(self._put, (new.row, new.partition, new.id, new.expires, new.etag, new.body))
+        self._db.execute(self._purge, (int(time.time()),))
 
     def update(self, new: Document) -> None:
         """Store a document's next version."""
@@ -98,7 +101,7 @@ class Container:
     def _run(self, query: str, values: dict[str, Any]) -> Iterator[Any]:
         try:
             return self._db.execute(query, values)
-        except (sqlite3.OperationalError, OverflowError, UnicodeEncodeError) as error:
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
             raise errors.unsupported(f"this query ({error})") from error
 
     def index(self, columns: Sequence[str]) -> str | None:
@@ -119,12 +122,6 @@ class Container:
     def drop(self) -> None:
         """Delete all documents for good."""
         self._db.execute(f"DROP TABLE {self.table}")
-
-    def purge(self, limit: int) -> int:
-        """Delete up to `limit` expired documents for good."""
-        expired = f"SELECT row FROM {self.table} WHERE expires <= ? LIMIT ?"
-        values = (int(time.time()), limit)
-        return self._db.execute(f"DELETE FROM {self.table} WHERE row IN ({expired})", values).rowcount
 
 
 def partition_key(document: Any, path: Sequence[str]) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from local.cosmos import charges, errors
 from local.cosmos.container import Container, Document, partition_key
 from local.cosmos.identity import Sequence, resource_id
-from local.cosmos.patch import check as check_patch
 from local.cosmos.patch import patch
 from local.cosmos.query import holds
 
@@ -86,12 +85,13 @@ class Items:
         return Outcome(200, charges.write(len(found.body), len(new.body)), new.etag, new.body)
 
     def _patched(self, found: Document, body: Any) -> dict[str, Any]:
-        item: dict[str, Any] = json.loads(found.body)
-        check_patch(body, self._container.key_path)
+        if not isinstance(body, dict):
+            raise errors.bad_request("A patch has operations.")
         condition = body.get("condition")
         if condition and not holds(self._container, condition, found.body):
             raise errors.precondition_failed()
-        patch(item, body["operations"])
+        item: dict[str, Any] = json.loads(found.body)
+        patch(item, body.get("operations"), self._container.key_path)
         return item
 
     def _version(self, row: int, id: str, item: dict[str, Any]) -> Document:

@@ -12,11 +12,9 @@ from local.cosmos import errors
 
 _OPERATIONS = {
     "GET ": "ReadAccount",
-    "GET dbs": "ListDatabases",
     "POST dbs": "CreateDatabase",
     "GET dbs/*": "ReadDatabase",
     "DELETE dbs/*": "DeleteDatabase",
-    "GET dbs/*/colls": "ListContainers",
     "POST dbs/*/colls": "CreateContainer",
     "GET dbs/*/colls/*": "ReadContainer",
     "DELETE dbs/*/colls/*": "DeleteContainer",
@@ -55,10 +53,6 @@ class Request:
         """A header's text, or None."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
-
-    def flag(self, name: bytes) -> bool:
-        """Whether a header says true, in whatever case."""
-        return self.headers.get(name, b"").lower() == b"true"
 
 
 def request_of(scope: Scope) -> Request:

@@ -73,11 +73,6 @@ class Store:
             raise errors.owner_not_found()
         return self._containers[path]
 
-    def children(self, feed: str) -> list[dict[str, Any]]:
-        """The resources of a feed, `dbs` or `dbs/d/colls`."""
-        self._check_owner(feed)
-        return [one for path, one in self.definitions.items() if path.rpartition("/")[0] == feed]
-
     def create(self, feed: str, wish: Any) -> dict[str, Any]:
         """Create a database or container; 409 if it exists, 400 or 501 for a definition that can't be."""
         name = wish.get("id") if isinstance(wish, dict) else None
@@ -109,11 +104,6 @@ class Store:
         for one in gone:
             del self.definitions[one]
             self._containers.pop(one, None)
-
-    def purge(self, limit: int) -> int:
-        """Delete up to `limit` expired documents of each container for good; how many it was."""
-        with self.transaction():
-            return sum(container.purge(limit) for container in self._containers.values())
 
     def _check_owner(self, path: str) -> dict[str, Any]:
         """The definition of the database that a path lies in, empty where it lies in none."""

@@ -217,8 +217,6 @@ class _Parser:
             self._constants[name] = json.loads(token)
         elif token.upper() in _LITERALS:
             self._constants[name] = _LITERALS[token.upper()]
-        elif token == "[":
-            raise errors.unsupported("arrays in queries")
         elif kind != "parameter":
             raise self._refused()
         self._at += 1
@@ -231,17 +229,8 @@ class _Parser:
         if self._next[1] == "(":
             raise errors.unsupported(f"the function {last} in queries")
         self._roots.add(last)
-        while self._next[1] in (".", "["):
-            if self._take("."):
-                last = self._name()
-            else:
-                self._at += 1
-                kind, token = self._next
-                last = _unquoted(token) if kind == "string" else ""
-                if not last.isprintable() or not last or any(character in last for character in "\"'\\"):
-                    raise errors.unsupported(f"[{token}] in queries")
-                self._at += 1
-                self._need("]")
+        while self._take("."):
+            last = self._name()
             path += f'."{last}"'
         return path, last
 
@@ -274,7 +263,7 @@ class _Parser:
 
     def _refused(self) -> errors.CosmosError:
         for kind, token in self._tokens:
-            if (kind == "sign" and token in "+-/%|&^?{~") or (kind == "name" and token.upper() in _LACKING):
+            if (kind == "sign" and token in "+-/%|&^?{[~") or (kind == "name" and token.upper() in _LACKING):
                 return errors.unsupported(f"{token.upper()} in queries")
         return errors.bad_request(f"Syntax error, incorrect syntax near '{self._next[1][:20]}'.")
 

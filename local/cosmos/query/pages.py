@@ -59,12 +59,17 @@ def page(
     keys = [*(part for path in query.order for part in key(path)), "row"]
     if len(query.order) == 1:
         clauses.append(f"{keys[0]} > 0")
-    left = _checked_top(values["top"])
+    left = values["top"]
+    if left is not None and (type(left) is not int or left < 0):
+        raise errors.bad_request("TOP takes a number that isn't negative.")
     if continuation:
-        left, position = _resumed(continuation, len(keys))
-        values |= {f"after_{number}": value for number, value in enumerate(position)}
-        after = ", ".join(f":after_{number}" for number in range(len(keys)))
-        clauses.append(f"({', '.join(keys)}) {'<' if query.descending else '>'} ({after})")
+        try:
+            left, position = json.loads(continuation)
+            after = dict(zip([f"after_{number}" for number in range(len(keys))], position, strict=True))
+        except (ValueError, TypeError) as error:
+            raise errors.bad_request("Invalid continuation token.") from error
+        clauses.append(f"({', '.join(keys)}) {'<' if query.descending else '>'} (:{', :'.join(after)})")
+        values |= after
     ordering = ", ".join(f"{part}{' DESC' * query.descending}" for part in keys)
     results, length = list[str](), 0
     for found in container.select(", ".join([*columns, *keys]), clauses, values, f"ORDER BY {ordering}", index):
@@ -93,23 +98,6 @@ def _index(container: Container, query: Query) -> str | None:
     columns = [part for path in sorted(query.equal) for part in reversed(key(path))]
     columns += [part for path in query.order for part in key(path)]
     return container.index(columns) if columns else None
-
-
-def _checked_top(top: Any) -> int | None:
-    if top is not None and (type(top) is not int or top < 0):
-        raise errors.bad_request("TOP takes a number that isn't negative.")
-    return top
-
-
-def _resumed(continuation: str, width: int) -> tuple[int | None, list[Any]]:
-    """How many results are left (None: any), and the keys of the last one."""
-    try:
-        left, position = json.loads(continuation)
-        if len(position) == width and all(isinstance(one, int | float | str) for one in position):
-            return left, position
-    except (ValueError, TypeError) as error:
-        raise errors.bad_request("Invalid continuation token.") from error
-    raise errors.bad_request("Invalid continuation token.")
 
 
 def _result(query: Query, values: tuple[Any, ...]) -> str:

@@ -11,7 +11,7 @@ ITEMS: list[dict[str, Any]] = [
     {"id": "2", "kind": "order", "rank": 1, "name": "banana", "flag": False, "nested": {"deep": {"n": 7}}},
     {"id": "3", "kind": "order", "rank": 2, "name": "Cherry", "nothing": None, "tags": []},
     {"id": "4", "kind": "outbox", "rank": "high", "name": "apple pie", "list": [{"n": 1}, {"n": 2, "m": 3}]},
-    {"id": "5", "kind": "outbox", "name": 'it\'s "quoted"', "rank": None, "value": 5},
+    {"id": "5", "kind": "outbox", "name": 'it\'s "quoted"', "rank": None},
     {"id": "6", "kind": "outbox", "name": "ünïcode", "rank": True, "amount": 2.5},
 ]
 
@@ -35,7 +35,7 @@ async def found(container: ContainerProxy, query: str, pk: str | None, **paramet
     ("condition", "ids"),
     [
         ("c.kind = 'order'", "123"),
-        ('c["kind"] = "order" AND c.rank >= 2', "13"),
+        ('c.kind = "order" AND c.rank >= 2', "13"),
         ("c.rank > 1 AND c.rank < 3", "3"),
         ("c.rank = 'high'", "4"),
         ("c.rank < 'i'", "4"),
@@ -51,7 +51,6 @@ async def found(container: ContainerProxy, query: str, pk: str | None, **paramet
         ("c.missing != 1", ""),
         ("c.missing = 1 OR c.id = '1'", "1"),
         ("c.nested.deep.n = 7", "2"),
-        ("c['value'] = 5", "5"),
         ("c.name = 'it\\'s \"quoted\"'", "5"),
         ("c.name = 'ünïcode'", "6"),
         ("c.amount = 2.5", "6"),
@@ -75,7 +74,7 @@ async def test_a_condition_finds_what_fulfils_it(
 @pytest.mark.parametrize("value", [3, "high", None, True, 2.5, [], ["red", "sweet"], {"deep": {"n": 7}}])
 async def test_a_parameter_may_be_any_json_value(container: ContainerProxy, items: str, value: Any) -> None:
     expected = [item["id"] for item in ITEMS if any(type(v) is type(value) and v == value for v in item.values())]
-    names = {name for item in ITEMS for name in item} - {"value"}
+    names = {name for item in ITEMS for name in item}
     condition = " OR ".join(f"c.{name} = @value" for name in sorted(names))
 
     results = await found(container, f"SELECT VALUE c.id FROM c WHERE {condition}", items, value=value)
