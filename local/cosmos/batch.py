@@ -12,10 +12,6 @@ MOST_OPERATIONS = 100
 _KINDS = ("Create", "Upsert", "Replace", "Patch", "Read", "Delete")
 
 
-class _Failed(Exception):
-    """An operation failed; rolls the transaction back."""
-
-
 def execute(store: Store, container: Container, partition: str, wish: Any) -> tuple[int, list[str], float]:
     """Do all of a batch, or nothing: status (207 when it failed), the operations' results as JSON, charge.
 
@@ -26,20 +22,17 @@ def execute(store: Store, container: Container, partition: str, wish: Any) -> tu
     if len(wish) > MOST_OPERATIONS:
         raise errors.bad_request(f"Batch request has more operations than what is supported: {MOST_OPERATIONS}.")
     operations, outcomes, status = [_operation(one) for one in wish], list[Outcome](), 200
+    items = Items(container, partition, store.sequence)
     try:
         with store.transaction():
-            items = Items(container, partition, store.sequence)
             for operation in operations:
-                outcomes.append(_attempt(items, operation))
-                if outcomes[-1].status >= 400:
-                    raise _Failed
-    except _Failed:
-        status = 207
-    charge = sum(outcome.charge for outcome in outcomes)
-    if status == 207:
-        undone = Outcome(424, 0.0)
-        rest = len(operations) - len(outcomes)
-        outcomes = [*([undone] * (len(outcomes) - 1)), outcomes[-1], *([undone] * rest)]
+                outcomes.append(items.apply(operation))
+        charge = sum(outcome.charge for outcome in outcomes)
+    except errors.CosmosError as error:
+        failed, undone = Outcome(error.status, charges.read(0), substatus=error.substatus), Outcome(424, 0.0)
+        charge = sum(outcome.charge for outcome in outcomes) + failed.charge
+        rest = len(operations) - len(outcomes) - 1
+        status, outcomes = 207, [*([undone] * len(outcomes)), failed, *([undone] * rest)]
     return status, [_result(outcome) for outcome in outcomes], charge
 
 
@@ -48,13 +41,6 @@ def _operation(wish: Any) -> Operation:
         raise errors.bad_request(f"A batch consists of {', '.join(_KINDS)}; an id is a text.")
     conditions = wish.get("ifMatch"), wish.get("ifNoneMatch")
     return Operation(wish["operationType"], wish.get("id"), wish.get("resourceBody"), *conditions)
-
-
-def _attempt(items: Items, operation: Operation) -> Outcome:
-    try:
-        return items.apply(operation)
-    except errors.CosmosError as error:
-        return Outcome(error.status, charges.read(0), substatus=error.substatus)
 
 
 def _result(outcome: Outcome) -> str:

@@ -55,14 +55,9 @@ class Container:
         self._indexes = {name for (name,) in db.execute(names, (self.table,))}
 
     @property
-    def default_ttl(self) -> int | None:
-        """Seconds; -1: only documents with a `ttl` of their own expire; None: none does."""
-        return self.definition.get("defaultTtl")
-
-    @property
     def composite_indexes(self) -> list[list[str]]:
         """The indexes that an ORDER BY of several properties in one direction needs, each a list of paths."""
-        indexes = self.definition["indexingPolicy"].get("compositeIndexes", [])
+        indexes = self.definition.get("indexingPolicy", {}).get("compositeIndexes", [])
         one_way = (index for index in indexes if len({part.get("order", "ascending") for part in index}) == 1)
         return [[part["path"] for part in index] for index in one_way]
 

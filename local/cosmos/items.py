@@ -61,11 +61,9 @@ class Items:
             return Outcome(204, charges.write(len(found.body), 0))
         if operation.kind == "Patch":
             return self._replace(found, self._patched(found, operation.body))
-        if operation.kind == "Replace":
-            if not isinstance(operation.body, dict) or operation.body.get("id") != operation.id:
-                raise errors.bad_request("The item's id can't be changed: the body's id must be the address's.")
-            return self._replace(found, operation.body)
-        raise errors.bad_request(f"Unknown operation {operation.kind!r}.")
+        if not isinstance(operation.body, dict) or operation.body.get("id") != operation.id:
+            raise errors.bad_request("The item's id can't be changed: the body's id must be the address's.")
+        return self._replace(found, operation.body)
 
     def _put(self, operation: Operation) -> Outcome:
         id = _checked_id(operation.body)
@@ -114,7 +112,7 @@ class Items:
         return Document(row, self._partition, id, self._expiry(item, now), etag, body)
 
     def _expiry(self, item: dict[str, Any], now: int) -> int | None:
-        ttl, default = item.get("ttl"), self._container.default_ttl
+        ttl, default = item.get("ttl"), self._container.definition.get("defaultTtl")
         if ttl is not None and (type(ttl) is not int or not (ttl == -1 or 0 < ttl <= _LONGEST_TTL)):
             raise errors.bad_request("The item's ttl must be -1 or a positive number of seconds.")
         if default is None or ttl == -1 or (ttl is None and default == -1):

@@ -22,12 +22,6 @@ CREATE TABLE IF NOT EXISTS resources (number INTEGER PRIMARY KEY AUTOINCREMENT, 
 """
 _NAME = re.compile(r"[^/\\#?\x00-\x1f]{1,255}(?<! )")
 _DEFINABLE = ("id", "partitionKey", "indexingPolicy", "defaultTtl", "conflictResolutionPolicy", "geospatialConfig")
-_INDEXING = {
-    "indexingMode": "consistent",
-    "automatic": True,
-    "includedPaths": [{"path": "/*"}],
-    "excludedPaths": [{"path": '/"_etag"/?'}],
-}
 
 
 class Store:
@@ -132,5 +126,4 @@ def _container(wish: Any) -> dict[str, Any]:
     ttl = wish.get("defaultTtl")
     if ttl is not None and not (isinstance(ttl, int) and (ttl == -1 or 0 < ttl < 2**31)):
         raise errors.bad_request("defaultTtl must be -1 or a positive number of seconds.")
-    given = {field: wish[field] for field in _DEFINABLE if wish.get(field) is not None}
-    return {"indexingPolicy": _INDEXING, **given}
+    return {field: wish[field] for field in _DEFINABLE if wish.get(field) is not None}

@@ -35,7 +35,7 @@ _TOKEN = re.compile(
 type Columns = tuple[tuple[str | None, str], ...]
 """What a result is made of: names of properties and their JSON; or, without a name, the result itself."""
 _EVERYTHING: Columns = ((None, "body"),)
-_COUNT: Columns = ((None, "count(*)"),)
+COUNT: Columns = ((None, "count(*)"),)
 _POINT = re.compile(r"\( c\.id = @(\w+) AND c\.(\w+) = @(\w+) \)")
 
 
@@ -57,11 +57,6 @@ class Query:
     names: frozenset[str] = frozenset()
     constants: Mapping[str, Any] = field(default_factory=dict)
     points: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def counts(self) -> bool:
-        """Whether its one result is a number of documents."""
-        return self.columns == _COUNT
 
     def bound(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """What the SQL binds, and `top`; 400 where the request lacks a parameter."""
@@ -134,7 +129,7 @@ class _Parser:
         if self._take("*"):
             columns = _EVERYTHING
         elif self._take("VALUE"):
-            columns = _COUNT if self._take("COUNT", "(", "1", ")") else ((None, self._column()[1]),)
+            columns = COUNT if self._take("COUNT", "(", "1", ")") else ((None, self._column()[1]),)
         else:
             columns = tuple(self._listed(self._column))
         return self.source(columns, top)
@@ -214,7 +209,7 @@ class _Parser:
         if kind == "string":
             self._constants[name] = _unquoted(token)
         elif kind == "number":
-            self._constants[name] = json.loads(token)
+            self._constants[name] = float(token) if re.search("[.e]", token, re.IGNORECASE) else int(token)
         elif token.upper() in _LITERALS:
             self._constants[name] = _LITERALS[token.upper()]
         elif kind != "parameter":

@@ -50,7 +50,7 @@ def page(
         clauses.append("pk = :partition")
         values["partition"] = partition
     index = container.key_index if partition is not None or query.points else _index(container, query)
-    if query.counts:
+    if query.columns == dialect.COUNT:
         [(count,)] = container.select("count(*)", clauses, values, "", index)
         return Page([str(count)], None, charges.page(1, 0))
     columns = [sql for _, sql in query.columns]

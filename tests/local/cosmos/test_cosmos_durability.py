@@ -1,10 +1,14 @@
 import asyncio
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from azure.core.exceptions import AzureError
 from azure.cosmos.aio import CosmosClient
 
+from local.cosmos.container import Document
+from local.cosmos.store import Store
 from tests.conformance.processes import free_port, running, write_keys
 
 
@@ -47,3 +51,18 @@ async def test_it_ends_orderly_when_asked(tmp_path: Path) -> None:
     with running("cosmos", tmp_path, port, "--port", str(port)) as process:
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 10) == 0
+
+
+def test_what_has_expired_goes_for_good_as_others_are_created(tmp_path: Path) -> None:
+    store = Store(tmp_path / "cosmos.sqlite")
+    store.create("dbs", {"id": "d"})
+    store.create("dbs/d/colls", {"id": "c", "partitionKey": {"paths": ["/pk"]}, "defaultTtl": -1})
+    container = store.container("dbs/d/colls/c")
+    for row in range(10):
+        container.insert(Document(row, '"p"', f"{row}", 1 if row % 2 else None, '"etag"', "{}"))
+
+    with closing(sqlite3.connect(tmp_path / "cosmos.sqlite")) as file:
+        left = file.execute(f"SELECT row FROM {container.table} ORDER BY row").fetchall()
+
+    assert [row for (row,) in left] == [0, 2, 4, 6, 8]
+    store.close()
