@@ -59,7 +59,7 @@ class Broker:
 
     def cancel(self, entity: Entity, sequence_numbers: set[int]) -> None:
         """Take scheduled messages back; Refused, with nothing done, when one isn't there."""
-        for stored in self._find(entity.box, sequence_numbers, State.SCHEDULED):
+        for stored in self.find(entity.box, sequence_numbers, State.SCHEDULED):
             self._remove(stored)
 
     def copy(self, stored: Stored) -> None:
@@ -122,7 +122,8 @@ class Broker:
         if stored.due is not None:
             self._remind(stored.due, stored)
 
-    def _find(self, box: Box, sequence_numbers: set[int], state: State) -> list[Stored]:
+    def find(self, box: Box, sequence_numbers: set[int], state: State) -> list[Stored]:
+        """The messages of these numbers; Refused when one isn't there in this state, or is locked."""
         found = []
         for seq in sequence_numbers:
             stored = box.messages.get(seq)
@@ -159,10 +160,6 @@ class Broker:
         self._extend(stored)
         self._count("messagesDelivered", stored.box.entity)
         return stored.lock, self.encoded(stored)
-
-    def deferred(self, box: Box, sequence_numbers: set[int]) -> list[Stored]:
-        """The deferred messages of these numbers; Refused when one isn't there or is locked."""
-        return self._find(box, sequence_numbers, State.DEFERRED)
 
     def peek(self, box: Box, first: int, count: int) -> list[bytes]:
         """Up to `count` messages from sequence number `first` on, in any state."""

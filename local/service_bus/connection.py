@@ -8,21 +8,22 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from proton import Collector, Condition, Delivery, Endpoint, Event, Link, Message, Terminus, Transport
+from proton import Collector, Condition, Delivery, Endpoint, Event, Link, Message, ProtonException, Terminus, Transport
 from proton import Connection as Engine
 
+from local.service_bus.attempts import Attempt
 from local.service_bus.broker import MAX_MESSAGE_SIZE
-from local.service_bus.codec import DecodeError
-from local.service_bus.frames import MAX_FRAME_SIZE, Frames
+from local.service_bus.frames import MAX_FRAME_SIZE, Frames, MalformedError
 from local.service_bus.links import Desk, Inlet, Outlet, Reply, refill, reject
 from local.service_bus.management import CBS, MANAGEMENT
-from local.service_bus.refusal import CONDITIONS, Refused
+from local.service_bus.refusal import Refused
 from local.service_bus.security import Tokens, path_of
 
 if TYPE_CHECKING:
     from local.service_bus.server import Server
 
 _IDLE_TIMEOUT = 240.0
+_SASL = 1  # a SASL frame's type; protocol headers have this number there, too
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -48,18 +49,18 @@ class Connection(asyncio.Protocol):
         """A client has connected."""
         self._socket = cast(asyncio.Transport, transport)
         self.server.connections.add(self)
-        self.strike("Open", "", None, lambda: None, self._open, self._open)
+        Attempt("Open", "", None, lambda: None, self._open, self._open).run(self)
 
     def data_received(self, data: bytes) -> None:
         """Act on what the client sent."""
         try:
             self._waiting += self._frames.split(data)
-        except ValueError:
-            # Nothing that speaks AMQP sends this; there is no one to explain it to.
-            self._socket.abort()
-        else:
             self._proceed()
-            self.server.touch(self)
+        except (MalformedError, UnicodeDecodeError, ProtonException):
+            # Nothing that speaks AMQP sends this: there is no one to explain it to. (Proton's Python looks into texts
+            # and maps only when it is asked for them.)
+            self.abort()
+        self.server.touch(self)
 
     def _open(self, refused: Refused | None = None) -> None:
         self._refused, self._is_open = refused, True
@@ -72,6 +73,9 @@ class Connection(asyncio.Protocol):
             while at < len(frame) and (capacity := self._engine.capacity()) > 0:
                 self._engine.push(frame[at : at + capacity])
                 at += capacity
+            if frame[5] == _SASL:
+                # Proton takes AMQP only once it has written the outcome of SASL, for which a hasty client doesn't wait.
+                self._engine.pending()
             self._pump(batched)
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -103,7 +107,9 @@ class Connection(asyncio.Protocol):
         self._socket.abort()
         self._leave()
 
-    def _later(self, seconds: float, link: Any, action: Callable[[], None]) -> None:
+    def later(self, seconds: float, link: Any, action: Callable[[], None]) -> None:
+        """Do something in a while, if the client, and its link, are still there."""
+
         def run() -> None:
             if self in self.server.connections and not (link is not None and link.state & Endpoint.REMOTE_CLOSED):
                 action()
@@ -115,54 +121,6 @@ class Connection(asyncio.Protocol):
         self.server.connections.discard(self)
         for link in list(self._nodes):
             self._forget(link)
-
-    # Faults
-
-    def strike(
-        self,
-        operation: str,
-        path: str,
-        link: Link | None,
-        effect: Callable[[], None],
-        reply: Callable[[], None],
-        refuse: Callable[[Refused], None],
-        reply_twice: Callable[[], None] | None = None,
-    ) -> None:
-        """Carry an operation out and reply, or refuse it; unless a fault wants something else."""
-
-        def attempt(then: Callable[[], None]) -> None:
-            try:
-                effect()
-            except DecodeError as error:
-                refuse(Refused("amqp:decode-error", str(error)))
-            except Refused as refused:
-                refuse(refused)
-            else:
-                then()
-
-        self.server.stats.request(operation)
-        fault = self.server.faults.take("", path, operation)
-        if fault is None:
-            attempt(reply)
-            return
-        self.server.stats.add("faults")
-
-        def injure() -> None:
-            match fault.kind:
-                case "reset":
-                    self.abort()
-                case "hang":
-                    if fault.seconds is not None:
-                        self._later(fault.seconds, None, self.abort)
-                case "slow":
-                    seconds = 1 if fault.seconds is None else fault.seconds
-                    self._later(seconds, link, reply if fault.when == "after" else lambda: attempt(reply))
-                case "status":
-                    refuse(Refused(CONDITIONS[fault.status], f"injected by {fault.id}"))
-                case "duplicate":
-                    attempt(reply_twice or reply)
-
-        attempt(injure) if fault.when == "after" and fault.kind != "duplicate" else injure()
 
     # AMQP
 
@@ -220,7 +178,7 @@ class Connection(asyncio.Protocol):
             link.open()
             self.refuse_link(link, refused)
 
-        self.strike("Attach", path, link, attach, opened, refuse)
+        Attempt("Attach", path, link, attach, opened, refuse).run(self)
 
     def _node(self, link: Link, path: str) -> Inlet | Outlet | Desk | Reply:
         if path == CBS:

@@ -5,11 +5,17 @@ Proton takes any bytes, but drops the message format of a transfer, by which alo
 
 from __future__ import annotations
 
-from local.service_bus.codec import items, read
+import struct
+
+from local.service_bus.codec import DecodeError, items, read
 
 MAX_FRAME_SIZE = 65_536
 _BATCH_FORMAT = 0x80013700
 _TRANSFER = b"\x00\x53\x14"
+
+
+class MalformedError(ValueError):
+    """A client sent what can't be AMQP frames."""
 
 
 class Frames:
@@ -19,20 +25,20 @@ class Frames:
         self._rest = b""
 
     def split(self, data: bytes) -> list[tuple[bytes, bool]]:
-        """Each whole frame (or protocol header), and whether it is a transfer of a batch. ValueError on garbage."""
+        """Each whole frame (or protocol header), and whether it is a transfer of a batch. MalformedError on garbage."""
         found: list[tuple[bytes, bool]] = []
         data, at = self._rest + data, 0
         while len(data) - at >= 8:
             size = 8 if data[at : at + 4] == b"AMQP" else int.from_bytes(data[at : at + 4])
             if not 8 <= size <= MAX_FRAME_SIZE:
-                raise ValueError(f"not AMQP: a frame of {size} bytes")
+                raise MalformedError(f"not AMQP: a frame of {size} bytes")
             if len(data) - at < size:
                 break
             frame = data[at : at + size]
             try:
                 found.append((frame, _begins_batch(frame)))
-            except IndexError as error:
-                raise ValueError("not AMQP: a frame that ends too soon") from error
+            except (IndexError, struct.error, DecodeError) as error:
+                raise MalformedError(f"not AMQP: {error}") from error
             at += size
         self._rest = data[at:]
         return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proton import Condition, Delivery, Link, Message
 
+from local.service_bus.attempts import Attempt
 from local.service_bus.broker import Outcome
 from local.service_bus.codec import batch, parse
 from local.service_bus.entities import Box, Entity
@@ -51,14 +53,8 @@ class Inlet:
             envelopes = [parse(part) for part in (batch(data) if batched else [data])]
             self._connection.server.broker.send(self._entity, envelopes)
 
-        self._connection.strike(
-            "Send",
-            self._entity.path,
-            self.link,
-            effect,
-            lambda: accept(delivery),
-            lambda refused: reject(delivery, refused),
-        )
+        reply, refuse = partial(accept, delivery), partial(reject, delivery)
+        Attempt("Send", self._entity.path, self.link, effect, reply, refuse).run(self._connection)
 
 
 class Outlet:
@@ -103,15 +99,8 @@ class Outlet:
                 broker.copy(broker.held(lock))
             transfer()
 
-        self.connection.strike(
-            "Receive",
-            self.box.path,
-            self.link,
-            effect,
-            transfer,
-            lambda refused: self.connection.refuse_link(self.link, refused),
-            None if self._deletes else transfer_with_copy,
-        )
+        refuse, twice = partial(self.connection.refuse_link, self.link), None if self._deletes else transfer_with_copy
+        Attempt("Receive", self.box.path, self.link, effect, transfer, refuse, twice).run(self.connection)
 
     def updated(self, delivery: Delivery) -> None:
         """Act on what the client says of a delivery, and confirm it unless the client has settled it already."""
@@ -132,10 +121,8 @@ class Outlet:
             delivery.update(delivery.remote_state)
             delivery.settle()
 
-        def refuse(refused: Refused) -> None:
-            reject(delivery, refused)
-
-        self.connection.strike("Settle", self.box.path, self.link, effect, confirm, refuse)
+        refuse = partial(reject, delivery)
+        Attempt("Settle", self.box.path, self.link, effect, confirm, refuse).run(self.connection)
 
 
 def _outcome(delivery: Delivery) -> tuple[Outcome | None, str, str]:
@@ -184,7 +171,7 @@ class Desk:
             answer(request.reply(refused.status, refused.description, refused.condition))
 
         path = CBS if box is None else box.path
-        connection.strike(request.operation, path, self.link, effect, lambda: answer(answers[0]), refuse)
+        Attempt(request.operation, path, self.link, effect, lambda: answer(answers[0]), refuse).run(connection)
 
 
 class Reply:

@@ -13,7 +13,7 @@ from proton import UNDESCRIBED, Array, Data, Message, ProtonException, int32, ti
 
 from local.service_bus.broker import Broker, Outcome
 from local.service_bus.codec import parse
-from local.service_bus.entities import Box
+from local.service_bus.entities import Box, State
 from local.service_bus.refusal import Refused
 from local.service_bus.security import Tokens
 
@@ -117,7 +117,7 @@ def _cancel(request: Request, broker: Broker, box: Box) -> object:
 def _receive(request: Request, broker: Broker, box: Box) -> object:
     deletes = request.argument("receiver-settle-mode", int) == 0
     messages: list[dict[str, object]] = []
-    for stored in broker.deferred(box, set(request.elements("sequence-numbers", int))):
+    for stored in broker.find(box, set(request.elements("sequence-numbers", int)), State.DEFERRED):
         lock, encoded = broker.lock(stored)
         messages.append({"message": encoded, "lock-token": uuid.UUID(bytes_le=lock)})
         if deletes:

@@ -41,10 +41,8 @@ class Gate:
             raise Refused("amqp:unauthorized-access", "Not a shared access signature with sr, sig, se and skn.")
         name = unquote(fields["skn"])
         signed = f"{fields['sr']}\n{fields['se']}".encode()
-        expected = hmac.digest(self._keys.get(name, "").encode(), signed, hashlib.sha256)
-        if name not in self._keys or not hmac.compare_digest(
-            base64.b64encode(expected).decode(), unquote(fields["sig"])
-        ):
+        expected = base64.b64encode(hmac.digest(self._keys.get(name, "").encode(), signed, hashlib.sha256))
+        if name not in self._keys or not hmac.compare_digest(expected, unquote(fields["sig"]).encode()):
             raise Refused("amqp:unauthorized-access", "Invalid authorization token signature.")
         if not fields["se"].isdecimal() or int(fields["se"]) < time.time():
             raise Refused("amqp:unauthorized-access", "The token has expired.")
