@@ -1,6 +1,7 @@
 """The protocol: from a request to its answer."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -118,11 +119,8 @@ class App:
             request.header(b"if-match"),
             request.header(b"if-none-match"),
         )
-        if operation.kind == "Read":
+        with nullcontext() if operation.kind == "Read" else self._store.transaction():
             outcome = Items(container, partition, self._store.sequence).apply(operation)
-        else:
-            with self._store.transaction():
-                outcome = Items(container, partition, self._store.sequence).apply(operation)
         headers = {"etag": outcome.etag} if outcome.etag else {}
         minimal = request.header(b"prefer") == "return=minimal" and operation.kind != "Read"
         return Answer(outcome.status, "" if minimal else outcome.body, outcome.charge, headers)

@@ -8,7 +8,7 @@ Azure doesn't publish one; this one goes through the published points and keeps 
 - Replacing takes the old item out of the index and puts the new one in: both are paid for. A patch is a replace;
   an upsert is what it turns out to be; a delete pays for what it takes out.
 - What fails (404, 409, 412) has read the item.
-- A query pays for starting, for each document it loads and for what it returns; an aggregate counts as one document.
+- A query pays for starting, for each document it loads and for what it returns; counting is as one document.
 - A batch costs the sum of its operations.
 
 They are for comparing designs and for counting, not for a bill.

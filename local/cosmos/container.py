@@ -48,8 +48,7 @@ class Container:
         self._find = f"SELECT {kept} FROM {self.table} WHERE pk = ? AND id = ?"
         self._put = f"INSERT OR REPLACE INTO {self.table} ({kept}) VALUES (?, ?, ?, ?, ?, ?)"
         self._update = f"UPDATE {self.table} SET expires = ?, etag = ?, body = ? WHERE row = ?"
-        expired = f"SELECT row FROM {self.table} WHERE expires <= ? LIMIT 2"
-        self._purge = f"DELETE FROM {self.table} WHERE row IN ({expired})"
+        self._expired = f"SELECT row FROM {self.table} WHERE expires <= ? LIMIT 2"
         self._remove = f"DELETE FROM {self.table} WHERE row = ?"
         names = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
         self._indexes = {name for (name,) in db.execute(names, (self.table,))}
@@ -71,7 +70,8 @@ class Container:
     def insert(self, new: Document) -> None:
         """Store a document that wasn't there; an expired one of the same id goes for good, and so do two others."""
         self._db.execute(self._put, (new.row, new.partition, new.id, new.expires, new.etag, new.body))
-        self._db.execute(self._purge, (int(time.time()),))
+        for (row,) in self._db.execute(self._expired, (int(time.time()),)).fetchall():
+            self.remove(row)
 
     def update(self, new: Document) -> None:
         """Store a document's next version."""
