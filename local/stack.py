@@ -20,6 +20,7 @@ LOCAL_SETTINGS = {
     "ORDERS_FIRST_CHASE_SECONDS": "30",
     "ORDERS_LONGEST_CHASE_SECONDS": "60",
     "ORDERS_DISPATCH_CHASE_SECONDS": "120",
+    "PAYMENT_PROVIDER_TIMEOUT_SECONDS": "4",
 }
 """Settings of the application that differ from what it does in Azure, the same for every context."""
 
