@@ -134,7 +134,9 @@ async def cosmos_outage(running: Stack, shop: Shop, seconds: float) -> None:
     refusals = 0
     while time.monotonic() < ends:
         began = time.monotonic()
-        answer = await shop.api.post("orders", json=small_order(shop.sku), headers={"Idempotency-Key": "while away"})
+        answer = await shop.api.post(
+            "orders", json=small_order(shop.sku), headers={"Idempotency-Key": f"{shop.sku} away"}
+        )
         slowest = max(slowest, time.monotonic() - began)
         refusals += answer.status_code == 503
         assert answer.headers["Retry-After"]
@@ -143,7 +145,7 @@ async def cosmos_outage(running: Stack, shop: Shop, seconds: float) -> None:
 
     assert refusals
     assert slowest < 10
-    orders.append(await shop.place(key="while away"))
+    orders.append(await shop.place(key=f"{shop.sku} away"))
     await asyncio.gather(*map(shop.complete, orders))
     await verified(running)
 
