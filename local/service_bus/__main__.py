@@ -71,7 +71,7 @@ def _die(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     sys.stderr.write(f"local.service_bus: {context['message']}\n")
     traceback.print_exception(error)
-    if not isinstance(error, OSError):
+    if isinstance(error, Exception) and not isinstance(error, OSError):
         os._exit(70)
 
 

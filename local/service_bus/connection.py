@@ -8,12 +8,12 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from proton import Collector, Condition, Delivery, Endpoint, Event, Link, Message, ProtonException, Terminus, Transport
+from proton import Collector, Condition, Delivery, Endpoint, Event, Link, Message, Terminus, Transport
 from proton import Connection as Engine
 
 from local.service_bus.attempts import Attempt
 from local.service_bus.broker import MAX_MESSAGE_SIZE
-from local.service_bus.frames import MAX_FRAME_SIZE, Frames, MalformedError
+from local.service_bus.frames import MAX_FRAME_SIZE, Frames, MalformedError, reading
 from local.service_bus.links import Desk, Inlet, Outlet, Reply, refill, reject
 from local.service_bus.management import CBS, MANAGEMENT
 from local.service_bus.refusal import Refused
@@ -56,9 +56,7 @@ class Connection(asyncio.Protocol):
         try:
             self._waiting += self._frames.split(data)
             self._proceed()
-        except (MalformedError, UnicodeDecodeError, ProtonException):
-            # Nothing that speaks AMQP sends this: there is no one to explain it to. (Proton's Python looks into texts
-            # and maps only when it is asked for them.)
+        except MalformedError:
             self.abort()
         self.server.touch(self)
 
@@ -127,7 +125,8 @@ class Connection(asyncio.Protocol):
     def answer(self, path: str, message: Message) -> None:
         """Send a management node's answer by the link that the client attached for it."""
         links = [node.link for node in self._nodes.values() if isinstance(node, Reply) and node.path == path]
-        matching = [link for link in links if link.remote_target.address == message.address]
+        with reading():
+            matching = [link for link in links if link.remote_target.address == message.address]
         for link in (matching or links)[:1]:
             link.send(message)
 
@@ -154,12 +153,13 @@ class Connection(asyncio.Protocol):
     def _on_attach(self, event: Any) -> None:
         link = event.link
         terminus = link.remote_source if link.is_sender else link.remote_target
-        path = path_of(terminus.address or "")
+        with reading():
+            path, filters = path_of(terminus.address or ""), _filters(link)
 
         def attach() -> None:
             if terminus.type == Terminus.COORDINATOR:
                 raise Refused("amqp:not-implemented", "Transactions aren't supported by this stand-in.")
-            self._nodes[link] = self._node(link, path)
+            self._nodes[link] = self._node(link, path, filters)
             link.source.copy(link.remote_source)
             link.target.copy(link.remote_target)
             link.snd_settle_mode, link.rcv_settle_mode = link.remote_snd_settle_mode, link.remote_rcv_settle_mode
@@ -180,7 +180,7 @@ class Connection(asyncio.Protocol):
 
         Attempt("Attach", path, link, attach, opened, refuse).run(self)
 
-    def _node(self, link: Link, path: str) -> Inlet | Outlet | Desk | Reply:
+    def _node(self, link: Link, path: str, filters: list[str]) -> Inlet | Outlet | Desk | Reply:
         if path == CBS:
             return Reply(link, path) if link.is_sender else Desk(self, link, path, None)
         box = self.server.broker.directory.box(path.removesuffix(MANAGEMENT))
@@ -193,8 +193,8 @@ class Connection(asyncio.Protocol):
             if entity.kind == "subscription" or box.dead:
                 raise Refused("amqp:not-allowed", f"Messages can't be sent to '{path}'.")
             return Inlet(self, link, entity)
-        if wanted := _filters(link):
-            raise Refused("amqp:not-implemented", f"The filter '{wanted[0]}' isn't supported by this stand-in.")
+        if filters:
+            raise Refused("amqp:not-implemented", f"The filter '{filters[0]}' isn't supported by this stand-in.")
         if entity.kind == "topic" or (entity.forward_to is not None and not box.dead):
             raise Refused(
                 "amqp:not-allowed", f"Messages can't be received from '{path}', a topic or one that forwards."

@@ -56,7 +56,6 @@ class BrokerFaults(Faults):
 def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette:
     """The control's application. It runs in the event loop of the AMQP server, so that neither needs locks."""
     broker = server.broker
-
     outages = set[asyncio.Task[None]]()
 
     def act(fault: Fault) -> None:
@@ -85,9 +84,7 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
         wanted = request.query_params
         unknown = set(wanted) - {"entity", "state", "correlationId", "limit"}
         if unknown or wanted.get("state", "active") not in _STATES or not wanted.get("limit", "1").isdecimal():
-            return JSONResponse(
-                {"error": "known: entity, state (" + ", ".join(_STATES) + "), correlationId, limit"}, 400
-            )
+            return JSONResponse({"error": f"known: entity, state ({', '.join(_STATES)}), correlationId, limit"}, 400)
         if "entity" in wanted and wanted["entity"].lower() not in broker.directory.entities:
             return JSONResponse({"error": f"no entity named {wanted['entity']!r}"}, 404)
         found = []
@@ -136,15 +133,19 @@ def _shown(stored: Stored, encoded: bytes) -> dict[str, Any]:
         "deliveryCount": stored.delivery_count,
         "enqueuedTime": stored.enqueued / 1000,
         "scheduledTime": None if stored.due is None else stored.due / 1000,
-        "messageId": message.id,
-        "correlationId": message.correlation_id,
+        "messageId": _plain(message.id),
+        "correlationId": _plain(message.correlation_id),
         "contentType": message.content_type,
-        "properties": properties or {},
+        "properties": {name: _plain(value) for name, value in (properties or {}).items()},
     }
     body = message.body
-    if isinstance(body, bytes | memoryview):
-        try:
-            return shown | {"body": bytes(body).decode()}
-        except UnicodeDecodeError:
-            return shown | {"body": base64.b64encode(bytes(body)).decode(), "encoding": "base64"}
-    return shown | {"body": body}
+    if not isinstance(body, bytes | memoryview):
+        return shown | {"body": _plain(body)}
+    try:
+        return shown | {"body": bytes(body).decode()}
+    except UnicodeDecodeError:
+        return shown | {"body": base64.b64encode(bytes(body)).decode(), "encoding": "base64"}
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int | float | None) else str(value)

@@ -6,16 +6,29 @@ Proton takes any bytes, but drops the message format of a transfer, by which alo
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from local.service_bus.codec import DecodeError, items, read
+from proton import ProtonException
+
+from local.service_bus.codec import items, read
 
 MAX_FRAME_SIZE = 65_536
 _BATCH_FORMAT = 0x80013700
 _TRANSFER = b"\x00\x53\x14"
 
 
-class MalformedError(ValueError):
-    """A client sent what can't be AMQP frames."""
+class MalformedError(Exception):
+    """A client sent what isn't AMQP. There is no one to explain that to: the connection ends."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """While this reads what a client sent through Proton's Python, which looks into it only now, and trusts it."""
+    try:
+        yield
+    except (ProtonException, ValueError, TypeError) as error:
+        raise MalformedError(str(error)) from error
 
 
 class Frames:
@@ -35,10 +48,7 @@ class Frames:
             if len(data) - at < size:
                 break
             frame = data[at : at + size]
-            try:
-                found.append((frame, _begins_batch(frame)))
-            except (IndexError, struct.error, DecodeError) as error:
-                raise MalformedError(f"not AMQP: {error}") from error
+            found.append((frame, _begins_batch(frame)))
             at += size
         self._rest = data[at:]
         return found
@@ -48,5 +58,8 @@ def _begins_batch(frame: bytes) -> bool:
     start = frame[4] * 4
     if frame[start : start + 3] != _TRANSFER:
         return False
-    fields = items(frame, start + 3)
-    return len(fields) > 4 and read(frame, fields[3]) == _BATCH_FORMAT
+    try:
+        fields = items(frame, start + 3)
+        return len(fields) > 4 and read(frame, fields[3]) == _BATCH_FORMAT
+    except (IndexError, struct.error, ValueError) as error:
+        raise MalformedError(f"not AMQP: {error}") from error

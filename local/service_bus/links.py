@@ -11,6 +11,7 @@ from local.service_bus.attempts import Attempt
 from local.service_bus.broker import Outcome
 from local.service_bus.codec import batch, parse
 from local.service_bus.entities import Box, Entity
+from local.service_bus.frames import reading
 from local.service_bus.management import CBS, Request, manage, put_token
 from local.service_bus.refusal import Refused
 
@@ -104,14 +105,16 @@ class Outlet:
 
     def updated(self, delivery: Delivery) -> None:
         """Act on what the client says of a delivery, and confirm it unless the client has settled it already."""
-        outcome, reason, description = _outcome(delivery)
+        with reading():
+            outcome, reason, description = _outcome(delivery)
+            modified = bool(delivery.remote_state == Delivery.MODIFIED and delivery.remote.annotations)
         if outcome is None:
             if delivery.settled:
                 delivery.settle()
             return
 
         def effect() -> None:
-            if delivery.remote_state == Delivery.MODIFIED and delivery.remote.annotations:
+            if modified:
                 raise Refused("amqp:not-implemented", "Properties to modify aren't supported by this stand-in.")
             self.connection.server.broker.settle(delivery.lock, outcome, reason, description)
 
@@ -149,12 +152,7 @@ class Desk:
 
     def received(self, delivery: Delivery, data: bytes, _batched: bool) -> None:
         """Carry a request out and answer it."""
-        connection, box = self._connection, self._box
-        try:
-            request = Request(data)
-        except Refused as refused:
-            reject(delivery, refused)
-            return
+        connection, box, request = self._connection, self._box, Request(data)
         answers: list[Message] = []
 
         def effect() -> None:

@@ -9,11 +9,12 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from proton import UNDESCRIBED, Array, Data, Message, ProtonException, int32, timestamp
+from proton import UNDESCRIBED, Array, Data, Message, int32, timestamp
 
 from local.service_bus.broker import Broker, Outcome
 from local.service_bus.codec import parse
 from local.service_bus.entities import Box, State
+from local.service_bus.frames import reading
 from local.service_bus.refusal import Refused
 from local.service_bus.security import Tokens
 
@@ -26,14 +27,12 @@ _UNSUPPORTED = "isn't supported by this stand-in."
 
 
 class Request:
-    """One request on a management node; Refused when it isn't an AMQP message."""
+    """One request on a management node; MalformedError when it isn't an AMQP message."""
 
     def __init__(self, encoded: bytes) -> None:
         self.message = Message()
-        try:
+        with reading():
             self.message.decode(encoded)
-        except (ProtonException, ValueError) as error:
-            raise Refused("amqp:decode-error", str(error)) from error
         properties: Any = self.message.properties
         body: Any = self.message.body
         self.properties: dict[str, Any] = properties if isinstance(properties, dict) else {}

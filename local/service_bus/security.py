@@ -44,7 +44,7 @@ class Gate:
         expected = base64.b64encode(hmac.digest(self._keys.get(name, "").encode(), signed, hashlib.sha256))
         if name not in self._keys or not hmac.compare_digest(expected, unquote(fields["sig"]).encode()):
             raise Refused("amqp:unauthorized-access", "Invalid authorization token signature.")
-        if not fields["se"].isdecimal() or int(fields["se"]) < time.time():
+        if not fields["se"].isdecimal() or float(fields["se"]) < time.time():
             raise Refused("amqp:unauthorized-access", "The token has expired.")
         if not _within(path_of(audience), path_of(unquote(fields["sr"]))):
             raise Refused("amqp:unauthorized-access", f"The token isn't one for '{audience}'.")
