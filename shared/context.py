@@ -21,9 +21,14 @@ class BoundedContext:
     outbox: Outbox
 
     @property
+    def name(self) -> str:
+        """The context's name, which is its container's, too."""
+        return self.settings.context
+
+    @property
     def connection(self) -> str:
         """The name of the Service Bus connection that its triggers use."""
-        return f"SERVICEBUS_{self.settings.context.upper()}"
+        return f"SERVICEBUS_{self.name.upper()}"
 
     def dispatcher(self, queue: str, handlers: Mapping[type[Contract], Handler]) -> Dispatcher:
         """What handles the messages of one of its queues."""

@@ -1,11 +1,13 @@
 """The functions that every context has in the same shape: its queues, its dead letters, its sweep."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import azure.functions as func
 
-from shared.dispatch import Dispatcher
+from shared.context import BoundedContext
+from shared.contracts import Contract
+from shared.dispatch import Handler
 from shared.ports import WireMessage
 from shared.telemetry import logged_with
 
@@ -13,31 +15,43 @@ from shared.telemetry import logged_with
 _BINARY = func.DataType.BINARY
 
 
-def drain_queue(blueprint: func.Blueprint, name: str, queue: str, connection: str, dispatcher: Dispatcher) -> None:
-    """Register the function `name`, which handles each message of the queue."""
+def drain_queue(
+    blueprint: func.Blueprint,
+    context: BoundedContext,
+    queue: str,
+    name: str,
+    handlers: Mapping[type[Contract], Handler],
+) -> None:
+    """Register the function `name`, which hands each message of the queue to the handler of its contract."""
+    dispatcher = context.dispatcher(queue, handlers)
 
     async def handle(message: func.ServiceBusMessage) -> None:
         await dispatcher.handle(_wire(message))
 
-    _register(blueprint, name, queue, connection, handle)
+    _register(blueprint, context, queue, name, handle)
 
 
-def drain_dead_letters(
-    blueprint: func.Blueprint, name: str, queue: str, connection: str, dispatcher: Dispatcher
-) -> None:
-    """Register the function `name`, which parks each message of the queue that dead letters are forwarded to."""
+def drain_dead_letters(blueprint: func.Blueprint, context: BoundedContext) -> None:
+    """Register `<context>_dead`, which parks each message of the queue that dead letters are forwarded to."""
+    queue = f"{context.name}-dead"
+    dispatcher = context.dispatcher(queue, {})
 
     async def park(message: func.ServiceBusMessage) -> None:
         await dispatcher.park_dead_letter(_wire(message))
 
-    _register(blueprint, name, queue, connection, park)
+    _register(blueprint, context, queue, f"{context.name}_dead", park)
 
 
-def sweep_every_minute(blueprint: func.Blueprint, name: str, *sweeps: Callable[[], Awaitable[object]]) -> None:
-    """Register the timer `name`, by default once a minute, which runs every sweep, whatever becomes of the others."""
+def sweep_every_minute(
+    blueprint: func.Blueprint, context: BoundedContext, *others: Callable[[], Awaitable[object]]
+) -> None:
+    """Register the timer `<context>_sweep`, by default once a minute: the outbox, and whatever else a context sweeps,
+    each whatever becomes of the others."""
+    name = f"{context.name}_sweep"
 
     async def sweep(timer: func.TimerRequest) -> None:
         with logged_with(function=name):
+            sweeps = (context.outbox.sweep, *others)
             results = await asyncio.gather(*(each() for each in sweeps), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -51,13 +65,13 @@ def sweep_every_minute(blueprint: func.Blueprint, name: str, *sweeps: Callable[[
 
 def _register(
     blueprint: func.Blueprint,
-    name: str,
+    context: BoundedContext,
     queue: str,
-    connection: str,
+    name: str,
     function: Callable[[func.ServiceBusMessage], Awaitable[None]],
 ) -> None:
     trigger = blueprint.service_bus_queue_trigger(
-        arg_name="message", queue_name=queue, connection=connection, data_type=_BINARY
+        arg_name="message", queue_name=queue, connection=context.connection, data_type=_BINARY
     )
     blueprint.function_name(name)(trigger(function))
 

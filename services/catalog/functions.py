@@ -48,5 +48,5 @@ def blueprint(context: BoundedContext, open_products: Callable[[], Products]) ->
     async def get_product(call: Call[None]) -> Reply:
         return Reply(ProductView.of(await handlers.get_product(sku_in_route(call.route), open_products())))
 
-    sweep_every_minute(functions, "catalog_sweep", context.outbox.sweep)
+    sweep_every_minute(functions, context)
     return functions

@@ -58,9 +58,8 @@ def blueprint(context: BoundedContext, inventory: handlers.Inventory) -> func.Bl
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag})
 
     handle = partial(handlers.handle, inventory=inventory)
-    dispatcher = context.dispatcher("inventory", {ReserveStock: handle, ReleaseStock: handle, CommitStock: handle})
-    drain_queue(functions, "inventory_messages", "inventory", context.connection, dispatcher)
-    dead_letters = context.dispatcher("inventory-dead", {})
-    drain_dead_letters(functions, "inventory_dead", "inventory-dead", context.connection, dead_letters)
-    sweep_every_minute(functions, "inventory_sweep", context.outbox.sweep)
+    commands = {ReserveStock: handle, ReleaseStock: handle, CommitStock: handle}
+    drain_queue(functions, context, "inventory", "inventory_messages", commands)
+    drain_dead_letters(functions, context)
+    sweep_every_minute(functions, context)
     return functions

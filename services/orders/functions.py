@@ -111,15 +111,10 @@ def blueprint(context: BoundedContext, desk: handlers.Desk) -> func.Blueprint:
 
     on_fact = partial(handlers.on_fact, desk=desk)
     on_price = partial(handlers.on_price, prices=desk.prices)
-    facts = context.dispatcher("orders", dict.fromkeys(FACTS, on_fact))
-    prices = context.dispatcher(
-        "orders-prices", dict.fromkeys((ProductListed, PriceChanged, ProductDelisted), on_price)
-    )
-    drain_queue(functions, "orders_messages", "orders", context.connection, facts)
-    drain_queue(functions, "orders_prices", "orders-prices", context.connection, prices)
-    dead_letters = context.dispatcher("orders-dead", {})
-    drain_dead_letters(functions, "orders_dead", "orders-dead", context.connection, dead_letters)
-    sweep_every_minute(functions, "orders_sweep", context.outbox.sweep, partial(handlers.chase, desk))
+    drain_queue(functions, context, "orders", "orders_messages", dict.fromkeys(FACTS, on_fact))
+    drain_queue(functions, context, "orders-prices", "orders_prices", dict.fromkeys(PRODUCT_STATES, on_price))
+    drain_dead_letters(functions, context)
+    sweep_every_minute(functions, context, partial(handlers.chase, desk))
     return functions
 
 

@@ -14,9 +14,8 @@ def blueprint(context: BoundedContext, cashier: handlers.Cashier) -> func.Bluepr
     """Every function of the context."""
     functions = func.Blueprint()
     handle = partial(handlers.handle, cashier=cashier)
-    dispatcher = context.dispatcher("payments", {AuthorisePayment: handle, VoidPayment: handle, CapturePayment: handle})
-    drain_queue(functions, "payments_messages", "payments", context.connection, dispatcher)
-    dead_letters = context.dispatcher("payments-dead", {})
-    drain_dead_letters(functions, "payments_dead", "payments-dead", context.connection, dead_letters)
-    sweep_every_minute(functions, "payments_sweep", context.outbox.sweep)
+    commands = {AuthorisePayment: handle, VoidPayment: handle, CapturePayment: handle}
+    drain_queue(functions, context, "payments", "payments_messages", commands)
+    drain_dead_letters(functions, context)
+    sweep_every_minute(functions, context)
     return functions

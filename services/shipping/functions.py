@@ -76,11 +76,10 @@ def blueprint(context: BoundedContext, shipping: handlers.Shipping) -> func.Blue
         )
 
     handle = partial(handlers.handle, shipping=shipping)
-    dispatcher = context.dispatcher("shipping", {CreateShipment: handle, CancelShipment: handle})
-    drain_queue(functions, "shipping_messages", "shipping", context.connection, dispatcher)
-    dead_letters = context.dispatcher("shipping-dead", {})
-    drain_dead_letters(functions, "shipping_dead", "shipping-dead", context.connection, dead_letters)
-    sweep_every_minute(functions, "shipping_sweep", context.outbox.sweep)
+    commands = {CreateShipment: handle, CancelShipment: handle}
+    drain_queue(functions, context, "shipping", "shipping_messages", commands)
+    drain_dead_letters(functions, context)
+    sweep_every_minute(functions, context)
     return functions
 
 
