@@ -13,7 +13,7 @@ from proton import Connection as Engine
 
 from local.service_bus.attempts import Attempt
 from local.service_bus.broker import MAX_MESSAGE_SIZE
-from local.service_bus.frames import MAX_FRAME_SIZE, Frames, MalformedError, reading
+from local.service_bus.frames import MAX_FRAME_SIZE, Frames, MalformedError, reading, sasl
 from local.service_bus.links import Desk, Inlet, Outlet, Reply, refill, reject
 from local.service_bus.management import CBS, MANAGEMENT
 from local.service_bus.refusal import Refused
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from local.service_bus.server import Server
 
 _IDLE_TIMEOUT = 240.0
-_SASL = 1  # a SASL frame's type; protocol headers have this number there, too
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -37,7 +36,6 @@ class Connection(asyncio.Protocol):
         self._waiting: list[tuple[bytes, bool]] = []
         self._is_open, self._refused = False, cast(Refused | None, None)
         self._engine, self._connection = Transport(Transport.SERVER), Engine()
-        self._engine.sasl().allowed_mechs("ANONYMOUS")
         self._engine.idle_timeout, self._engine.max_frame_size = _IDLE_TIMEOUT, MAX_FRAME_SIZE
         self._connection.collect(self._collector)
         self._connection.container = "orderflow-service-bus"
@@ -67,13 +65,13 @@ class Connection(asyncio.Protocol):
     def _proceed(self) -> None:
         frames, self._waiting = (self._waiting, []) if self._is_open else ([], self._waiting)
         for frame, batched in frames:
+            if answer := sasl(frame):
+                self._socket.write(answer)
+                continue
             at = 0
             while at < len(frame) and (capacity := self._engine.capacity()) > 0:
                 self._engine.push(frame[at : at + capacity])
                 at += capacity
-            if frame[5] == _SASL:
-                # Proton takes AMQP only once it has written the outcome of SASL, for which a hasty client doesn't wait.
-                self._engine.pending()
             self._pump(batched)
 
     def connection_lost(self, _error: Exception | None) -> None:

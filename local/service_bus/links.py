@@ -156,10 +156,8 @@ class Desk:
         answers: list[Message] = []
 
         def effect() -> None:
-            if box is None:
-                answers.append(put_token(request, connection.tokens))
-            else:
-                answers.append(manage(request, connection.server.broker, box, connection.tokens))
+            broker, tokens = connection.server.broker, connection.tokens
+            answers.append(manage(request, broker, box, tokens) if box else put_token(request, tokens))
 
         def answer(message: Message) -> None:
             connection.answer(self._path, message)
@@ -168,7 +166,7 @@ class Desk:
         def refuse(refused: Refused) -> None:
             answer(request.reply(refused.status, refused.description, refused.condition))
 
-        path = CBS if box is None else box.path
+        path = box.path if box else CBS
         Attempt(request.operation, path, self.link, effect, lambda: answer(answers[0]), refuse).run(connection)
 
 

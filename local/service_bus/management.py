@@ -30,12 +30,12 @@ class Request:
     """One request on a management node; MalformedError when it isn't an AMQP message."""
 
     def __init__(self, encoded: bytes) -> None:
-        self.message = Message()
+        message: Any = Message()
         with reading():
-            self.message.decode(encoded)
-        properties: Any = self.message.properties
-        body: Any = self.message.body
-        self.properties: dict[str, Any] = properties if isinstance(properties, dict) else {}
+            message.decode(encoded)
+            self._id, self._reply_to, body = message.id, message.reply_to, message.body
+        self.properties: dict[str, Any] = message.properties or {}
+        self.text = body if isinstance(body, str) else ""
         self.body: dict[str, Any] = body if isinstance(body, dict) else {}
         self.name = str(self.properties.get("operation", "")).removeprefix("com.microsoft:")
 
@@ -69,14 +69,14 @@ class Request:
         }  # fmt: skip
         if condition is not None:
             properties |= {"errorCondition": condition, "error-condition": condition}
-        return Message(correlation_id=self.message.id, address=self.message.reply_to, properties=properties, body=body)
+        return Message(correlation_id=self._id, address=self._reply_to, properties=properties, body=body)
 
 
 def put_token(request: Request, tokens: Tokens) -> Message:
     """`$cbs`: keep the token that the request carries."""
     if request.name != "put-token":
         raise Refused("amqp:not-implemented", f"The operation '{request.name}' {_UNSUPPORTED}")
-    tokens.put(str(request.message.body), str(request.properties.get("name", "")))
+    tokens.put(request.text, str(request.properties.get("name", "")))
     return request.reply(202, "Accepted")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -67,6 +68,21 @@ async def test_the_right_to_receive_is_no_right_to_schedule(broker: Running) -> 
 
 def _as_it_is(status: int, _message: object, description: bytes, **_more: object) -> None:
     raise ServiceBusError(f"{status} {description!r}")
+
+
+async def test_sasl_is_spoken_with_either_name_for_a_token_to_come(broker: Running) -> None:
+    for mechanism in (b"ANONYMOUS", b"MSSBCBS"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+        writer.write(b"AMQP\x03\x01\x00\x00")
+        offered = await reader.readuntil(b"MSSBCBS")
+        name = b"\xa3" + bytes([len(mechanism)]) + mechanism
+        init = b"\x02\x01\x00\x00\x00\x53\x41\xc0" + bytes([len(name) + 1, 1]) + name
+        writer.write((4 + len(init)).to_bytes(4) + init)
+        outcome = await reader.readexactly(16)
+        writer.close()
+
+        assert b"ANONYMOUS" in offered
+        assert outcome.endswith(b"\x00\x53\x44\xc0\x03\x01\x50\x00")
 
 
 KEY = "c2VjcmV0"
