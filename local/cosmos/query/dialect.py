@@ -1,4 +1,4 @@
-"""From a query's text to SQL over a document's `body`.
+"""From a query's text to SQL over a document's `body`. Its grammar is in dialect.lark.
 
 A value becomes two SQL expressions, the rank of its type and the value itself, so that SQLite's order is the
 dialect's. Constants and parameters are bound by name, so that the SQL depends on the text alone.
@@ -6,10 +6,13 @@ dialect's. Constants and parameters are bound by name, so that the SQL depends o
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
+
+from lark import Lark, Token, Transformer, UnexpectedToken, v_args
+from lark.exceptions import VisitError
 
 from local.cosmos import errors
 from local.cosmos.container import canonical
@@ -19,23 +22,14 @@ _RANK = (
     "CASE json_type(body, '{}') WHEN 'text' THEN 4 WHEN 'integer' THEN 3 WHEN 'real' THEN 3 WHEN 'null' THEN 1 "
     "WHEN 'true' THEN 2 WHEN 'false' THEN 2 WHEN 'array' THEN 5 WHEN 'object' THEN 6 ELSE 0 END"
 )
-_COMPARISONS = ("=", "!=", "<>", "<", "<=", ">", ">=")
-_LITERALS = {"TRUE": True, "FALSE": False, "NULL": None}
-_LACKING = {"BETWEEN", "DISTINCT", "EXISTS", "GROUP", "JOIN", "LIKE", "LIMIT", "NOT", "OFFSET", "UDF", "UNDEFINED"}
-_KEYWORDS = """
-AND ARRAY AS ASC BY CASE CAST CONVERT CROSS DESC ELSE END ESCAPE FALSE FOR FROM HAVING IN INNER INSERT INTO IS LEFT
-NULL ON OR ORDER OUTER OVER RIGHT SELECT SET THEN TOP TRUE UPDATE VALUE WHEN WHERE WITH
-"""
-_RESERVED = {*_LACKING, *_KEYWORDS.split()}
-_TOKEN = re.compile(
-    r"""(?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<number>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)|(?P<parameter>@\w+)"""
-    r"""|(?P<name>[^\W\d]\w*)|(?P<sign>[<>!]=|<>|[^\s\w])""",
-    re.IGNORECASE,
-)
+_WORDS = {"TRUE": True, "FALSE": False, "NULL": None}
 type Columns = tuple[tuple[str | None, str], ...]
 """What a result is made of: names of properties and their JSON; or, without a name, the result itself."""
+type Sortings = tuple[tuple[str, bool], ...]
+"""Properties' paths, and whether they descend."""
 _EVERYTHING: Columns = ((None, "body"),)
 COUNT: Columns = ((None, "count(*)"),)
+_PARSER = Lark.open("dialect.lark", __file__, parser="lalr", lexer="basic", start=["query", "condition", "refused"])
 _POINT = re.compile(r"\( c\.id = @(\w+) AND c\.(\w+) = @(\w+) \)")
 
 
@@ -94,13 +88,13 @@ def key(path: str) -> tuple[str, str]:
 @lru_cache(maxsize=512)
 def query(text: str) -> Query:
     """A query; 400 for what is none, 501 for what the dialect lacks."""
-    return _Parser(text).query()
+    return _read(text, "query")
 
 
 @lru_cache(maxsize=512)
 def condition(text: str) -> Query:
     """The query that a patch's condition, `from c where …`, is; 400 and 501 likewise."""
-    return _Parser(text).source(_EVERYTHING)
+    return _read(text, "condition")
 
 
 @lru_cache(maxsize=512)
@@ -114,169 +108,135 @@ def points(text: str, key_path: tuple[str, ...]) -> Query | None:
     return Query(where, points=tuple((value, id) for id, _, value in found))
 
 
-class _Parser:
-    """Reads a text from its beginning to its end, once."""
+def _read(text: str, start: str) -> Query:
+    try:
+        return _Reading().transform(_PARSER.parse(text, start))
+    except UnexpectedToken as error:
+        raise _refused(text, error) from error
+    except VisitError as error:
+        raise error.orig_exc from None
 
-    def __init__(self, text: str) -> None:
-        self._tokens = [(str(token.lastgroup), token[0]) for token in _TOKEN.finditer(text)] + [("end", "")]
-        self._at, self._roots = 0, set[str]()
-        self._names, self._constants = set[str](), dict[str, Any]()
 
-    def query(self) -> Query:
-        """SELECT …"""
-        self._need("SELECT")
-        top = self._bound() if self._take("TOP") else None
-        if self._take("*"):
-            columns = _EVERYTHING
-        elif self._take("VALUE"):
-            columns = COUNT if self._take("COUNT", "(", "1", ")") else ((None, self._column()[1]),)
-        else:
-            columns = tuple(self._listed(self._column))
-        return self.source(columns, top)
+def _refused(text: str, error: UnexpectedToken) -> errors.CosmosError:
+    # Where a property could begin, or one go on.
+    if {"COUNT": "NAME", "LPAR": "DOT"}.get(error.token.type) in error.expected:
+        *_, function = re.findall(r"[^\W\d]\w*", text[: error.token.end_pos])
+        return errors.unsupported(f"the function {function} in queries")
+    for token in _PARSER.lex(text):
+        if token.type in ("LACKING", "SIGN"):
+            return errors.unsupported(f"{token.upper()} in queries")
+    return errors.bad_request(f"Syntax error, incorrect syntax near '{error.token[:20]}'.")
 
-    def source(self, columns: Columns, top: str | None = None) -> Query:
-        """FROM …, and what follows."""
-        self._need("FROM")
-        alias = self._name()
-        if self._take("AS") or (self._next[0] == "name" and self._next[1].upper() not in _RESERVED):
-            alias = self._name()
-        where = self._either() if self._take("WHERE") else Condition("1")
-        order = self._listed(self._sorting) if self._take("ORDER", "BY") else []
-        self._need("")
-        if self._roots - {alias}:
-            raise errors.bad_request(f"Identifier '{min(self._roots - {alias})}' could not be resolved.")
-        if len({descending for _, descending in order}) > 1:
+
+@v_args(inline=True)
+class _Reading(Transformer[Token, Query]):
+    """Makes a query of its tree, from the leaves up. An optional part that isn't there is None."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._roots, self._names, self._constants = set[str](), set[str](), dict[str, Any]()
+
+    def query(self, top: str | None, columns: Columns, source: Query) -> Query:
+        return replace(source, columns=columns, top=top)
+
+    def everything(self) -> Columns:
+        return _EVERYTHING
+
+    def count(self, _: Token) -> Columns:
+        return COUNT
+
+    def value(self, column: tuple[str, str]) -> Columns:
+        return ((None, column[1]),)
+
+    def columns(self, *columns: tuple[str, str]) -> Columns:
+        return columns
+
+    def column(self, path: tuple[str, str], alias: Token | None) -> tuple[str, str]:
+        return alias or path[1], f"body -> '{path[0]}'"
+
+    def source(self, container: Token, alias: Token | None, where: Condition | None, order: Sortings | None) -> Query:
+        if unknown := self._roots - {alias or container}:
+            raise errors.bad_request(f"Identifier '{min(unknown)}' could not be resolved.")
+        if len({descending for _, descending in order or ()}) > 1:
             raise errors.unsupported("ORDER BY in both directions in queries")
-        paths, descending = tuple(path for path, _ in order), any(down for _, down in order)
-        return Query(where.sql, columns, where.equal, paths, descending, top, frozenset(self._names), self._constants)
+        paths, descending = tuple(path for path, _ in order or ()), any(down for _, down in order or ())
+        where, names = where or Condition("1"), frozenset(self._names)
+        return Query(where.sql, _EVERYTHING, where.equal, paths, descending, None, names, self._constants)
 
-    def _column(self) -> tuple[str, str]:
-        path, last = self._path()
-        return self._name() if self._take("AS") else last, f"body -> '{path}'"
+    def sortings(self, *sortings: tuple[str, bool]) -> Sortings:
+        return sortings
 
-    def _sorting(self) -> tuple[str, bool]:
-        path, _ = self._path()
-        return path, not self._take("ASC") and self._take("DESC")
+    def sorting(self, path: tuple[str, str], descending: Token | None = None) -> tuple[str, bool]:
+        return path[0], descending is not None
 
-    def _either(self) -> Condition:
-        parts = [self._every()]
-        while self._take("OR"):
-            parts.append(self._every())
+    def either(self, *parts: Condition) -> Condition:
         return parts[0] if len(parts) == 1 else Condition(f"({' OR '.join(part.sql for part in parts)})")
 
-    def _every(self) -> Condition:
-        parts = [self._test()]
-        while self._take("AND"):
-            parts.append(self._test())
+    def every(self, *parts: Condition) -> Condition:
         equal = frozenset[str]().union(*(part.equal for part in parts))
         return Condition(f"({' AND '.join(part.sql for part in parts)})", equal)
 
-    def _test(self) -> Condition:
-        if self._take("("):
-            inner = self._either()
-            self._need(")")
-            return inner
-        left = self._term()
-        if self._take("IN"):
-            self._need("(")
-            options = self._listed(self._constant)
-            self._need(")")
-            values = ", ".join(option.value for option in options)
-            pairs = ", ".join(f"({option.rank}, {option.value})" for option in options)
-            # The first is what an index can be used for.
-            among = f"{left.value} IN ({values}) AND ({left.rank}, {left.value}) IN (VALUES {pairs})"
-            return Condition(among, frozenset([left.path] if left.path else []))
-        operator = self._next[1]
-        if operator not in _COMPARISONS:
-            return Condition(f"({left.rank} = 2 AND {left.value})")
-        self._at += 1
-        return _compared(left, operator, self._term())
+    def compared(self, left: Term, operator: Token, right: Term) -> Condition:
+        """Equality across types is false and inequality true, as the service has it; its documentation says undefined.
 
-    def _term(self) -> Term:
-        if self._next[0] == "name" and self._next[1].upper() not in _LITERALS:
-            path, _ = self._path()
-            return Term(*key(path), path)
-        return self._constant()
+        Ordered are two values of one type, neither arrays nor objects.
+        """
+        same_type = f"{left.rank} = {right.rank} AND {right.rank} > 0"
+        if operator in ("!=", "<>"):
+            different = f"({left.rank} != {right.rank} OR {left.value} != {right.value})"
+            return Condition(f"{left.rank} > 0 AND {right.rank} > 0 AND {different}")
+        if operator == "=":
+            paths = {left.path, right.path}
+            equal = frozenset(path for path in paths if path) if None in paths else frozenset[str]()
+            return Condition(f"{same_type} AND {left.value} = {right.value}", equal)
+        return Condition(f"{same_type} AND {right.rank} < 5 AND {left.value} {operator} {right.value}")
 
-    def _constant(self) -> Term:
-        name = self._bound()
+    def among(self, left: Term, *options: Term) -> Condition:
+        values = ", ".join(option.value for option in options)
+        pairs = ", ".join(f"({option.rank}, {option.value})" for option in options)
+        # The first is what an index can be used for.
+        among = f"{left.value} IN ({values}) AND ({left.rank}, {left.value}) IN (VALUES {pairs})"
+        return Condition(among, frozenset([left.path] if left.path else []))
+
+    def holds(self, term: Term) -> Condition:
+        return Condition(f"({term.rank} = 2 AND {term.value})")
+
+    def property(self, path: tuple[str, str]) -> Term:
+        return Term(*key(path[0]), path[0])
+
+    def constant(self, name: str) -> Term:
         return Term(f":r_{name}", f":v_{name}")
 
-    def _bound(self) -> str:
-        """The name of a parameter, or of a constant that is here."""
-        kind, token = self._next
-        name = token[1:] if kind == "parameter" else f"${len(self._constants)}"
-        if kind == "string":
-            self._constants[name] = _unquoted(token)
-        elif kind == "number":
-            self._constants[name] = float(token) if re.search("[.e]", token, re.IGNORECASE) else int(token)
-        elif token.upper() in _LITERALS:
-            self._constants[name] = _LITERALS[token.upper()]
-        elif kind != "parameter":
-            raise self._refused()
-        self._at += 1
+    def path(self, root: Token, *names: Token) -> tuple[str, str]:
+        """A property's path and its last name."""
+        self._roots.add(root)
+        return "$" + "".join(f'."{name}"' for name in names), [root, *names][-1]
+
+    def parameter(self, token: Token) -> str:
+        self._names.add(token[1:])
+        return token[1:]
+
+    def word(self, token: Token) -> str:
+        return self._constant(_WORDS[token.upper()])
+
+    def number(self, token: Token) -> str:
+        return self._constant(float(token) if re.search("[.e]", token, re.IGNORECASE) else int(token))
+
+    def string(self, token: Token) -> str:
+        inner = token[1:-1]
+        if token[0] == "'":
+            inner = inner.replace("\\'", "'").replace('\\"', '"').replace('"', '\\"')
+        try:
+            return self._constant(str(json.loads(f'"{inner}"', strict=False)))
+        except ValueError as error:
+            raise errors.bad_request(f"Syntax error, invalid string {token}.") from error
+
+    def _constant(self, value: Any) -> str:
+        """The name of what is here itself."""
+        name = f"${len(self._constants)}"
+        self._constants[name] = value
         self._names.add(name)
         return name
-
-    def _path(self) -> tuple[str, str]:
-        """A property's path and its last name."""
-        last, path = self._name(), "$"
-        if self._next[1] == "(":
-            raise errors.unsupported(f"the function {last} in queries")
-        self._roots.add(last)
-        while self._take("."):
-            last = self._name()
-            path += f'."{last}"'
-        return path, last
-
-    def _name(self) -> str:
-        kind, token = self._next
-        if kind != "name" or token.upper() in _RESERVED:
-            raise self._refused()
-        self._at += 1
-        return token
-
-    @property
-    def _next(self) -> tuple[str, str]:
-        return self._tokens[self._at]
-
-    def _take(self, *words: str) -> bool:
-        """Whether these come next; if so, they are passed."""
-        found = [token.upper() for _, token in self._tokens[self._at : self._at + len(words)]] == list(words)
-        self._at += len(words) * found
-        return found
-
-    def _need(self, word: str) -> None:
-        if not self._take(word):
-            raise self._refused()
-
-    def _listed[T](self, read: Callable[[], T]) -> list[T]:
-        members = [read()]
-        while self._take(","):
-            members.append(read())
-        return members
-
-    def _refused(self) -> errors.CosmosError:
-        for kind, token in self._tokens:
-            if (kind == "sign" and token in "+-/%|&^?{[~") or (kind == "name" and token.upper() in _LACKING):
-                return errors.unsupported(f"{token.upper()} in queries")
-        return errors.bad_request(f"Syntax error, incorrect syntax near '{self._next[1][:20]}'.")
-
-
-def _compared(left: Term, operator: str, right: Term) -> Condition:
-    """Equality across types is false and inequality true, as the service has it; its documentation says undefined.
-
-    Ordered are two values of one type, neither arrays nor objects.
-    """
-    same_type = f"{left.rank} = {right.rank} AND {right.rank} > 0"
-    if operator in ("!=", "<>"):
-        different = f"({left.rank} != {right.rank} OR {left.value} != {right.value})"
-        return Condition(f"{left.rank} > 0 AND {right.rank} > 0 AND {different}")
-    if operator == "=":
-        paths = {left.path, right.path}
-        equal = frozenset(path for path in paths if path) if None in paths else frozenset[str]()
-        return Condition(f"{same_type} AND {left.value} = {right.value}", equal)
-    return Condition(f"{same_type} AND {right.rank} < 5 AND {left.value} {operator} {right.value}")
 
 
 def _value(constant: Any) -> Any:
@@ -284,13 +244,3 @@ def _value(constant: Any) -> Any:
     if isinstance(constant, list | dict):
         return json.dumps(constant, separators=(",", ":"), ensure_ascii=False)
     return 0 if constant is None else constant
-
-
-def _unquoted(token: str) -> str:
-    inner = token[1:-1]
-    if token[0] == "'":
-        inner = inner.replace("\\'", "'").replace('\\"', '"').replace('"', '\\"')
-    try:
-        return str(json.loads(f'"{inner}"', strict=False))
-    except ValueError as error:
-        raise errors.bad_request(f"Syntax error, invalid string {token}.") from error
