@@ -137,12 +137,20 @@ def _detail(error: Any) -> str:
     match error["type"]:
         case "missing":
             return "is missing"
+        case "too_short":
+            return f"should have at least {_items(error['ctx']['min_length'])}"
+        case "too_long":
+            return f"should have at most {_items(error['ctx']['max_length'])}"
         case "model_type":
             return "should be an object"
         case "extra_forbidden":
             return "is not a known field: remove it"
         case _:
             return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _items(number: int) -> str:
+    return "1 item" if number == 1 else f"{number} items"
 
 
 def _refusal(error: OrderflowError) -> Refused:

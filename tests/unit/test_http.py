@@ -125,6 +125,25 @@ async def test_each_wrong_field_of_the_address_is_named(world: World, field: str
     assert (answer.status, pointers(answer)) == (422, [f"/shippingAddress/{field}"])
 
 
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"lines": []}, "should have at least 1 item"),
+        ({"lines": [{"sku": f"S{n}", "quantity": 1} for n in range(1001)]}, "should have at most 1000 items"),
+        ({"lines": [7]}, "should be an object"),
+        ({"lines": [{"sku": "MUG", "quantity": 0}]}, "should be greater than or equal to 1"),
+        ({"lines": [{"sku": "MUG", "quantity": "2"}]}, "should be a valid integer"),
+        ({"email": 7}, "should be a valid string"),
+        ({"currency": "EUR"}, "should be GBP, the shop's currency"),
+        ({"extra": 1}, "is not a known field: remove it"),
+        ({"paymentMethod": "x"}, "should be pm_ and up to 100 letters (A-Z, a-z), digits or underscores"),
+    ],
+)
+async def test_a_wrong_field_comes_with_what_to_do_about_it(world: World, changes: dict[str, Any], detail: str) -> None:
+    answer = await world.call("place_order", order_body(("MUG", 1)) | changes)
+    assert [error["detail"] for error in answer.body["errors"]] == [detail]
+
+
 async def test_all_wrong_fields_are_named_at_once(world: World) -> None:
     body = order_body(("MUG", 0), ("mug", 1), email="nobody", currency="USD")
     answer = await world.call("place_order", body)
