@@ -125,7 +125,7 @@ class Broker:
     def find(self, box: Box, sequence_numbers: set[int], state: State) -> list[Stored]:
         """The messages of these numbers; Refused when one isn't there in this state, or is locked."""
         found = []
-        for seq in sequence_numbers:
+        for seq in sorted(sequence_numbers):
             stored = box.messages.get(seq)
             if stored is None or stored.state is not state or stored.lock is not None:
                 raise Refused("com.microsoft:message-not-found", f"There is no {state.name.lower()} message {seq}.")

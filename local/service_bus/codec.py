@@ -21,6 +21,7 @@ _NUMBERS = {
 _CONSTANTS = {0x40: None, 0x41: True, 0x42: False, 0x43: 0, 0x44: 0}
 _WIDTHS = {4: 0, 5: 1, 6: 2, 7: 4, 8: 8, 9: 16}
 _MALFORMED = (IndexError, struct.error, UnicodeDecodeError, RecursionError)
+_FOREVER = 2**53
 _FILTERED = "cloudEvents_type"
 
 
@@ -127,12 +128,16 @@ def parse(data: bytes) -> Envelope:
         raise DecodeError(str(error)) from error
     return Envelope(
         b"".join(header), annotations, data[bare:], _text(message_id), _text(correlation_id), _text(kind),
-        ttl if isinstance(ttl, int) else None, scheduled if isinstance(scheduled, int) else None,
+        _milliseconds(ttl), _milliseconds(scheduled),
     )  # fmt: skip
 
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _milliseconds(value: object) -> int | None:
+    return min(value, _FOREVER) if isinstance(value, int) else None
 
 
 def batch(data: bytes) -> list[bytes]:

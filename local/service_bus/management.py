@@ -23,6 +23,7 @@ _OUTCOMES: dict[str, Outcome] = {
     "completed": "complete", "abandoned": "abandon", "defered": "defer", "suspended": "dead-letter",
     "unlocked": "release",
 }  # fmt: skip
+_MAX_PEEKED = 250
 _UNSUPPORTED = "isn't supported by this stand-in."
 
 
@@ -34,7 +35,7 @@ class Request:
         with reading():
             message.decode(encoded)
             self._id, self._reply_to, body = message.id, message.reply_to, message.body
-        self.properties: dict[str, Any] = message.properties or {}
+        self.properties: dict[str, Any] = message.properties if isinstance(message.properties, dict) else {}
         self.text = body if isinstance(body, str) else ""
         self.body: dict[str, Any] = body if isinstance(body, dict) else {}
         self.name = str(self.properties.get("operation", "")).removeprefix("com.microsoft:")
@@ -97,13 +98,14 @@ def _renew(request: Request, broker: Broker, _box: Box) -> object:
 
 def _peek(request: Request, broker: Broker, box: Box) -> object:
     first, count = request.argument("from-sequence-number", int), request.argument("message-count", int)
-    found = broker.peek(box, first, count)
+    found = broker.peek(box, first, min(count, _MAX_PEEKED))
     return {"messages": [{"message": encoded} for encoded in found]} if found else None
 
 
 def _schedule(request: Request, broker: Broker, box: Box) -> object:
-    envelopes = [parse(bytes(item.get("message", b""))) for item in request.elements("messages", dict)]
-    if box.dead or any(envelope.scheduled is None for envelope in envelopes):
+    encoded = [item.get("message") for item in request.elements("messages", dict)]
+    envelopes = [parse(bytes(item)) for item in encoded if isinstance(item, bytes | memoryview)]
+    if box.dead or len(envelopes) < len(encoded) or any(envelope.scheduled is None for envelope in envelopes):
         raise Refused("com.microsoft:argument-error", "A message to schedule needs x-opt-scheduled-enqueue-time.")
     return {"sequence-numbers": _array(Data.LONG, broker.send(box.entity, envelopes))}
 

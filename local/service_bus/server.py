@@ -12,7 +12,7 @@ from local.service_bus.entities import Box
 from local.service_bus.links import Outlet
 from local.service_bus.security import Gate
 
-_BEAT = 5.0
+_BEAT = 1.0
 
 
 class Server:

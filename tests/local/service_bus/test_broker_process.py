@@ -163,6 +163,17 @@ async def test_a_port_in_use_is_said_in_one_line(broker: Running, tmp_path: Path
     assert ended.stderr.count("\n") == 1
 
 
+async def test_a_client_that_asks_for_heartbeats_hears_them(broker: Running) -> None:
+    fields = b"\xa1\x01x" + b"\x40" * 3 + b"\x70" + (2_000).to_bytes(4)  # container id; idle time-out in milliseconds
+    body = b"\x02\x00\x00\x00\x00\x53\x10\xc0" + bytes([len(fields) + 1, 5]) + fields
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    writer.write(b"AMQP\x00\x01\x00\x00" + (4 + len(body)).to_bytes(4) + body)
+
+    async with asyncio.timeout(10):
+        await reader.readuntil(b"\x00\x00\x00\x08\x02\x00\x00\x00")
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "garbage", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"AMQP\xff\xff\xff\xff"]
 )
