@@ -1,0 +1,86 @@
+"""Messages are taken apart and put together again without touching what isn't the broker's."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from proton import Message, symbol, timestamp, ulong
+
+from local.service_bus.codec import DecodeError, batch, encode, parse, with_application_properties
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=300)
+VALUES = st.one_of(
+    TEXT, st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.uuids(), st.none()
+)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+@example(b"\x00" * 5000)
+@example(b"\x00\x53\x74\xd1\x00\x00\x00\x05\x00\x00\x00\x02\xa1")
+def test_bytes_are_a_message_or_refused(data: bytes) -> None:
+    for take_apart in (parse, batch):
+        with suppress(DecodeError):
+            take_apart(data)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100), st.integers(0, 100), st.binary(min_size=1, max_size=3))
+def test_a_damaged_message_is_a_message_or_refused(body: bytes, place: int, damage: bytes) -> None:
+    encoded = bytes(Message(body, inferred=True, id="m", properties={"a": "b", "c": 1}, ttl=5.0).encode())
+
+    with suppress(DecodeError):
+        parse(encoded[:place] + damage + encoded[place + len(damage) :])
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=1000), st.dictionaries(TEXT, VALUES, max_size=5), TEXT)
+def test_what_the_sender_wrote_passes_through_as_it_is(body: bytes, properties: dict[str, Any], subject: str) -> None:
+    sent: Any = Message(body, inferred=True, properties=properties, subject=subject, durable=True)
+
+    envelope = parse(bytes(sent.encode()))
+    received: Any = Message()
+    received.decode(encode(envelope, 2, {"x-opt-sequence-number": 7, "x-opt-locked-until": 1_000}))
+
+    assert sent.encode().endswith(envelope.bare)
+    assert (received.body, received.properties or {}, received.subject) == (body, properties, subject)
+    assert (received.durable, received.delivery_count) == (True, 2)
+    assert received.annotations == {"x-opt-sequence-number": 7, "x-opt-locked-until": 1_000}
+
+
+@settings(deadline=None)
+@given(st.dictionaries(TEXT, VALUES, max_size=5))
+def test_a_reason_joins_the_other_properties(properties: dict[str, Any]) -> None:
+    envelope = parse(bytes(Message(b"body", inferred=True, id="m", properties=properties).encode()))
+
+    letter: Any = Message()
+    letter.decode(with_application_properties(envelope.bare, {"DeadLetterReason": "r" * 300}))
+
+    assert letter.properties == properties | {"DeadLetterReason": "r" * 300}
+    assert (letter.id, letter.body) == ("m", b"body")
+
+
+@pytest.mark.parametrize(
+    ("identity", "text"),
+    [("m", "m"), (UUID(int=1), str(UUID(int=1))), (ulong(7), "7"), (b"x", "b'x'"), (None, None)],
+)
+def test_what_the_broker_acts_on_is_read(identity: Any, text: str | None) -> None:
+    message = Message(
+        b"",
+        id=identity,
+        correlation_id="ord_1",
+        ttl=1.5,
+        properties={"cloudEvents_type": "placed.v1"},
+        annotations={symbol("x-opt-scheduled-enqueue-time"): timestamp(1_000), symbol("x-opt-sequence-number"): 5},
+    )
+
+    envelope = parse(bytes(message.encode()))
+
+    assert (envelope.message_id, envelope.correlation_id, envelope.type) == (text, "ord_1", "placed.v1")
+    assert (envelope.ttl, envelope.scheduled) == (1_500, 1_000)
+    assert b"x-opt-sequence-number" not in envelope.annotations
