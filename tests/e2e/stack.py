@@ -33,9 +33,17 @@ class Stack:
         """Every part by name, as stack.json says now."""
         return {part["name"]: part for part in json.loads((self.state / "stack.json").read_text())["parts"]}
 
-    def kill(self, part: str) -> None:
-        """kill -9."""
-        os.kill(int(self.parts()[part]["pid"]), signal.SIGKILL)
+    async def kill(self, part: str) -> None:
+        """kill -9; a part that is just being started again is waited for."""
+
+        async def killed() -> bool:
+            try:
+                os.kill(int(self.parts()[part]["pid"]), signal.SIGKILL)
+            except ProcessLookupError:
+                return False
+            return True
+
+        await until(killed)
 
     def control(self, part: str) -> str:
         """Where the part is told to fail."""

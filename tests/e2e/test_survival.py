@@ -33,7 +33,7 @@ async def kill_at_random(running: Stack, part: str, times: int, chance: random.R
     """kill -9, so many times, each after a part of the replay."""
     for _ in range(times):
         await asyncio.sleep(chance.uniform(0.5, 6))
-        running.kill(part)
+        await running.kill(part)
 
 
 async def replay(running: Stack, sales: Path, tmp_path: Path, *options: str) -> dict[str, Any]:
