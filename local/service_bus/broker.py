@@ -20,8 +20,7 @@ from local.service_bus.refusal import Refused
 from local.service_bus.store import Store
 
 MAX_MESSAGE_SIZE = 256 * 1024
-_MAX_HOPS = 4
-_MAX_MESSAGE_ID = 128
+_MAX_HOPS, _MAX_MESSAGE_ID = 4, 128
 
 Outcome = Literal["complete", "abandon", "release", "defer", "dead-letter"]
 _COUNTED = {"complete": "completed", "abandon": "abandoned", "release": "released", "defer": "deferred"}

@@ -54,11 +54,6 @@ class Server:
         self._touched.add(connection)
         self.soon()
 
-    def wake(self, box: Box) -> None:
-        """Something in the box, or the wish for it, has changed."""
-        self.broker.awake.add(box)
-        self.soon()
-
     def attached(self, outlet: Outlet) -> None:
         """A client receives from now on."""
         self._outlets.setdefault(outlet.box, deque()).append(outlet)
@@ -67,7 +62,8 @@ class Server:
     def flowed(self, outlet: Outlet) -> None:
         """A client has issued credit, or wants it drained."""
         self._flowed.add(outlet)
-        self.wake(outlet.box)
+        self.broker.awake.add(outlet.box)
+        self.soon()
 
     def detached(self, outlet: Outlet) -> None:
         """A client no longer receives."""
