@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from azure.cosmos.aio import CosmosClient
 
-from tests.conformance.processes import free_port, running, write_keys
+from tests.processes import free_port, running, write_keys
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

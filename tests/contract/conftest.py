@@ -9,7 +9,7 @@ import pytest
 
 from services.payments.adapters import StripeProvider
 from shared.settings import Connection
-from tests.conformance.processes import free_port, running, write_keys
+from tests.processes import free_port, running, write_keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from shared.adapters.memory import MemoryContainer
 from shared.errors import AlreadyExists, ConditionFailed, Missing, Unavailable
 from shared.ports import Change, Condition, Container, Create, Delete, Document, Operation, Patch, Query, Replace
 from shared.settings import Connection
-from tests.conformance.processes import free_port
+from tests.processes import free_port
 
 _partitions = count()
 

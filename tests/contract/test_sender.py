@@ -16,7 +16,7 @@ from shared.adapters.system import RealSystem
 from shared.errors import Unavailable
 from shared.ports import Sender, WireMessage
 from shared.settings import Connection
-from tests.conformance.processes import free_port
+from tests.processes import free_port
 from tests.unit.world import TOPOLOGY
 
 type Receive = Callable[[str, int], Awaitable[list[WireMessage]]]

@@ -8,16 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.conformance.processes import free_port
+from tests.processes import ROOT, free_port, until
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "online_retail.csv"
 
 
@@ -97,13 +96,6 @@ def _await_ready(process: subprocess.Popen[bytes], log: Path) -> None:
             break
         time.sleep(0.05)
     raise RuntimeError(f"the stack did not start:\n{log.read_text()}")
-
-
-async def until(condition: Callable[[], Awaitable[bool]], deadline: float = 60) -> None:
-    """Wait for a condition. Raises TimeoutError."""
-    async with asyncio.timeout(deadline):
-        while not await condition():  # noqa: ASYNC110 - it is about another process
-            await asyncio.sleep(0.1)
 
 
 def first_invoices(number: int, path: Path) -> Path:

@@ -13,7 +13,8 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
-from tests.e2e.stack import Stack, small_order, stack, until
+from tests.e2e.stack import Stack, small_order, stack
+from tests.processes import until
 
 pytestmark = pytest.mark.stack
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import ROOT, stack
+from tests.e2e.stack import stack
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.stack
 

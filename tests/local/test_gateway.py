@@ -9,25 +9,25 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.local.functions_host.running import Host, Process, free_port, until
+from tests.local.functions_host.running import Host, Logging
+from tests.processes import free_port, wait_until
 
 
-class Gateway(Process):
+class Gateway(Logging):
     """A gateway before some hosts."""
 
     def __init__(self, state: Path, *hosts: Host) -> None:
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         addresses = [f"--host={host.address}" for host in hosts]
-        super().__init__(
-            "local.gateway", ["--state", str(state), "--port", str(port), *addresses], state / "gateway.log"
-        )
+        arguments = ["--state", str(state), "--port", str(port), *addresses]
+        super().__init__("local.gateway", arguments, f"{self.address}/_health", state / "gateway.log")
 
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Host]]:
     left, right = (Host(name, tmp_path_factory.mktemp(name)) for name in ("left", "right"))
-    yield left.running(), right.running()
+    yield left.ready(), right.ready()
     left.stop()
     right.stop()
 
@@ -35,8 +35,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Host
 @pytest.fixture(scope="module")
 def gateway(hosts: tuple[Host, Host], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     started = Gateway(tmp_path_factory.mktemp("gateway"), *hosts)
-    until(lambda: started.serves(f"{started.address}/_health"))
-    yield started
+    yield started.ready()
     assert started.stop() == 0
 
 
@@ -86,7 +85,7 @@ def test_until_all_hosts_are_known_a_gateway_is_not_ready_and_asks_to_try_again(
     late = Host.__new__(Host)
     late.address = f"http://127.0.0.1:{free_port()}"
     gateway = Gateway(tmp_path, hosts[0], late)
-    until(lambda: _answers(f"{gateway.address}/_health"))
+    wait_until(lambda: _answers(f"{gateway.address}/_health"))
 
     assert httpx.get(f"{gateway.address}/_health").status_code == 503
     assert httpx.get(f"{gateway.address}/api/left").status_code == 203
@@ -96,17 +95,17 @@ def test_until_all_hosts_are_known_a_gateway_is_not_ready_and_asks_to_try_again(
 
 
 def test_a_host_that_goes_away_is_answered_for_and_found_again(tmp_path: Path) -> None:
-    host = Host("left", tmp_path).running()
+    host = Host("left", tmp_path).ready()
     gateway = Gateway(tmp_path, host)
-    until(lambda: gateway.serves(f"{gateway.address}/_health"))
+    gateway.ready()
     with ThreadPoolExecutor() as threads:
         in_work = threads.submit(httpx.get, f"{gateway.address}/api/slow", timeout=60)
-        until(lambda: host.said("slow begins"))
+        wait_until(lambda: host.said("slow begins"))
         host.kill()
         cut_off = in_work.result()
     away = httpx.get(f"{gateway.address}/api/left")
     assert httpx.get(f"{gateway.address}/_health").status_code == 503
-    again = host.again().running()
+    again = host.again().ready()
 
     assert (cut_off.status_code, cut_off.headers["retry-after"]) == (502, "1")
     assert (away.status_code, away.headers["retry-after"], away.json()["status"]) == (503, "1", 503)

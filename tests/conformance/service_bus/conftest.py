@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from azure.servicebus.aio import ServiceBusClient
 
-from tests.conformance.processes import free_port, running
 from tests.conformance.service_bus.links import Links
+from tests.processes import free_port, running
 
 TOPOLOGY = Path(__file__).with_name("topology.json")
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from azure.cosmos.aio import CosmosClient
 
-from tests.conformance.processes import free_port, running, write_keys
+from tests.processes import free_port, running, write_keys
 
 
 @dataclass(frozen=True)

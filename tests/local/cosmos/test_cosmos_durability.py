@@ -1,5 +1,4 @@
 import asyncio
-import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +8,7 @@ from azure.cosmos.aio import CosmosClient
 
 from local.cosmos.container import Document
 from local.cosmos.store import Store
-from tests.conformance.processes import free_port, running, write_keys
+from tests.processes import free_port, running, write_keys
 
 
 async def test_every_answered_write_is_there_after_kill_9_and_batches_are_whole(tmp_path: Path) -> None:
@@ -31,7 +30,7 @@ async def test_every_answered_write_is_there_after_kill_9_and_batches_are_whole(
         async with CosmosClient(address, key) as client:
             writers = [asyncio.create_task(write(client, name)) for name in "xyz"]
             await enough.wait()
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             outcomes = await asyncio.gather(*writers, return_exceptions=True)
 
     with running("cosmos", tmp_path, port, "--port", str(port)):
@@ -49,8 +48,7 @@ async def test_it_ends_orderly_when_asked(tmp_path: Path) -> None:
     port = free_port()
 
     with running("cosmos", tmp_path, port, "--port", str(port)) as process:
-        process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(process.wait, 10) == 0
+        assert await asyncio.to_thread(process.stop) == 0
 
 
 def test_what_has_expired_goes_for_good_as_others_are_created(tmp_path: Path) -> None:

@@ -3,53 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
+from tests.processes import Process, free_port
+
 APPS = Path(__file__).parent / "apps"
-_REPOSITORY = Path(__file__).parents[3]
 _KEY = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U="
 
 
-def until[Result](found: Callable[[], Result], seconds: float = 60) -> Result:
-    """What `found` returns as soon as that is true."""
-    deadline = time.monotonic() + seconds
-    while not (result := found()):
-        assert time.monotonic() < deadline, "it didn't come about in time"
-        time.sleep(0.02)
-    return result
+class Logging(Process):
+    """A process of the host's kind; `lines` are the lines of JSON that it has logged."""
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Process:
-    """A part of the stack as a process; `lines` are the lines of JSON that it has logged."""
-
-    def __init__(self, module: str, arguments: Sequence[str], log: Path, settings: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], health: str, log: Path, settings: Mapping[str, str] = {}
+    ) -> None:
         self.log = log
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                cwd=_REPOSITORY,
-                env={**os.environ, **settings},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        super().__init__(module, arguments, health, log, settings)
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -61,27 +35,8 @@ class Process:
         """The lines with this in their message."""
         return [line for line in self.lines if message in line["message"]]
 
-    def serves(self, url: str) -> bool:
-        """Whether an address of it answers with 200; it must not have ended."""
-        assert self.process.poll() is None, self.log.read_text()
-        try:
-            return httpx.get(url).status_code == 200
-        except httpx.TransportError:
-            return False
 
-    def stop(self) -> int:
-        """End it orderly; its exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(40)
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.process.kill()
-        self.process.wait(10)
-
-
-class Host(Process):
+class Host(Logging):
     """A functions host with one of the apps beside this file, or that in a folder."""
 
     def __init__(self, app: str | Path, state: Path, settings: Mapping[str, str] = {}, port: int | None = None) -> None:
@@ -89,12 +44,8 @@ class Host(Process):
         self.address = f"http://127.0.0.1:{self.port}"
         self._started_with = app, state, settings, self.port
         arguments = ["--state", str(state), "--port", str(self.port), "--app", str(APPS / app)]
-        super().__init__("local.functions_host", arguments, state / "host.log", settings)
-
-    def running(self) -> Host:
-        """This host, when it runs."""
-        until(lambda: self.serves(f"{self.address}/admin/host/status"))
-        return self
+        health = f"{self.address}/admin/host/status"
+        super().__init__("local.functions_host", arguments, health, state / "host.log", settings)
 
     def again(self) -> Host:
         """Another like this one, which has ended, on its port."""
@@ -117,8 +68,8 @@ class Bus:
 
     def start(self) -> None:
         arguments = ["--state", str(self._state), *self._ports, "--topology", str(self._state / "topology.json")]
-        self.process = Process("local.service_bus", arguments, self._state / "bus.log")
-        until(lambda: self.process.serves(f"{self.control}/_health"))
+        log = self._state / "bus.log"
+        self.process = Process("local.service_bus", arguments, f"{self.control}/_health", log).ready()
 
     def send(self, queue: str, *messages: ServiceBusMessage | bytes) -> None:
         with ServiceBusClient.from_connection_string(self.connection) as client, client.get_queue_sender(queue) as to:

@@ -12,13 +12,14 @@ import httpx
 import pytest
 
 from tests.local.functions_host.conftest import StartHost
-from tests.local.functions_host.running import APPS, Host, until
+from tests.local.functions_host.running import APPS, Host
+from tests.processes import wait_until
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     started = Host("web", tmp_path_factory.mktemp("web"))
-    yield started.running()
+    yield started.ready()
     assert started.stop() == 0
 
 
@@ -123,7 +124,7 @@ def test_an_exception_is_500_without_a_body(client: httpx.Client, path: str) -> 
 def test_an_exception_is_logged_with_its_traceback(host: Host, client: httpx.Client) -> None:
     client.get("/raises")
 
-    line = until(lambda: host.said("'Functions.raises' (Failed)"))[-1]
+    line = wait_until(lambda: host.said("'Functions.raises' (Failed)"))[-1]
     assert (line["level"], line["function"]) == ("ERROR", "raises")
     assert "LookupError: the reason" in line["exception"]
     assert 'raise LookupError("the reason")' in line["exception"]
@@ -174,7 +175,7 @@ def test_a_functions_logs_are_lines_of_json_with_function_invocation_and_extra_f
 ) -> None:
     invocation = client.get("/context").json()[0]
 
-    (line,) = until(lambda: [line for line in host.said("placed ord_1") if line["invocationId"] == invocation])
+    (line,) = wait_until(lambda: [line for line in host.said("placed ord_1") if line["invocationId"] == invocation])
     assert line.keys() == {"time", "level", "message", "logger", "function", "invocationId", "order"}
     told = (line["level"], line["logger"], line["function"], line["order"])
     assert told == ("INFO", "shop", "context", "ord_1")
@@ -184,7 +185,7 @@ def test_a_function_that_is_no_coroutine_runs_in_a_thread_and_its_logs_know_it_t
     host: Host, client: httpx.Client
 ) -> None:
     assert client.get("/thread").text.startswith("ThreadPoolExecutor")
-    assert until(lambda: host.said("from a thread"))[0]["function"] == "thread"
+    assert wait_until(lambda: host.said("from a thread"))[0]["function"] == "thread"
 
 
 def test_coroutines_run_at_the_same_time(client: httpx.Client) -> None:
@@ -196,10 +197,10 @@ def test_coroutines_run_at_the_same_time(client: httpx.Client) -> None:
 
 
 def test_at_the_end_requests_in_work_are_answered(start_host: StartHost) -> None:
-    host = start_host("web").running()
+    host = start_host("web").ready()
     with ThreadPoolExecutor() as threads:
         answer = threads.submit(httpx.get, f"{host.address}/api/slow", timeout=20)
-        until(lambda: host.said("slow begins"))
+        wait_until(lambda: host.said("slow begins"))
 
         assert host.stop() == 0
         assert answer.result().text == "at last"

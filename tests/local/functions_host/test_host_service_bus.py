@@ -12,7 +12,8 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 
 from tests.local.functions_host.conftest import StartHost
-from tests.local.functions_host.running import Bus, Host, until
+from tests.local.functions_host.running import Bus, Host
+from tests.processes import wait_until
 
 _TOPOLOGY: dict[str, Any] = {
     "contexts": ["reader"],
@@ -41,13 +42,13 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
 @pytest.fixture(scope="module")
 def host(bus: Bus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     started = Host("queues", tmp_path_factory.mktemp("queues"), _settings(bus))
-    yield started.running()
+    yield started.ready()
     assert started.stop() == 0
 
 
 @pytest.fixture
 def limited(bus: Bus, start_host: StartHost) -> Host:
-    return start_host("limits", _settings(bus)).running()
+    return start_host("limits", _settings(bus)).ready()
 
 
 def _settings(bus: Bus) -> dict[str, str]:
@@ -71,7 +72,7 @@ def test_a_function_is_given_a_messages_body_and_properties(bus: Bus, host: Host
         ),
     )
 
-    seen = until(lambda: host.said("given"))[0]["seen"]
+    seen = wait_until(lambda: host.said("given"))[0]["seen"]
     assert seen["body"] == body.decode()
     assert (seen["message_id"], seen["correlation_id"], seen["subject"]) == ("m-1", "ord_1", "news")
     assert (seen["content_type"], seen["delivery_count"]) == ("application/json", 1)
@@ -86,7 +87,7 @@ def test_a_function_is_given_a_messages_body_and_properties(bus: Bus, host: Host
 def test_success_completes_a_message(bus: Bus, host: Host) -> None:
     bus.send("whole", *[b"%d" % number for number in range(100)])
 
-    until(lambda: not bus.messages("whole"))
+    wait_until(lambda: not bus.messages("whole"))
     bodies = [line["seen"]["body"] for line in host.said("given")]
     assert sorted(int(body) for body in bodies if body.isdecimal()) == list(range(100))
 
@@ -94,14 +95,14 @@ def test_success_completes_a_message(bus: Bus, host: Host) -> None:
 def test_a_topics_subscription_is_drained_by_a_function_in_a_thread(bus: Bus, host: Host) -> None:
     bus.publish("news", ServiceBusMessage(b'{"of": "today"}'))
 
-    until(lambda: host.said("news {'of': 'today'}"))
-    until(lambda: not bus.messages("news/subscriptions/reader"))
+    wait_until(lambda: host.said("news {'of': 'today'}"))
+    wait_until(lambda: not bus.messages("news/subscriptions/reader"))
 
 
 def test_an_exception_abandons_at_once_until_the_broker_dead_letters(bus: Bus, host: Host) -> None:
     bus.send("failing", b"the reason")
 
-    until(lambda: [message for message in bus.messages("failing") if message["state"] == "deadLettered"])
+    wait_until(lambda: [message for message in bus.messages("failing") if message["state"] == "deadLettered"])
     assert [line["message"] for line in host.said("failing ")] == ["failing 1", "failing 2", "failing 3"]
     assert "ValueError: the reason" in host.said("(Failed)")[0]["exception"]
 
@@ -109,35 +110,35 @@ def test_an_exception_abandons_at_once_until_the_broker_dead_letters(bus: Bus, h
 def test_the_lock_is_renewed_while_a_function_works(bus: Bus, host: Host) -> None:
     bus.send("short-locks", b"5")
 
-    until(lambda: host.said("short ends"))
-    until(lambda: not bus.messages("short-locks"))
+    wait_until(lambda: host.said("short ends"))
+    wait_until(lambda: not bus.messages("short-locks"))
     assert len(host.said("short begins")) == 1
 
 
 def test_a_lock_that_is_lost_is_logged_and_the_message_comes_again(bus: Bus, host: Host) -> None:
     bus.send("long-locks", b"1")
-    until(lambda: host.said("long begins"))
+    wait_until(lambda: host.said("long begins"))
     bus.disturb(kind="expire-locks", path="long-locks")
 
-    until(lambda: len(host.said("long ends")) == 2)
-    until(lambda: not bus.messages("long-locks"))
+    wait_until(lambda: len(host.said("long ends")) == 2)
+    wait_until(lambda: not bus.messages("long-locks"))
     assert [line["level"] for line in host.said("its lock is lost, it comes again")] == ["WARNING"]
 
 
 def test_what_is_in_work_when_the_connection_breaks_is_settled_over_the_next_one(bus: Bus, host: Host) -> None:
     before = len(host.said("long begins"))
     bus.send("long-locks", b"1")
-    until(lambda: len(host.said("long begins")) == before + 1)
+    wait_until(lambda: len(host.said("long begins")) == before + 1)
     bus.disturb(kind="outage", seconds=0.5)
 
-    until(lambda: not bus.messages("long-locks"))
+    wait_until(lambda: not bus.messages("long-locks"))
     assert len(host.said("long begins")) == before + 1
 
 
 def test_no_more_than_the_allowed_number_works_at_once(bus: Bus, limited: Host) -> None:
     bus.send("limited", *[b"0.3"] * 6)
 
-    until(lambda: not bus.messages("limited"))
+    wait_until(lambda: not bus.messages("limited"))
     assert limited.said("at most 2")
     assert not limited.said("at most 3")
 
@@ -145,14 +146,14 @@ def test_no_more_than_the_allowed_number_works_at_once(bus: Bus, limited: Host) 
 def test_a_lock_is_renewed_for_no_longer_than_host_json_allows(bus: Bus, limited: Host) -> None:
     bus.send("limited", b"4")
 
-    until(lambda: not bus.messages("limited"))
+    wait_until(lambda: not bus.messages("limited"))
     assert limited.said("delivery 2")
-    until(lambda: limited.said("its lock is lost, it comes again"))
+    wait_until(lambda: limited.said("its lock is lost, it comes again"))
 
 
 def test_at_the_end_a_message_in_work_is_waited_for_but_its_success_is_abandoned(bus: Bus, limited: Host) -> None:
     bus.send("limited", b"1")
-    until(lambda: limited.said("begins"))
+    wait_until(lambda: limited.said("begins"))
 
     assert limited.stop() == 0
 
@@ -163,25 +164,25 @@ def test_at_the_end_a_message_in_work_is_waited_for_but_its_success_is_abandoned
 
 def test_a_host_that_is_killed_loses_no_message(bus: Bus, limited: Host, start_host: StartHost) -> None:
     bus.send("limited", *[b"0.2"] * 6)
-    until(lambda: limited.said("begins"))
+    wait_until(lambda: limited.said("begins"))
     limited.kill()
 
-    start_host("limits", _settings(bus)).running()
+    start_host("limits", _settings(bus)).ready()
 
-    until(lambda: not bus.messages("limited"))
+    wait_until(lambda: not bus.messages("limited"))
 
 
 def test_a_host_may_start_before_the_broker_and_finds_one_that_was_killed_and_started_again(
     tmp_path: Path, start_host: StartHost
 ) -> None:
     bus = Bus(tmp_path, _TOPOLOGY)
-    host = start_host("queues", _settings(bus)).running()
-    until(lambda: host.said("No connection for function whole"))
+    host = start_host("queues", _settings(bus)).ready()
+    wait_until(lambda: host.said("No connection for function whole"))
 
     for number in range(2):
         bus.start()
         bus.send("whole", b"%d" % number)
-        until(lambda: not bus.messages("whole"))
+        wait_until(lambda: not bus.messages("whole"))
         bus.process.kill()
 
     assert [line["seen"]["body"] for line in host.said("given")] == ["0", "1"]

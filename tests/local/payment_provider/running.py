@@ -2,15 +2,13 @@
 
 import asyncio
 import json
-import socket
-import subprocess
-import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import stripe
+
+from tests.processes import Process, free_port
 
 KEY = "sk_test_local_0123456789abcdef"
 
@@ -19,9 +17,7 @@ class Running:
     """A provider on a port and a state folder of its own, which can be killed and started again."""
 
     def __init__(self, state: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._state = state
         (state / "keys.json").write_text(json.dumps({"paymentProvider": KEY}))
         self.address = f"http://127.0.0.1:{self.port}"
@@ -30,32 +26,20 @@ class Running:
 
     async def start(self) -> None:
         """Start the process and wait until it serves."""
-        self._spawn()
-        await until(self._serves)
-
-    def _spawn(self) -> None:
-        options = ["--state", str(self._state), "--port", str(self.port)]
-        self.process = subprocess.Popen([sys.executable, "-m", "local.payment_provider", *options])
-
-    async def _serves(self) -> bool:
-        assert self.process.poll() is None
-        try:
-            return (await self.control.get("/_health")).status_code == 200
-        except httpx.TransportError:
-            return False
+        arguments = ["--state", str(self._state), "--port", str(self.port)]
+        self._process = Process("local.payment_provider", arguments, f"{self.address}/_health")
+        await asyncio.to_thread(self._process.ready)
 
     def kill(self) -> None:
         """End the process at this very instant."""
-        self.process.kill()
-        self.process.wait()
+        self._process.kill()
 
     async def close(self) -> None:
         """End the process in an orderly way, which it confirms."""
         for client in self._clients:
             await client.close_async()  # untyped in the SDK
         await self.control.aclose()
-        self.process.terminate()
-        assert self.process.wait(20) == 0
+        assert await asyncio.to_thread(self._process.stop) == 0
 
     async def inject(self, **fault: Any) -> None:
         """Put a fault in force, once unless told otherwise."""
@@ -73,15 +57,6 @@ class Running:
         http = stripe.HTTPXClient(timeout=timeout)
         self._clients.append(http)
         return stripe.StripeClient(key, base_addresses={"api": self.address}, http_client=http, max_network_retries=0)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    """Wait until something in another process is so."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await condition():
-                return
-            await asyncio.sleep(0.01)
 
 
 def asked(**changes: Any) -> Any:

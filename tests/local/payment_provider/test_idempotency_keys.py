@@ -4,7 +4,8 @@ import pytest
 import stripe
 from stripe import PaymentIntentService
 
-from tests.local.payment_provider.running import Running, asked, until
+from tests.local.payment_provider.running import Running, asked
+from tests.processes import until
 
 
 async def test_the_same_key_gives_the_same_intent(provider: Running, intents: PaymentIntentService) -> None:

@@ -4,7 +4,8 @@ import pytest
 import stripe
 from stripe import PaymentIntentService
 
-from tests.local.payment_provider.running import Running, asked, until
+from tests.local.payment_provider.running import Running, asked
+from tests.processes import until
 
 FAULTS = [
     ("reset", None, stripe.APIConnectionError),

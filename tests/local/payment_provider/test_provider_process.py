@@ -6,7 +6,8 @@ from pathlib import Path
 
 import stripe
 
-from tests.local.payment_provider.running import Running, asked, until
+from tests.local.payment_provider.running import Running, asked
+from tests.processes import until
 
 
 async def test_intents_ledger_and_keys_survive_a_kill(tmp_path: Path) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 from azure.servicebus.aio import ServiceBusClient
 
-from tests.conformance.processes import ROOT, free_port, write_keys
+from tests.processes import Process, free_port, write_keys
 
 TOPOLOGY = Path(__file__).with_name("topology.json")
 
@@ -26,34 +24,28 @@ class Running:
         self.keys = write_keys(state)["serviceBus"]
         self.control = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.control_port}", timeout=10)
 
-    def command(self, *more: str) -> list[str]:
+    def command(self) -> list[str]:
         """The command line."""
+        return [sys.executable, "-m", "local.service_bus", *self._arguments()]
+
+    def _arguments(self) -> list[str]:
         ports = ["--port", str(self.port), "--control-port", str(self.control_port)]
-        options = ["--state", str(self.state), *ports, "--topology", str(TOPOLOGY), *more]
-        return [sys.executable, "-m", "local.service_bus", *options]
+        return ["--state", str(self.state), *ports, "--topology", str(TOPOLOGY)]
 
     async def start(self) -> None:
         """Start the process and wait until it serves."""
-        self.process = await asyncio.to_thread(subprocess.Popen, self.command(), cwd=ROOT)
-        await until(self._serves)
-
-    async def _serves(self) -> bool:
-        assert self.process.poll() is None
-        try:
-            return (await self.control.get("/_health")).status_code == 200
-        except httpx.TransportError:
-            return False
+        health = f"http://127.0.0.1:{self.control_port}/_health"
+        self._process = await asyncio.to_thread(Process, "local.service_bus", self._arguments(), health)
+        await asyncio.to_thread(self._process.ready)
 
     def kill(self) -> None:
         """End the process at this very instant."""
-        self.process.kill()
-        self.process.wait()
+        self._process.kill()
 
     async def close(self) -> None:
         """End the process in an orderly way, which it confirms."""
         await self.control.aclose()
-        self.process.terminate()
-        assert self.process.wait(20) == 0
+        assert await asyncio.to_thread(self._process.stop) == 0
 
     def client(self, holder: str = "operator", retries: int = 0) -> ServiceBusClient:
         """The SDK, with the key of one context."""
@@ -77,12 +69,3 @@ class Running:
     async def get(self, path: str) -> Any:
         """What the control answers."""
         return json.loads((await self.control.get(path)).raise_for_status().text)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    """Wait until something in another process is so."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await condition():
-                return
-            await asyncio.sleep(0.01)

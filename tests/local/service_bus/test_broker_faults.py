@@ -15,7 +15,8 @@ from azure.servicebus.exceptions import (
 )
 
 from tests.conformance.service_bus.links import Links, new_message, receive
-from tests.local.service_bus.running import Running, until
+from tests.local.service_bus.running import Running
+from tests.processes import until
 
 # azure-servicebus leaves the socket of a connection that was reset to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

@@ -12,9 +12,9 @@ import pytest
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import MessageLockLostError, ServiceBusError
 
-from tests.conformance.processes import ROOT
 from tests.conformance.service_bus.links import DEAD, Links, new_message, receive
-from tests.local.service_bus.running import Running, until
+from tests.local.service_bus.running import Running
+from tests.processes import ROOT, until
 
 # azure-servicebus leaves the socket of a connection that was reset to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
