@@ -82,7 +82,7 @@ def print_settings(state: State = DEFAULT_STATE) -> None:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
     ports = {name: urlsplit(part.address).port or 0 for name, part in stack.parts.items()}
-    contexts = topology.load(REPOSITORY / "infra/topology.json").contexts
+    contexts = topology.load().contexts
     values = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
     values |= settings(contexts, ports, stack.keys)
     typer.echo(json.dumps({"IsEncrypted": False, "Values": values}, indent=2))

@@ -7,7 +7,7 @@ from typing import Any
 
 from local import topology
 from local.state import StateFolder
-from local.supervisor import REPOSITORY, Part
+from local.supervisor import Part
 
 LOCAL_SETTINGS = {
     "COSMOS_DATABASE": "orderflow",
@@ -27,7 +27,7 @@ LOCAL_SETTINGS = {
 
 def stack_of(folder: StateFolder, port: int, *, split: bool = False) -> Sequence[Sequence[Part]]:
     """Parts in the groups in which they start: the stand-ins, then what uses them, answering at `port`."""
-    contexts = topology.load(REPOSITORY / "infra/topology.json").contexts
+    contexts = topology.load().contexts
     hosts = [f"functions_host_{context}" for context in contexts] if split else []
     stand_ins = ["cosmos", "service_bus", "service_bus_control", "payment_provider"]
     ports = folder.ports([*stand_ins, *hosts], but=port)

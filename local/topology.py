@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+FILE = Path(__file__).parent.parent / "infra/topology.json"
+"""This repository's own."""
+
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
@@ -99,7 +102,7 @@ def seconds(duration: str) -> float:
     return days * 86400 + hours * 3600 + minutes * 60 + rest
 
 
-def load(path: Path) -> Topology:
+def load(path: Path = FILE) -> Topology:
     """Read the file; TopologyError when it isn't a consistent topology, OSError when it can't be read."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ from typing import Self
 import httpx
 
 ROOT = Path(__file__).parents[1]
-HOLDERS = ("operator", "catalog", "inventory", "orders", "payments", "shipping")
+HOLDERS = ("operator", *json.loads((ROOT / "infra" / "topology.json").read_text())["contexts"])
 _DEADLINE = 60.0
 
 

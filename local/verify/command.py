@@ -13,7 +13,7 @@ from local.supervisor import REPOSITORY
 from local.verify.history import tell
 from local.verify.invariants import Finding
 from local.verify.looking import look, status_of
-from local.verify.reading import CONTEXTS, reader
+from local.verify.reading import reader
 from local.verify.stack import NoStackError
 
 UNREADABLE = 2
@@ -67,7 +67,7 @@ async def _order(state: Path, order_id: str) -> list[str]:
 async def _parked(state: Path) -> list[str]:
     lines = []
     async with reader(state) as stack:
-        for context in CONTEXTS:
+        for context in stack.contexts:
             for found in await stack.query(context, "c.kind = 'parked'"):
                 of_type = found["message"]["properties"].get("cloudEvents_type", "no type")
                 lines.append(

@@ -4,17 +4,17 @@ import json
 from collections.abc import Iterator
 
 from local.verify.invariants import FINAL, Document, waits_for
-from local.verify.reading import CONTEXTS, Reader
+from local.verify.reading import Reader
 
 
 async def tell(stack: Reader, order_id: str) -> list[str]:
     """Everything about the order, in lines of text; none where there is no such order."""
-    documents = {context: await stack.query(context, partition=order_id) for context in CONTEXTS}
+    documents = {context: await stack.query(context, partition=order_id) for context in stack.contexts}
     order = next((each for each in documents["orders"] if each["kind"] == "order"), None)
     if order is None:
         return []
     documents["inventory"] += await stack.query("inventory", "c.id = @id", id=f"res:{order_id}")
-    for context in CONTEXTS:
+    for context in stack.contexts:
         documents[context] += [
             each
             for each in await stack.query(context, "c.kind = 'parked'")

@@ -43,7 +43,7 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that the system holds. `placed` are the ids of orders that a client was told to have placed; `entities` the
-    broker's queues with the number of messages in each state."""
+    broker's queues with the number of messages in each state; `others` what contexts hold that have no field here."""
 
     placed: frozenset[str] = frozenset()
     orders: Sequence[Document] = ()
@@ -53,6 +53,7 @@ class Snapshot:
     inventory: Sequence[Document] = ()
     catalog: Sequence[Document] = ()
     entities: Sequence[Document] = ()
+    others: Sequence[Document] = ()
     by_kind: dict[str, list[Document]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class Snapshot:
 
     def documents(self) -> Iterator[Document]:
         """Those of every container."""
-        for container in (self.orders, self.payments, self.shipping, self.inventory, self.catalog):
+        for container in (self.orders, self.payments, self.shipping, self.inventory, self.catalog, self.others):
             yield from container
 
     def kind(self, kind: str) -> list[Document]:

@@ -10,23 +10,24 @@ import httpx
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
+from local import topology
 from local.verify.invariants import Document, Snapshot
 from local.verify.placed import placed_orders
 from local.verify.stack import Stack, read_stack
 
-CONTEXTS = ("orders", "payments", "shipping", "inventory", "catalog")
 _DATABASE = "orderflow"
 _PAGE = 1000
 
 
 class Reader:
-    """Everything that one stack holds."""
+    """Everything that one stack holds. `contexts` names the contexts, and so the containers."""
 
     def __init__(self, stack: Stack, database: DatabaseProxy, http: httpx.AsyncClient, state: Path) -> None:
         self._stack = stack
         self._database = database
         self._http = http
         self._state = state
+        self.contexts = topology.load().contexts
 
     async def snapshot(self) -> Snapshot:
         """All of it, in the order that the invariants count upon."""
@@ -42,6 +43,12 @@ class Reader:
             shipping=await self.query("shipping"),
             inventory=await self.query("inventory"),
             catalog=await self.query("catalog"),
+            others=[
+                document
+                for context in self.contexts
+                if context not in Snapshot.__dataclass_fields__
+                for document in await self.query(context)
+            ],
             entities=await self._ask("service_bus", "_entities"),
         )
 
