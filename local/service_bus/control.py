@@ -5,7 +5,8 @@
   `state` is one of active, locked, scheduled, deferred, deadLettered.
 - `POST /_faults` takes the kinds `reset`, `hang`, `slow`, `status` (400, 401, 404, 408, 410, 413, 500, 501, 503 or 507,
   as the matching AMQP condition), and `duplicate` (a message is delivered, and a copy of it too). Operations are Open,
-  Attach, Send, Receive, Settle, Renew, Peek, Cancel, PutToken; `path` is searched in the entity's path.
+  Attach, Send, Receive, Settle, Renew, Peek, Cancel, PutToken; `path` is searched in the entity's path. `$cbs`, where
+  clients put their tokens, is hit only if `path` or PutToken names it: SDKs that can't attach it wait for ever.
 - Two kinds act at once: `outage` resets every connection and refuses new ones for `seconds` (1 by default),
   `expire-locks` ends all locks (of the entities that `path` is found in).
 """
@@ -29,6 +30,7 @@ from local.service_bus.refusal import CONDITIONS
 from local.service_bus.server import Server
 
 _KINDS = frozenset({"reset", "hang", "slow", "status", "duplicate"})
+_NOT_CBS = r"^(?!\$cbs$)"
 _AT_ONCE = frozenset({"outage", "expire-locks"})
 _STATES = ("active", "locked", "scheduled", "deferred", "deadLettered")
 
@@ -48,9 +50,12 @@ class BrokerFaults(Faults):
         if fault.kind in _AT_ONCE:
             self.act(fault)
             return fault
-        if fault.kind == "duplicate" and isinstance(wish, dict):
-            wish = {**wish, "operation": "Receive"}
-        return super().add(wish)
+        wishes: dict[str, object] = dict(wish) if isinstance(wish, dict) else {}
+        if fault.kind == "duplicate":
+            wishes["operation"] = "Receive"
+        if fault.operation != "PutToken":
+            wishes.setdefault("path", _NOT_CBS)
+        return super().add(wishes)
 
 
 def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette:

@@ -88,6 +88,34 @@ async def test_a_client_is_let_in_slowly(broker: Running, links: Links, operatio
     assert (await broker.get("/_faults"))["faults"] == []
 
 
+async def test_a_sender_whose_link_opens_slowly_has_sent_once_it_is_open(broker: Running, links: Links) -> None:
+    await broker.inject(kind="slow", seconds=1, operation="Attach", path="^payments$")
+
+    async def send() -> None:
+        async with links.bus.get_queue_sender("payments") as sender:
+            await sender.send_messages(new_message("first"))
+
+    async def opening() -> bool:
+        return not (await broker.get("/_faults"))["faults"]
+
+    sending = asyncio.create_task(send())
+    await until(opening)
+    assert await broker.entity("payments") == {}
+    await sending
+
+    assert await links.drain("payments") == ["first"]
+
+
+async def test_a_link_can_be_refused_as_busy_by_a_fault_that_names_no_path(broker: Running, links: Links) -> None:
+    await broker.inject(kind="status", status=503, operation="Attach")
+
+    with pytest.raises(ServiceBusServerBusyError):
+        async with broker.client() as client, client.get_queue_sender("payments") as sender:
+            await asyncio.wait_for(sender.send_messages(new_message()), 10)
+
+    assert await broker.entity("payments") == {}
+
+
 async def test_a_message_can_be_delivered_twice(broker: Running, links: Links) -> None:
     await broker.inject(kind="duplicate")
     identity = await links.send("orders", "twice")
