@@ -16,6 +16,8 @@ that many hits. The kinds that every HTTP part knows:
   that is held back takes effect even if the client has given up meanwhile.
 - `status`: an answer with `status` (503 by default), and with `substatus` and `retryAfterMs` where the part's
   protocol has them.
+
+A part may know more, and act on them itself: `local.cosmos` knows `throttle`, with `requestUnits`.
 """
 
 import asyncio
@@ -54,6 +56,7 @@ class Fault:
     status: int = 503
     substatus: int | None = None
     retry_after_ms: int | None = None
+    request_units: int | None = None
     seconds: float | None = None
     count: int | None = None
     skip: int = 0
@@ -65,9 +68,9 @@ class Fault:
 
 
 _NUMBERS = {"status": (200, 599), "substatus": (0, 65_535), "count": (1, 10**9), "skip": (0, 10**9)}
-_NUMBERS |= {"retryAfterMs": (0, 10**8), "seconds": (0, 3_600)}
+_NUMBERS |= {"retryAfterMs": (0, 10**8), "requestUnits": (1, 10**9), "seconds": (0, 3_600)}
 _FIELDS = ("kind", "when", "method", "path", "operation", *_NUMBERS)
-_ATTRIBUTES = {field: field for field in _FIELDS} | {"retryAfterMs": "retry_after_ms"}
+_ATTRIBUTES = {field: field for field in _FIELDS} | {"retryAfterMs": "retry_after_ms", "requestUnits": "request_units"}
 
 
 def _check(field: str, value: object, kinds: Collection[str]) -> None:

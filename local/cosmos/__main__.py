@@ -15,7 +15,7 @@ from local.cosmos.app import App
 from local.cosmos.authorisation import DATABASE, Keys
 from local.cosmos.requests import operation
 from local.cosmos.store import Store
-from local.faults import Fault, FaultMiddleware, Faults, Stats, control_routes, serve
+from local.faults import HTTP_KINDS, Fault, FaultMiddleware, Faults, Stats, control_routes, serve
 
 TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
 
@@ -50,7 +50,7 @@ def status_answer(fault: Fault) -> Response:
 
 def application(store: Store, keys: Keys) -> ASGIApp:
     """The whole part: protocol, control and faults over a store."""
-    faults, stats = Faults(), Stats()
+    faults, stats = Faults(HTTP_KINDS | {"throttle"}), Stats()
     app = App(store, keys, stats, Starlette(routes=control_routes(faults, stats)))
     return FaultMiddleware(app, faults, stats, operation, {"status": status_answer})
 

@@ -1,6 +1,9 @@
 """The protocol: from a request to its answer."""
 
 import json
+import math
+import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +18,14 @@ from local.cosmos.items import MOST_BYTES, Items, Operation
 from local.cosmos.query import page
 from local.cosmos.requests import Request, json_of, request_of
 from local.cosmos.store import Store
-from local.faults import Stats
+from local.cosmos.throughput import Throughput
+from local.faults import Fault, Stats
 
 _ACCOUNT = {"id": "local", "userConsistencyPolicy": {"defaultConsistencyLevel": "Strong"}}
 _RANGE = {"id": "0", "minInclusive": "", "maxExclusive": "FF", "parents": list[str](), "status": "online"}
 _RANGES_ETAG = '"1"'
 _MOST_PER_PAGE = 1000
+_LEAST_THROUGHPUT = 400
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class App:
 
     def __init__(self, store: Store, keys: Keys, stats: Stats, control: ASGIApp) -> None:
         self._store, self._keys, self._stats, self._control = store, keys, stats, control
+        self._throughputs: dict[tuple[str, str], Throughput] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,7 +60,7 @@ class App:
         request = request_of(scope)
         try:
             self._keys.authorise(request)
-            answer = self._answer(request, body)
+            answer = self._throttled(request, scope["extensions"], body)
         except errors.CosmosError as error:
             text = json.dumps(errors.body(error.status, error.message))
             answer = Answer(error.status, text, headers={"x-ms-substatus": str(error.substatus)})
@@ -74,6 +80,21 @@ class App:
         if answer.status not in (204, 304):
             headers["content-length"] = str(length)
         return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+    def _throttled(self, request: Request, extensions: Mapping[str, Any], body: bytes) -> Answer:
+        if "fault" not in extensions or "docs" not in request.segments:
+            return self._answer(request, body)
+        fault: Fault = extensions["fault"]["fault"]
+        fresh = Throughput(fault.request_units or _LEAST_THROUGHPUT, time.monotonic())
+        throughput = self._throughputs.setdefault((fault.id, request.container), fresh)
+        if wait := throughput.wait(time.monotonic()):
+            self._stats.add("throttled")
+            error = errors.body(429, "The request rate is large: the container's request units are used up.")
+            headers = {"x-ms-substatus": "3200", "x-ms-retry-after-ms": str(math.ceil(wait * 1000))}
+            return Answer(429, json.dumps(error), 0.0, headers)
+        answer = self._answer(request, body)
+        throughput.spend(answer.charge)
+        return answer
 
     def _answer(self, request: Request, body: bytes) -> Answer:
         path = "/".join(request.segments)

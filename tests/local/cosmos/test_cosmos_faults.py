@@ -12,6 +12,8 @@ from azure.cosmos.exceptions import (
     CosmosResourceNotFoundError,
 )
 
+from tests.local.cosmos.conftest import Account
+
 
 @pytest.fixture
 async def container(operator: CosmosClient) -> AsyncIterator[ContainerProxy]:
@@ -121,3 +123,34 @@ async def test_a_fault_that_is_none_is_refused(control: httpx.AsyncClient) -> No
 
     assert answer.status_code == 400
     assert "melt" in answer.json()["error"]
+
+
+async def test_a_container_can_be_limited_to_some_request_units_a_second(
+    account: Account, container: ContainerProxy, control: httpx.AsyncClient
+) -> None:
+    impatience: dict[str, Any] = {"retry_throttle_total": 1, "retry_fixed_interval": 1}
+    async with CosmosClient(account.address, account.keys["operator"], **impatience) as client:
+        database = client.get_database_client("orderflow")
+        limited, other = (database.get_container_client(name) for name in ("orders", "payments"))
+        await inject(control, kind="throttle", requestUnits=1, path="/colls/orders/")
+        spent = await limited.upsert_item({"id": "a", "pk": "a"})
+
+        with pytest.raises(CosmosHttpResponseError) as caught:
+            await limited.upsert_item({"id": "b", "pk": "a"})
+        await other.upsert_item({"id": "a", "pk": "a"})
+        await other.delete_item("a", "a")
+
+    charge = float(spent.get_response_headers()["x-ms-request-charge"])
+    assert caught.value.status_code == 429
+    assert 0 < int(caught.value.headers["x-ms-retry-after-ms"]) <= 1000 * charge
+    assert (await control.get("/_stats")).json()["throttled"] == 2
+
+
+async def test_the_sdk_waits_as_long_as_it_is_told(container: ContainerProxy, control: httpx.AsyncClient) -> None:
+    await inject(control, kind="throttle", requestUnits=100, path="/colls/orders/")
+    before = await requests(control, "UpsertItem")
+
+    for number in range(25):
+        await container.upsert_item({"id": f"{number}", "pk": "a"})
+
+    assert 25 < await requests(control, "UpsertItem") - before <= 50
