@@ -15,7 +15,7 @@ import typer
 
 from local import topology
 from local.replay.command import replay
-from local.stack import settings, stack_of
+from local.stack import settings, shop_currency, stack_of
 from local.state import StackError, hold, is_free
 from local.supervisor import REPOSITORY, Supervisor
 from local.verify.command import DEFAULT_STATE, State, order, parked, verify
@@ -61,7 +61,8 @@ def up(
             if not is_free(port):
                 raise StackError(f"Port {port} is in use: end what listens there, or name another with --port.")
             parts = stack_of(folder, port, split=split)[: 1 if stand_ins else None]
-            supervisor = Supervisor(folder, f"http://127.0.0.1:{port}/api", parts, restart=restart, say=typer.echo)
+            api, currency = f"http://127.0.0.1:{port}/api", shop_currency()
+            supervisor = Supervisor(folder, api, parts, restart=restart, currency=currency, say=typer.echo)
             status = supervisor.run(errand and ["local", "replay", *errand], then_end=then_end)
     except (StackError, OSError) as error:
         typer.echo(error, err=True)
@@ -84,7 +85,7 @@ def print_settings(state: State = DEFAULT_STATE) -> None:
     ports = {name: urlsplit(part.address).port or 0 for name, part in stack.parts.items()}
     contexts = topology.load().contexts
     values = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
-    values |= settings(contexts, ports, stack.keys)
+    values |= settings(contexts, ports, stack.keys) | {"SHOP_CURRENCY": stack.currency}
     typer.echo(json.dumps({"IsEncrypted": False, "Values": values}, indent=2))
 
 

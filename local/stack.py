@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,6 @@ from local.state import StateFolder
 from local.supervisor import Part
 
 LOCAL_SETTINGS = {
-    "COSMOS_DATABASE": "orderflow",
     "SHOP_CURRENCY": "GBP",
     "SWEEP_SCHEDULE": "*/2 * * * * *",
     "OUTBOX_GRACE_SECONDS": "3",
@@ -22,7 +22,13 @@ LOCAL_SETTINGS = {
     "ORDERS_DISPATCH_CHASE_SECONDS": "120",
     "PAYMENT_PROVIDER_TIMEOUT_SECONDS": "4",
 }
-"""Settings of the application that differ from what it does in Azure, the same for every context."""
+"""Settings of the application that differ from what it does in Azure, the same for every context; what this process
+finds in its environment wins over them."""
+
+
+def shop_currency() -> str:
+    """The currency that a stack sells in that this process starts."""
+    return os.environ.get("SHOP_CURRENCY") or LOCAL_SETTINGS["SHOP_CURRENCY"]
 
 
 def stack_of(folder: StateFolder, port: int, *, split: bool = False) -> Sequence[Sequence[Part]]:
@@ -70,7 +76,8 @@ def stack_of(folder: StateFolder, port: int, *, split: bool = False) -> Sequence
 
 def settings(contexts: Sequence[str], ports: Mapping[str, int], keys: Mapping[str, Any]) -> dict[str, str]:
     """What a host of these contexts finds in its environment: its own contexts' connections, no others'."""
-    found = {**LOCAL_SETTINGS, "ORDERFLOW_SERVICES": ",".join(contexts)}
+    found = {name: os.environ.get(name) or value for name, value in LOCAL_SETTINGS.items()}
+    found |= {"COSMOS_DATABASE": "orderflow", "ORDERFLOW_SERVICES": ",".join(contexts)}
     for context in contexts:
         name = context.upper()
         found[f"COSMOS_{name}"] = (

@@ -53,7 +53,7 @@ class _Running:
 class Supervisor:
     """Runs one stack: groups of parts, each started when the one before it serves, and ended in reverse.
 
-    `patience` is how long a part may take to serve, `grace` how long to end, in seconds.
+    `patience` is how long a part may take to serve, `grace` how long to end, in seconds; `currency` is only passed on.
     """
 
     folder: StateFolder
@@ -61,6 +61,7 @@ class Supervisor:
     groups: Sequence[Sequence[Part]]
     say: Callable[[str], None]
     restart: bool = False
+    currency: str = "GBP"
     patience: float = 120.0
     grace: float = 40.0
     _running: dict[str, _Running] = field(default_factory=dict)
@@ -173,8 +174,8 @@ class Supervisor:
             | ({"control": running.part.control} if running.part.control else {})
             for name, running in self._running.items()
         ]
-        state = str(self.folder.path)
-        self.folder.write_stack({"api": self.api, "state": state, "supervisor": os.getpid(), "parts": parts})
+        told = {"api": self.api, "currency": self.currency, "state": str(self.folder.path), "supervisor": os.getpid()}
+        self.folder.write_stack(told | {"parts": parts})
 
     def _announce(self) -> None:
         self.say(f"Ready: {self.api}")

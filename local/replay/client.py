@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from typing import Any
 
 import httpx
 
@@ -29,7 +30,7 @@ class Api:
         self._http = httpx.AsyncClient(
             base_url=address.rstrip("/") + "/",
             timeout=httpx.Timeout(120.0, connect=5.0, pool=None),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+            limits=httpx.Limits(max_connections=512, max_keepalive_connections=64),
             trust_env=False,
             transport=transport,
         )
@@ -66,13 +67,19 @@ def _seconds(text: str) -> float:
     return float(text) if text.isdecimal() else 0.0
 
 
-def explain(response: httpx.Response) -> str:
-    """A refusal in one line: the problem's title, detail and the fields that are wrong."""
+def problem_of(response: httpx.Response) -> dict[str, Any]:
+    """The problem that a refusal tells (RFC 9457); empty where it tells none."""
     try:
         problem = response.json()
     except ValueError:
-        problem = None
-    if not isinstance(problem, dict):
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def explain(response: httpx.Response) -> str:
+    """A refusal in one line: the problem's title, detail and the fields that are wrong."""
+    problem = problem_of(response)
+    if not problem:
         return f"{response.status_code} {response.text[:200]}"
     said = [str(problem[name]) for name in ("title", "detail") if problem.get(name)]
     said += [f"{error.get('pointer')}: {error.get('detail')}" for error in problem.get("errors") or []]

@@ -17,12 +17,13 @@ from rich.console import Console
 
 from local.replay.client import Api, RefusedError, UnansweredError
 from local.replay.figures import figures, take_reading
-from local.replay.journey import Journey
+from local.replay.form import Dates, UnusableFileError
+from local.replay.journey import Journey, Load
 from local.replay.loading import load
 from local.replay.plan import Plan, plan
 from local.replay.progress import Gauge
 from local.replay.report import Report
-from local.replay.sales import HEADER, Reject, UnusableFileError, read
+from local.replay.sales import Sales, read
 from local.verify.command import DEFAULT_STATE, State, lines_of
 from local.verify.looking import BROKEN, NOT_DRAINED, look, status_of
 from local.verify.placed import remembering
@@ -33,7 +34,7 @@ _DRAINING = 120.0
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="Sales as CSV, in the columns of the UCI Online Retail data set.")],
+    file: Annotated[Path, typer.Argument(help="Sales as CSV, in the columns of the UCI Online Retail data sets.")],
     state: State = DEFAULT_STATE,
     stock_factor: Annotated[str, typer.Option(help="Stock as a share of what is ordered.")] = "1.0",
     decline_every: Annotated[
@@ -41,6 +42,13 @@ def replay(
     ] = None,
     cancel_every: Annotated[int | None, typer.Option(min=1, help="Cancel every so manieth order.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="So many orders are placed at a time.")] = 8,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Place so many orders a second instead, whatever becomes of them (an open loop)."),
+    ] = None,
+    dates: Annotated[
+        Dates | None, typer.Option(help="The order of year, month and day, where the file leaves it open.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes when orders are cancelled and dispatched.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report there, as JSON.")] = None,
     rejects: Annotated[
@@ -56,23 +64,26 @@ def replay(
     if not factor.is_finite() or factor < 0:
         raise typer.BadParameter(f"{stock_factor} is no number from 0 up", param_hint="--stock-factor")
     try:
-        sales = read(file)
-        read_stack(state)
+        sales = read(file, read_stack(state).currency, dates)
     except (UnusableFileError, NoStackError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(BAD_INPUT) from error
-    _write_rejects(rejects or state / "replay" / "rejects.csv", sales.rejects)
+    typer.echo(f"{file} is read as {sales.form}")
+    _write_rejects(rejects or state / "replay" / "rejects.csv", sales)
     planned = plan(sales, factor, decline_every, cancel_every)
+    if not planned.orders:
+        typer.echo(f"{file} holds no order: {sales.explain_nothing()}", err=True)
+        raise typer.Exit(BAD_INPUT)
     seed = random.randrange(2**32) if seed is None else seed
     typer.echo(f"Replaying {len(planned.orders)} orders of {len(planned.products)} products with --seed {seed}")
-    raise typer.Exit(_replay(planned, state, concurrency, seed, report))
+    raise typer.Exit(_replay(planned, state, Load(concurrency, rate), seed, report))
 
 
-def _replay(planned: Plan, state: Path, concurrency: int, seed: int, report: Path | None) -> int:
+def _replay(planned: Plan, state: Path, how: Load, seed: int, report: Path | None) -> int:
     """Replays and reports; the exit status."""
     failures: list[Exception] = []
     try:
-        finished = asyncio.run(_play(planned, state, concurrency, seed))
+        finished = asyncio.run(_play(planned, state, how, seed))
     except* (UnansweredError, RefusedError, NoStackError, AzureError, httpx.HTTPError) as group:
         failures += _leaves(group)
     if failures:
@@ -83,21 +94,20 @@ def _replay(planned: Plan, state: Path, concurrency: int, seed: int, report: Pat
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(json.dumps(finished.document(), indent=2) + "\n")
-    if finished.outcome.refused or status_of(finished.findings) == BROKEN:
+    if finished.outcome.failures or status_of(finished.findings) == BROKEN:
         return BROKEN
     return NOT_DRAINED if finished.outcome.unsettled else status_of(finished.findings)
 
 
-async def _play(planned: Plan, state: Path, concurrency: int, seed: int) -> Report:
+async def _play(planned: Plan, state: Path, how: Load, seed: int) -> Report:
     async with aclosing(Api(read_stack(state).api)) as api:
         with Gauge(Console(highlight=False)).shown() as gauge, remembering(state) as remember:
             refused = await load(api, planned, gauge)
             before = await take_reading(state)
-            outcome = await Journey(api, seed, gauge, remember).make(planned.orders, concurrency)
+            outcome = await Journey(api, seed, gauge, remember).make(planned.orders, how)
             after = await take_reading(state)
     outcome.complaints += refused
-    measured = figures(outcome.seconds, outcome.orders.values(), before, after)
-    return Report(planned, outcome, measured, await look(state, _DRAINING))
+    return Report(planned, how, outcome, figures(outcome, before, after), await look(state, _DRAINING))
 
 
 def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
@@ -108,10 +118,10 @@ def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
             yield error
 
 
-def _write_rejects(path: Path, rejects: list[Reject]) -> None:
+def _write_rejects(path: Path, sales: Sales) -> None:
     """A header, then of each row its line, the reason and its fields, with the very bytes of those that are no text."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["Line", "Reason", *HEADER])
-        writer.writerows([reject.line, reject.reason, *reject.fields] for reject in rejects)
+        writer.writerow(["Line", "Reason", *sales.header])
+        writer.writerows([reject.line, reject.reason, *reject.fields] for reject in sales.rejects)

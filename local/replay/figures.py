@@ -1,7 +1,6 @@
 """What a replay cost: counts that the parts of the stack keep about themselves, and the orders' own times."""
 
 import math
-from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local.replay.client import Api
+from local.replay.journey import Outcome
 from local.verify.stack import read_stack
 
 
@@ -45,6 +45,7 @@ class Figures:
     """As in the report. None is what could not be measured: no order, or a part that was started again meanwhile."""
 
     seconds: float
+    placed_per_second: float | None
     orders_per_second: float | None
     p50_ms: float | None
     p99_ms: float | None
@@ -53,9 +54,9 @@ class Figures:
     messages_per_order: float | None
 
 
-def figures(seconds: float, orders: Iterable[dict[str, Any]], before: Reading, after: Reading) -> Figures:
-    """Figures over these orders, which took this long; an order's own time runs from its placing to its end."""
-    placed = list(orders)
+def figures(outcome: Outcome, before: Reading, after: Reading) -> Figures:
+    """Figures over the orders that were placed now; an order's own time runs from its placing to its end."""
+    placed, seconds = outcome.placed, outcome.seconds
     took = sorted(
         (datetime.fromisoformat(order["settledAt"]) - datetime.fromisoformat(order["placedAt"])).total_seconds() * 1000
         for order in placed
@@ -69,6 +70,7 @@ def figures(seconds: float, orders: Iterable[dict[str, Any]], before: Reading, a
 
     return Figures(
         seconds=round(seconds, 2),
+        placed_per_second=round(len(placed) / outcome.placing_seconds, 2) if placed else None,
         orders_per_second=round(len(placed) / seconds, 2) if placed else None,
         p50_ms=_percentile(took, 0.50),
         p99_ms=_percentile(took, 0.99),

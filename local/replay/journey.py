@@ -1,13 +1,18 @@
 """Places the planned orders, cancels some, and follows each until it is settled."""
 
 import asyncio
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from local.replay.client import Api, explain
+import httpx
+
+from local.replay.client import Api, explain, problem_of
 from local.replay.plan import PlannedOrder
 from local.replay.progress import Gauge
 from local.replay.warehouse import dispatch_all, moment
@@ -20,19 +25,46 @@ _PATIENCE = 600.0
 type Document = dict[str, Any]
 
 
+_SHOPS_RULES = {
+    ("invalid-body", "/lines"): "total_outside_limits",
+    ("invalid-body", "/lines/sku"): "product_not_for_sale",
+}
+"""What a file of sales may hold and the shop doesn't take, by the problem's type and its field."""
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What became of the orders: each placed one as the API told it last, by invoice; every refusal in words."""
+    """What became of the orders: each that is there as the API told it last, by invoice; refusals by reason; in words
+    what fails the replay, and what else went wrong. `earlier` are the invoices whose orders were there already."""
 
     orders: dict[str, Document] = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)
+    earlier: set[str] = field(default_factory=set)
+    refused: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    placing_seconds: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def placed(self) -> list[Document]:
+        """The orders that this replay has placed."""
+        return [order for invoice, order in self.orders.items() if invoice not in self.earlier]
 
     @property
     def unsettled(self) -> list[str]:
         """The ids of orders that have come to no end."""
         return [order["orderId"] for order in self.orders.values() if order.get("settledAt") is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How orders are placed: so many at a time, or, with a `rate`, so many a second whatever becomes of them."""
+
+    at_a_time: int = 8
+    rate: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.at_a_time} at a time" if self.rate is None else f"{self.rate:g} a second (open loop)"
 
 
 class Journey:
@@ -44,11 +76,12 @@ class Journey:
         self._gauge = gauge
         self._remember = remember
         self._outcome = Outcome()
+        self._began = datetime.now(UTC)
         self._to_follow: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
 
-    async def make(self, orders: list[PlannedOrder], concurrency: int) -> Outcome:
+    async def make(self, orders: list[PlannedOrder], load: Load) -> Outcome:
         """Runs until every order is settled, or none has been for ten minutes."""
-        started = time.monotonic()
+        started, self._began = time.monotonic(), datetime.now(UTC)
         self._gauge.begin("placed", len(orders))
         self._gauge.begin("settled", len(orders))
         async with asyncio.TaskGroup() as group:
@@ -56,36 +89,61 @@ class Journey:
             async with asyncio.TaskGroup() as followers:
                 for _ in range(_FOLLOWERS):
                     followers.create_task(self._follow())
-                async with asyncio.TaskGroup() as placers:
-                    remaining = iter(orders)
-                    for _ in range(concurrency):
-                        placers.create_task(self._place(remaining, group))
+                await self._place_all(orders, load, group)
+                self._outcome.placing_seconds = time.monotonic() - started
                 for _ in range(_FOLLOWERS):
                     self._to_follow.put_nowait(None)
             warehouse.cancel()
         self._outcome.seconds = time.monotonic() - started
         return self._outcome
 
-    async def _place(self, orders: Iterator[PlannedOrder], group: asyncio.TaskGroup) -> None:
+    async def _place_all(self, orders: list[PlannedOrder], load: Load, group: asyncio.TaskGroup) -> None:
+        remaining = iter(orders)
+        async with asyncio.TaskGroup() as placers:
+            if load.rate is None:
+                for _ in range(load.at_a_time):
+                    placers.create_task(self._place_each(remaining, group))
+                return
+            due = time.monotonic()
+            for order in remaining:
+                await asyncio.sleep(due - time.monotonic())
+                placers.create_task(self._place(order, group))
+                due += 1 / load.rate
+
+    async def _place_each(self, orders: Iterator[PlannedOrder], group: asyncio.TaskGroup) -> None:
         for order in orders:
-            key = {"Idempotency-Key": quote(order.invoice, safe=" ")}
-            response = await self._api.send("POST", "orders", order.body, key)
-            self._gauge.step("placed")
-            if response.status_code != 201:
-                self._outcome.refused.append(f"Invoice {order.invoice}: {explain(response)}")
-                self._gauge.step("settled")
-                continue
-            placed = response.json()
-            self._remember(placed["orderId"])
-            self._outcome.orders[order.invoice] = placed
-            if placed.get("settledAt") is not None:
-                self._gauge.step("settled")
-                continue
-            if order.cancel == "at once":
-                await self._cancel(order.invoice, 0.0)
-            elif order.cancel == "later":
-                group.create_task(self._cancel(order.invoice, moment(self._seed, order.invoice, _LONGEST_CANCEL)))
-            self._to_follow.put_nowait((time.monotonic() + _FIRST_LOOK, order.invoice))
+            await self._place(order, group)
+
+    async def _place(self, order: PlannedOrder, group: asyncio.TaskGroup) -> None:
+        key = {"Idempotency-Key": quote(order.invoice, safe=" ")}
+        response = await self._api.send("POST", "orders", order.body, key)
+        self._gauge.step("placed")
+        if response.status_code != 201:
+            self._refuse(order.invoice, response)
+            self._gauge.step("settled")
+            return
+        placed = response.json()
+        self._remember(placed["orderId"])
+        self._outcome.orders[order.invoice] = placed
+        if datetime.fromisoformat(placed["placedAt"]) < self._began:
+            self._outcome.earlier.add(order.invoice)
+        if placed.get("settledAt") is not None:
+            self._gauge.step("settled")
+            return
+        if order.cancel == "at once":
+            await self._cancel(order.invoice, 0.0)
+        elif order.cancel == "later":
+            group.create_task(self._cancel(order.invoice, moment(self._seed, order.invoice, _LONGEST_CANCEL)))
+        self._to_follow.put_nowait((time.monotonic() + _FIRST_LOOK, order.invoice))
+
+    def _refuse(self, invoice: str, response: httpx.Response) -> None:
+        problem = problem_of(response)
+        kind = str(problem.get("type", response.status_code)).rpartition(":")[2]
+        fields = {re.sub(r"/\d+", "", str(error.get("pointer"))) for error in problem.get("errors") or []}
+        reason = _SHOPS_RULES.get((kind, fields.pop())) if len(fields) == 1 else None
+        self._outcome.refused[reason or kind] += 1
+        if reason is None:
+            self._outcome.failures.append(f"Invoice {invoice}: {explain(response)}")
 
     async def _cancel(self, invoice: str, wait: float) -> None:
         await asyncio.sleep(wait)

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import batched
+from typing import Any
 from urllib.parse import quote
 
 from local.replay.client import Api, RefusedError, UnansweredError, explain
-from local.replay.plan import CURRENCY, Plan, Product
+from local.replay.plan import Plan, Product
 from local.replay.progress import Gauge
 
 PRODUCTS_A_REQUEST = 500
@@ -18,23 +19,22 @@ async def load(api: Api, plan: Plan, gauge: Gauge) -> list[str]:
     """Imports what isn't there yet; the products that the catalogue refused, with its reasons.
 
     RefusedError where a whole request is refused, UnansweredError where prices stop arriving."""
-    refused = await _import(api, plan.products.values(), gauge)
+    refused = await _import(api, plan, gauge)
     wanted = [product for product in plan.products.values() if product.sku not in refused]
     gauge.begin("stock", len(plan.stock))
     await _each(plan.stock.items(), lambda item: _stock(api, item[0], item[1], gauge))
     gauge.begin("prices", len(wanted))
-    await _each(wanted, lambda product: _price(api, product, gauge))
+    await _each(wanted, lambda product: _price(api, product, plan.currency, gauge))
     return list(refused.values())
 
 
-async def _import(api: Api, products: Iterable[Product], gauge: Gauge) -> dict[str, str]:
-    everything = list(products)
+async def _import(api: Api, plan: Plan, gauge: Gauge) -> dict[str, str]:
+    everything = list(plan.products.values())
     gauge.begin("products", len(everything))
     refused = {}
     for some in batched(everything, PRODUCTS_A_REQUEST, strict=False):
         listed = [
-            {"sku": product.sku, "name": product.name, "price": {"amount": product.price, "currency": CURRENCY}}
-            for product in some
+            {"sku": product.sku, "name": product.name, "price": _money(product, plan.currency)} for product in some
         ]
         response = await api.send("POST", "products/import", {"products": listed})
         if response.status_code != 200:
@@ -53,13 +53,13 @@ async def _stock(api: Api, sku: str, on_hand: int, gauge: Gauge) -> None:
     gauge.step("stock")
 
 
-async def _price(api: Api, product: Product, gauge: Gauge) -> None:
+async def _price(api: Api, product: Product, currency: str, gauge: Gauge) -> None:
     pause = 0.1
     while True:
         response = await api.send("GET", f"prices/{in_path(product.sku)}")
         if response.status_code == 200:
             known = response.json()
-            if known["price"] == {"amount": product.price, "currency": CURRENCY} and known["listed"]:
+            if known["price"] == _money(product, currency) and known["listed"]:
                 break
         elif response.status_code != 404:
             raise RefusedError(f"Orders refused to tell the price of {product.sku}: {explain(response)}")
@@ -70,6 +70,10 @@ async def _price(api: Api, product: Product, gauge: Gauge) -> None:
         await asyncio.sleep(pause)
         pause = min(pause * 2, 2.0)
     gauge.step("prices")
+
+
+def _money(product: Product, currency: str) -> dict[str, Any]:
+    return {"amount": product.price, "currency": currency}
 
 
 async def _each[Item](items: Iterable[Item], act: Callable[[Item], Awaitable[None]]) -> None:

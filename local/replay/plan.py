@@ -18,14 +18,13 @@ type Cancel = Literal["at once", "later"]
 
 MAX_LINES = 1_000
 MAX_QUANTITY = 100_000
-CURRENCY = "GBP"
 PAYS = "pm_card_visa"
 DECLINES = "pm_card_visa_chargeDeclined"
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A SKU as its last sale has it; the price in pennies."""
+    """A SKU as its last sale has it; the price in minor units."""
 
     sku: str
     name: str
@@ -34,7 +33,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOrder:
-    """One invoice as an order: what is sent, what the file itself took for it (pennies), whether it is cancelled."""
+    """One invoice as an order: what is sent, what the file itself took for it, whether it is cancelled."""
 
     invoice: str
     body: dict[str, Any]
@@ -50,6 +49,7 @@ class Input:
     invoices: int
     rejected_rows: dict[str, int]
     returns_skipped: int
+    adjustments: int
     merged_rows: int
     folded_skus: int
     empty_invoices: int
@@ -59,9 +59,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole replay, in the order of the file."""
+    """The whole replay, in the order of the file; prices and orders are in `currency`."""
 
     input: Input
+    currency: str
     products: dict[str, Product]
     stock: dict[str, int]
     orders: list[PlannedOrder]
@@ -78,7 +79,8 @@ def plan(sales: Sales, stock_factor: Decimal, decline_every: int | None, cancel_
     orders = [
         PlannedOrder(
             invoice,
-            _body(invoice, rows, lines[invoice], DECLINES if _falls_on(number, decline_every) else PAYS),
+            _body(invoice, rows, lines[invoice])
+            | {"currency": sales.currency, "paymentMethod": DECLINES if _falls_on(number, decline_every) else PAYS},
             sum(row.price * row.quantity for row in rows),
             _cancel(number, cancel_every),
         )
@@ -94,12 +96,14 @@ def plan(sales: Sales, stock_factor: Decimal, decline_every: int | None, cancel_
             invoices=len(sales.invoices),
             rejected_rows=dict(Counter(reject.reason for reject in sales.rejects)),
             returns_skipped=len(sales.returns),
+            adjustments=len(sales.adjustments),
             merged_rows=sum(len(rows) - len(lines[invoice]) for invoice, rows in kept.items()),
             folded_skus=len(sales.folded),
-            empty_invoices=len(sales.invoices) - len(sales.returns) - len(by_invoice),
+            empty_invoices=len(sales.invoices) - len(sales.returns) - len(sales.adjustments) - len(by_invoice),
             oversized_invoices=len(by_invoice) - len(kept),
             unknown_countries=sum(code_of(rows[0].country) is None for rows in kept.values()),
         ),
+        sales.currency,
         products,
         {sku: int(Fraction(stock_factor) * demand[sku]) for sku in products},
         orders,
@@ -127,16 +131,14 @@ def _cancel(number: int, every: int | None) -> Cancel | None:
     return "at once" if number // every % 2 else "later"
 
 
-def _body(invoice: str, rows: list[Sale], lines: Counter[str], method: str) -> dict[str, Any]:
-    """The request. An order of a customer is the customer's; one without is a guest's, known by an address made up from
-    the invoice's number."""
-    customer = _text(next((row.customer for row in rows if row.customer), "").removesuffix(".0"))
+def _body(invoice: str, rows: list[Sale], lines: Counter[str]) -> dict[str, Any]:
+    """The request, but for its payment. An order of a customer is the customer's; one without is a guest's, known by an
+    address made up from the invoice's number."""
+    customer = _text(re.sub("[.,]0$", "", next((row.customer for row in rows if row.customer), "")))
     caller: dict[str, Any] = {"customerId": customer} if customer else {}
     return {
         **caller,
         "email": f"{_local_part(customer or f'guest-{invoice}')}@example.com",
-        "currency": CURRENCY,
-        "paymentMethod": method,
         "shippingAddress": {
             "name": _text(f"Customer {customer}") if customer else _text(f"Guest of invoice {invoice}"),
             "line1": "1 High Street",

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from local.replay.currencies import shown
 from local.replay.figures import Figures
-from local.replay.journey import Outcome
+from local.replay.journey import Load, Outcome
 from local.replay.plan import Plan
 from local.verify.invariants import Finding
 
@@ -18,6 +19,7 @@ class Report:
     """A replay that has come to its end."""
 
     plan: Plan
+    load: Load
     outcome: Outcome
     figures: Figures
     findings: list[Finding]
@@ -27,14 +29,18 @@ class Report:
         states = Counter(order["status"] for order in self.outcome.orders.values())
         return {
             "input": asdict(self.plan.input),
+            "currency": self.plan.currency,
+            "load": str(self.load),
             "orders": {
-                "placed": len(self.outcome.orders),
+                "placed": len(self.outcome.placed),
+                "placed_earlier": len(self.outcome.earlier),
                 "completed": states["completed"],
                 "cancelled": states["cancelled"],
                 "rejected": dict(self._rejections()),
                 "payment_due": states["payment_due"],
-                "refused": len(self.outcome.refused),
+                "refused": dict(self.outcome.refused),
             },
+            "failures": self.outcome.failures,
             "figures": asdict(self.figures),
             "invariants": [asdict(finding) for finding in self.findings],
         }
@@ -47,20 +53,29 @@ class Report:
             f"{_listed(told.rejected_rows)}"
         )
         yield (
-            f"          {told.returns_skipped} returns skipped, {told.empty_invoices} invoices left empty, "
-            f"{told.oversized_invoices} oversized; {told.merged_rows} rows merged, {told.folded_skus} SKUs folded, "
+            f"          {told.returns_skipped} returns and {told.adjustments} adjustments set aside, "
+            f"{told.empty_invoices} invoices left empty, {told.oversized_invoices} oversized"
+        )
+        yield (
+            f"          {told.merged_rows} rows merged, {told.folded_skus} SKUs folded, "
             f"{told.unknown_countries} orders of an unknown country"
         )
         states = Counter(order["status"] for order in self.outcome.orders.values())
-        yield f"Orders:   {len(self.outcome.orders)} placed {_listed(states)}, {len(self.outcome.refused)} refused"
+        placed, earlier = len(self.outcome.placed), len(self.outcome.earlier)
+        yield (
+            f"Orders:   {placed} placed, {self.load}"
+            + (f", and {earlier} that had been placed earlier" if earlier else "")
+            + f" {_listed(states)}"
+        )
+        if self.outcome.refused:
+            yield f"          {self.outcome.refused.total()} refused {_listed(self.outcome.refused)}"
         if rejections := self._rejections():
             yield f"          rejected for {_listed(rejections)}"
         yield from self._revenue()
-        shown = asdict(self.figures)
         yield "Figures:  " + ", ".join(
-            f"{name} {'not measured' if value is None else value}" for name, value in shown.items()
+            f"{name} {'not measured' if value is None else value}" for name, value in asdict(self.figures).items()
         )
-        for kind, lines in (("refused", self.outcome.refused), ("went wrong", self.outcome.complaints)):
+        for kind, lines in (("failed", self.outcome.failures), ("went wrong", self.outcome.complaints)):
             if lines:
                 yield f"{len(lines)} {kind}; the first:"
                 yield from (f"  {line}" for line in lines[:_SHOWN])
@@ -73,15 +88,12 @@ class Report:
         ours = sum(order["total"]["amount"] for order in completed.values())
         theirs = sum(planned.file_total for planned in self.plan.orders if planned.invoice in completed)
         everything = sum(planned.file_total for planned in self.plan.orders)
+        currency = self.plan.currency
         yield (
-            f"Revenue:  {_pounds(ours)} at catalogue prices, {_pounds(theirs)} at the file's own for the same orders "
-            f"({_pounds(everything)} for all of them)"
+            f"Revenue:  {shown(ours, currency)} at catalogue prices, {shown(theirs, currency)} at the file's own "
+            f"for the same orders ({shown(everything, currency)} for all of them)"
         )
 
 
 def _listed(counts: dict[str, int]) -> str:
     return "(" + (", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none") + ")"
-
-
-def _pounds(pennies: int) -> str:
-    return f"£{pennies // 100:,}.{pennies % 100:02}"

@@ -1,48 +1,35 @@
-"""Reads a file of sales: CSV, one row per item of an invoice, in the columns of the UCI Online Retail data set.
+"""What a file of sales says: its rows that can be sold, and what is wrong with the others."""
 
-The file is UTF-8, with or without a byte order mark; a byte that isn't makes its row unreadable, not the file. Blank
-lines are no rows. Fields may be quoted and then hold commas, quotes and line ends; where a quote is left open, the line
-that opens it is read alone, so that one stray quote costs one row and not the rest of the file.
-"""
-
-import csv
 import re
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
-from io import StringIO
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-HEADER = [
-    "InvoiceNo",
-    "StockCode",
-    "Description",
-    "Quantity",
-    "InvoiceDate",
-    "UnitPrice",
-    "CustomerID",
-    "Country",
-]
+from local.replay.currencies import minor_units
+from local.replay.form import COLUMNS, Dates, Form, read_table
 
 Reason = Literal["columns", "encoding", "date", "sku", "quantity", "description", "price"]
+_WANTED: dict[Reason, str] = {
+    "columns": "as many fields as the header has, an invoice's number among them",
+    "encoding": "UTF-8 throughout",
+    "date": "such as 2010-12-01 08:26, 12/1/2010 8:26 or 01.12.2010 8:26, all in one order",
+    "sku": '1 to 40 letters, digits and signs of ASCII, but none of " \\ # ? %',
+    "quantity": "a whole number above zero",
+    "description": "a text",
+    "price": "a number above zero, without the currency",
+}
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d ([01]\d|2[0-3]):\d\d:\d\d", re.ASCII)
-_SKU = re.compile(r"[A-Za-z0-9._ -]{1,40}")
+_SKU = re.compile(r"(?!\.{1,2}\Z)[ !$&->@-\[\]-~]{1,40}")
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
 _PRICE = re.compile(r"[0-9]{0,18}(\.[0-9]*)?")
-_PENNY = Decimal("0.01")
-
-
-class UnusableFileError(Exception):
-    """The file as a whole can't be replayed; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """One row that can be sold. `price` is in pennies; `customer` is empty where the file names none."""
+    """One row that can be sold. `price` is in minor units; `customer` is empty where the file names none."""
 
     invoice: str
     sku: str
@@ -64,7 +51,8 @@ class Reject:
 
 @dataclass(slots=True)
 class Sales:
-    """All that a file says. Invoice numbers keep the order in which they come first."""
+    """All that a file says, prices in `currency`. Invoice numbers keep the order in which they come first; `returns`
+    and `adjustments` are those of no sale."""
 
     rows: int = 0
     invoices: dict[str, None] = field(default_factory=dict)
@@ -72,94 +60,74 @@ class Sales:
     accepted: list[Sale] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     folded: set[str] = field(default_factory=set)
+    adjustments: dict[str, None] = field(default_factory=dict)
+    currency: str = "GBP"
+    header: list[str] = field(default_factory=lambda: [*COLUMNS])
+    form: Form | None = None
+
+    def explain_nothing(self) -> str:
+        """Why there is nothing in it to sell, in one line."""
+        if not self.rows:
+            return "no row follows its header"
+        aside = len(self.returns) + len(self.adjustments)
+        said = [f"none of its {self.rows} rows can be sold", f"{aside} invoices are returns or adjustments"]
+        firsts = {reject.reason: reject for reject in reversed(self.rejects)}
+        for reason, count in Counter(reject.reason for reject in self.rejects).items():
+            shown = ", ".join(firsts[reason].fields)[:100]
+            said.append(f"{count} rejected for {reason} (line {firsts[reason].line}: {shown})")
+            said.append(f"wanted is {_WANTED[reason]}")
+        return "; ".join(said)
 
 
-def read(path: Path) -> Sales:
-    """All that the file says, its bad rows apart; UnusableFileError if it is missing, empty or of another kind."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnusableFileError(f"{path} can't be read: {error.strerror}") from error
-    if not content.strip():
-        raise UnusableFileError(f"{path} is empty")
-    lines = list(StringIO(content.decode("utf-8-sig", "surrogateescape"), newline=""))
-    records = _records(lines)
-    _, header = next(records, (0, []))
-    if [name.strip() for name in header] != HEADER:
-        raise UnusableFileError(f"{path} has a wrong header: its first line must read {','.join(HEADER)}")
-    sales = Sales()
-    for line, fields in records:
-        _add(sales, line, [text.strip() for text in fields])
+def read(path: Path, currency: str = "GBP", dates: Dates | None = None) -> Sales:
+    """All that the file says, its bad rows apart. Raises UnusableFileError."""
+    table = read_table(path, dates)
+    sales = Sales(currency=currency, header=table.header, form=table.form)
+    for line, fields in table.rows:
+        _add(sales, table.form, line, fields)
     return sales
 
 
-def _records(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    start = 0
-    while start < len(lines):
-        reader = csv.reader((lines[number] for number in range(start, len(lines))), strict=True)
-        try:
-            fields, taken = next(reader), reader.line_num
-        except csv.Error:
-            fields, taken = _alone(lines[start]), 1
-        if fields:
-            yield start + 1, fields
-        start += taken
-
-
-def _alone(line: str) -> list[str]:
-    try:
-        return next(csv.reader([line]))
-    except csv.Error:
-        return [line]
-
-
-def _add(sales: Sales, line: int, fields: list[str]) -> None:
+def _add(sales: Sales, form: Form, line: int, fields: list[str]) -> None:
     sales.rows += 1
-    invoice = fields[0]
+    place = form.columns["InvoiceNo"]
+    invoice = fields[place] if place < len(fields) else ""
     if invoice:
         sales.invoices[invoice] = None
-    if invoice.upper().startswith("C"):
-        sales.returns[invoice] = None
+    if invoice[:1].isalpha():
+        (sales.returns if invoice[0] in "Cc" else sales.adjustments)[invoice] = None
         return
-    row = _sale(fields)
+    row = _sale(form, fields, sales.currency)
     if not isinstance(row, Sale):
         sales.rejects.append(Reject(line, row, fields))
         return
     sales.accepted.append(row)
-    if row.sku != fields[1]:
-        sales.folded.add(fields[1])
+    if row.sku != (spelt := fields[form.columns["StockCode"]]):
+        sales.folded.add(spelt)
 
 
-def _sale(fields: list[str]) -> Sale | Reason:
-    if len(fields) != len(HEADER) or not fields[0]:
+def _sale(form: Form, fields: list[str], currency: str) -> Sale | Reason:
+    if len(fields) != form.width or not fields[form.columns["InvoiceNo"]]:
         return "columns"
     if any(map(_UNDECODED.search, fields)):
         return "encoding"
-    invoice, sku, description, quantity, date, price, customer, country = fields
-    if not _is_date(date):
+    values = [fields[form.columns[name]] for name in COLUMNS]
+    invoice, sku, description, quantity, date, price, customer, country = values
+    if not form.is_date(date):
         return "date"
+    sku = re.sub(" +", " ", sku)
     if not _SKU.fullmatch(sku):
         return "sku"
-    if not _WHOLE.fullmatch(quantity) or (count := int(Decimal(quantity))) <= 0:
+    if not _WHOLE.fullmatch(quantity := form.number(quantity)) or (count := int(Decimal(quantity))) <= 0:
         return "quantity"
     if not description:
         return "description"
-    if (pennies := _pennies(price)) < 1:
+    if (amount := _amount(form.number(price), currency)) < 1:
         return "price"
-    return Sale(invoice, sku.upper(), description, count, pennies, customer, country)
+    return Sale(invoice, sku.upper(), description, count, amount, customer, country)
 
 
-def _is_date(text: str) -> bool:
-    if not _DATE.fullmatch(text):
-        return False
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _pennies(text: str) -> int:
+def _amount(text: str, currency: str) -> int:
     if not _PRICE.fullmatch(text) or not text.strip("."):
         return 0
-    return int(Decimal(text).quantize(_PENNY, ROUND_HALF_UP) / _PENNY)
+    return minor_units(Decimal(text), currency)

@@ -22,9 +22,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack's address for clients, its parts by name, its keys."""
+    """A stack's address for clients, the currency that it sells in, its parts by name, its keys."""
 
     api: str
+    currency: str
     parts: dict[str, Part]
     keys: dict[str, Any]
 
@@ -39,4 +40,4 @@ def read_stack(state: Path) -> Stack:
     parts = [
         Part(part["name"], part["pid"], part["address"], part.get("control", part["address"])) for part in told["parts"]
     ]
-    return Stack(told["api"], {part.name: part for part in parts}, keys)
+    return Stack(told["api"], told["currency"], {part.name: part for part in parts}, keys)

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.stack import stack_of
+from local.stack import shop_currency, stack_of
 from local.state import StackError, hold
 from tests.local.small_stack import Wish
 
@@ -120,6 +120,7 @@ def test_a_ready_stack_says_where_everything_is(start: Start, state: Path) -> No
     told = stack.told()
 
     assert (told["api"], told["state"], told["supervisor"]) == ("http://api", str(state), stack.process.pid)
+    assert told["currency"] == "GBP"
     assert [part["name"] for part in told["parts"]] == ["store", "shop"]
     assert [httpx.get(part["address"]).json()["pid"] for part in told["parts"]] == stack.processes()
     assert stack.end(signal.SIGTERM)[1].startswith("Ready: http://api\n")
@@ -322,6 +323,19 @@ def test_one_host_runs_every_context_at_the_stack_s_own_port(state: Path) -> Non
     assert [part.name for part in stand_ins] == ["cosmos", "service_bus", "payment_provider"]
     assert host.address == "http://127.0.0.1:7071/"
     assert host.environment["ORDERFLOW_SERVICES"] == "catalog,inventory,orders,payments,shipping"
+
+
+def test_what_the_environment_sets_wins_over_the_stacks_own_settings(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_CURRENCY", "JPY")
+    monkeypatch.setenv("COSMOS_DATABASE", "another")
+
+    with hold(state) as folder:
+        _, (host,) = stack_of(folder, 7071)
+
+    assert (host.environment["SHOP_CURRENCY"], shop_currency()) == ("JPY", "JPY")
+    assert host.environment["COSMOS_DATABASE"] == "orderflow"  # the stand-in has no other
 
 
 def test_split_hosts_are_told_their_own_connections_alone_and_the_gateway_where_they_are(state: Path) -> None:

@@ -14,8 +14,11 @@ from starlette.routing import Route
 _PAGE = 2
 
 
-def _problem(status: int, title: str) -> Response:
-    return JSONResponse({"title": title, "errors": [{"pointer": "/lines", "detail": "wrong"}]}, status)
+def _problem(status: int, title: str, type: str = "other", pointer: str = "") -> Response:
+    problem: dict[str, Any] = {"type": f"urn:orderflow:problem:{type}", "title": title}
+    if pointer:
+        problem["errors"] = [{"pointer": pointer, "detail": "wrong"}]
+    return JSONResponse(problem, status)
 
 
 def _now() -> str:
@@ -24,10 +27,12 @@ def _now() -> str:
 
 @dataclass
 class Shop:
-    """`unwanted` SKUs are refused by the catalogue; `slow_prices` is how often each price is asked for in vain."""
+    """`unwanted` SKUs are refused by the catalogue; `slow_prices` is how often each price is asked for in vain; `least`
+    is the least total of an order."""
 
     unwanted: set[str] = field(default_factory=set)
     slow_prices: int = 1
+    least: int = 30
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
     bodies: dict[str, Any] = field(default_factory=dict)
@@ -78,17 +83,24 @@ class Shop:
         self.calls["place"] += 1
         order_id = f"ord_{key}"
         if self.bodies.setdefault(key, body) != body:
-            return _problem(422, "The key was used with another body")
-        if any(line["sku"] not in self.products for line in body["lines"]):
+            return _problem(422, "The key was used with another body", "idempotency-key-reused")
+        wrong = [index for index, line in enumerate(body["lines"]) if line["sku"] not in self.products]
+        if wrong:
             del self.bodies[key]
-            return _problem(422, "No such product")
+            return _problem(422, "Wrong", "invalid-body", f"/lines/{wrong[0]}/sku")
+        if self._total(body) < self.least:
+            del self.bodies[key]
+            return _problem(422, "Outside", "invalid-body", "/lines")
         if order_id not in self.orders:
             self._begin(order_id, body)
         return JSONResponse(self.orders[order_id], 201)
 
+    def _total(self, body: Any) -> int:
+        return sum(self.products[line["sku"]]["price"]["amount"] * line["quantity"] for line in body["lines"])
+
     def _begin(self, order_id: str, body: Any) -> None:
-        total = sum(self.products[line["sku"]]["price"]["amount"] * line["quantity"] for line in body["lines"])
-        order = {"orderId": order_id, "status": "confirmed", "total": {"amount": total}, "placedAt": _now()}
+        total = {"amount": self._total(body)}
+        order = {"orderId": order_id, "status": "confirmed", "total": total, "placedAt": _now()}
         self.orders[order_id] = order
         if body["paymentMethod"] != "pm_card_visa":
             self._end(order_id, "rejected", reason="payment_declined")

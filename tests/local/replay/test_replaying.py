@@ -1,5 +1,6 @@
 """A replay from the first request to the last settled order, against a shop that answers as the API does."""
 
+import asyncio
 from collections import Counter
 from contextlib import aclosing
 from decimal import Decimal
@@ -8,12 +9,16 @@ from io import StringIO
 import httpx
 import pytest
 from rich.console import Console
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from local.replay.client import Api, UnansweredError
-from local.replay.journey import Journey, Outcome
+from local.replay.figures import Reading, figures
+from local.replay.journey import Journey, Load, Outcome
 from local.replay.loading import load
 from local.replay.plan import Plan, plan
 from local.replay.progress import Gauge
+from local.replay.report import Report
 from local.replay.sales import Sale, Sales
 from local.replay.warehouse import moment
 from tests.local.replay.shop import BadLine, Shop
@@ -30,21 +35,29 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(name, 0.05)
 
 
-def _plan(count: int, factor: str = "1.0", cancel_every: int | None = None, decline_every: int | None = None) -> Plan:
+def _plan(
+    count: int,
+    factor: str = "1.0",
+    cancel_every: int | None = None,
+    decline_every: int | None = None,
+    price: int = 150,
+) -> Plan:
     sales = [
-        Sale(f"{number:03}", sku, "HEART", 2, 150, "17850.0", "France")
+        Sale(f"{number:03}", sku, "HEART", 2, price, "17850.0", "France")
         for number in range(1, count + 1)
         for sku in ("A", f"SKU {number}")
     ]
     return plan(Sales(accepted=sales), Decimal(factor), decline_every, cancel_every)
 
 
-async def _replay(shop: Shop, planned: Plan, remembered: list[str] | None = None, seed: int = 1) -> Outcome:
+async def _replay(
+    shop: Shop, planned: Plan, remembered: list[str] | None = None, seed: int = 1, how: Load | None = None
+) -> Outcome:
     remember = remembered.append if remembered is not None else lambda _: None
     async with aclosing(Api("http://shop/api", transport=BadLine(shop))) as api:
         with Gauge(Console(file=StringIO())).shown() as gauge:
             refused = await load(api, planned, gauge)
-            outcome = await Journey(api, seed, gauge, remember).make(planned.orders, 4)
+            outcome = await Journey(api, seed, gauge, remember).make(planned.orders, how or Load(4))
     outcome.complaints += refused
     return outcome
 
@@ -59,7 +72,8 @@ async def test_every_order_is_placed_once_and_settles_over_a_bad_line() -> None:
     outcome = await _replay(shop, _plan(9), remembered)
 
     assert _states(outcome) == {"completed": 9}
-    assert outcome.unsettled == outcome.refused == outcome.complaints == []
+    assert outcome.unsettled == outcome.failures == outcome.complaints == []
+    assert not outcome.refused
     assert sorted(remembered) == sorted(shop.orders) == [f"ord_{number:03}" for number in range(1, 10)]
     assert shop.calls["place"] > 9
     assert shop.stock == dict.fromkeys(shop.stock, 0)
@@ -96,9 +110,10 @@ async def test_a_replay_that_differs_is_refused_order_by_order() -> None:
 
     outcome = await _replay(shop, _plan(4, decline_every=2))
 
-    assert sorted(outcome.refused) == [
-        f"Invoice {number}: 422 The key was used with another body; /lines: wrong" for number in ("002", "004")
+    assert sorted(outcome.failures) == [
+        f"Invoice {number}: 422 The key was used with another body" for number in ("002", "004")
     ]
+    assert outcome.refused == {"idempotency-key-reused": 2}
     assert sorted(outcome.orders) == ["001", "003"]
 
 
@@ -107,9 +122,68 @@ async def test_a_product_that_the_catalogue_refuses_is_not_waited_for() -> None:
 
     outcome = await _replay(shop, _plan(3))
 
-    assert [refusal.partition(":")[0] for refusal in outcome.refused] == ["Invoice 002"]
+    assert outcome.refused == {"product_not_for_sale": 1}
+    assert outcome.failures == []
     assert len(outcome.complaints) == 1
     assert _states(outcome) == {"completed": 2}
+
+
+async def test_an_order_below_the_shops_least_total_is_an_outcome_and_no_failure() -> None:
+    outcome = await _replay(Shop(least=500), _plan(2, price=100), how=Load(1))
+
+    assert outcome.refused == {"total_outside_limits": 2}
+    assert outcome.failures == outcome.unsettled == []
+
+
+async def test_a_refusal_that_no_rule_of_the_shop_explains_is_a_failure() -> None:
+    class Broken(Shop):
+        async def _place(self, request: Request) -> Response:
+            return JSONResponse({"type": "urn:orderflow:problem:internal", "title": "Oh"}, 500)
+
+    outcome = await _replay(Broken(), _plan(1))
+
+    assert outcome.refused == {"internal": 1}
+    assert outcome.failures == ["Invoice 001: 500 Oh"]
+
+
+async def test_a_second_replay_tells_apart_what_was_placed_before() -> None:
+    shop, nothing = Shop(), Reading((1, 2), 0, 0, 0)
+    await _replay(shop, _plan(3, factor="2"))
+
+    second = await _replay(shop, _plan(5), seed=2)
+    third = await _replay(shop, _plan(5), seed=3)
+
+    assert (len(second.placed), second.earlier) == (2, {"001", "002", "003"})
+    assert figures(second, nothing, nothing).p50_ms is not None
+    assert (third.placed, len(third.earlier)) == ([], 5)
+    measured = figures(third, nothing, nothing)
+    assert (measured.p50_ms, measured.orders_per_second, measured.placed_per_second) == (None, None, None)
+    told = Report(_plan(5), Load(), third, measured, []).document()["orders"]
+    assert (told["placed"], told["placed_earlier"], told["completed"], told["rejected"]) == (0, 5, 5, {})
+
+
+async def test_at_a_rate_orders_are_placed_whatever_becomes_of_those_before_them() -> None:
+    class Stuck(Shop):
+        """Nobody is answered before all have asked."""
+
+        everybody = asyncio.Event()
+
+        async def _place(self, request: Request) -> Response:
+            self.calls["asked"] += 1
+            if self.calls["asked"] == 5:
+                self.everybody.set()
+            await self.everybody.wait()
+            return await super()._place(request)
+
+    shop, planned = Stuck(), _plan(5)
+    async with aclosing(Api("http://shop/api", transport=httpx.ASGITransport(shop.app()))) as api:
+        with Gauge(Console(file=StringIO())).shown() as gauge:
+            await load(api, planned, gauge)
+            outcome = await Journey(api, 1, gauge, lambda _: None).make(planned.orders, Load(1, rate=50.0))
+
+    assert _states(outcome) == {"completed": 5}
+    assert outcome.placing_seconds >= 4 / 50
+    assert str(Load(1, rate=50.0)) == "50 a second (open loop)"
 
 
 async def test_an_api_that_stays_away_is_given_up() -> None:

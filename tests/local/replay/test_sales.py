@@ -1,12 +1,20 @@
 """Which rows of a file can be sold, and why the others can't."""
 
+import gzip
+import json
+import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from local.replay.sales import HEADER, Sales, UnusableFileError, read
+from local.__main__ import app
+from local.replay.form import COLUMNS, Dates, UnusableFileError
+from local.replay.plan import plan
+from local.replay.sales import Sales, read
 
-_HEADER = ",".join(HEADER)
+_HEADER = ",".join(COLUMNS)
 _GOOD = "536365,85123A,WHITE HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom"
 
 
@@ -18,7 +26,7 @@ def _read(tmp_path: Path, *lines: str | bytes, header: str = _HEADER) -> Sales:
 
 
 def _row(**changed: str) -> str:
-    return ",".join((dict(zip(HEADER, _GOOD.split(","), strict=True)) | changed).values())
+    return ",".join((dict(zip(COLUMNS, _GOOD.split(","), strict=True)) | changed).values())
 
 
 def _reasons(sales: Sales) -> list[tuple[int, str]]:
@@ -39,14 +47,15 @@ def test_a_good_row_is_a_sale_in_pennies(tmp_path: Path) -> None:
         (_GOOD + ",more", "columns"),
         ("536365,85123A", "columns"),
         (_row(InvoiceNo=""), "columns"),
-        (_GOOD.encode().replace(b"WHITE", b"\xa3WHITE"), "encoding"),
         (_row(InvoiceDate=""), "date"),
         (_row(InvoiceDate="12/1/2010 8:26"), "date"),
         (_row(InvoiceDate="2010-13-01 08:26:00"), "date"),
         (_row(InvoiceDate="2010-02-29 08:26:00"), "date"),
         (_row(StockCode=""), "sku"),
         (_row(StockCode="A" * 41), "sku"),
-        (_row(StockCode="A/B"), "sku"),
+        (_row(StockCode="A#B"), "sku"),
+        (_row(StockCode="A\tB"), "sku"),
+        (_row(StockCode=".."), "sku"),
         (_row(StockCode="STRAẞE"), "sku"),
         (_row(StockCode="ſ1"), "sku"),
         (_row(Quantity="0"), "quantity"),
@@ -78,9 +87,9 @@ def test_the_first_reason_counts(tmp_path: Path) -> None:
     rows = []
     for name in broken:
         rows.append(_row(**broken))
-        broken[name] = dict(zip(HEADER, _GOOD.split(","), strict=True))[name]
+        broken[name] = dict(zip(COLUMNS, _GOOD.split(","), strict=True))[name]
 
-    sales = _read(tmp_path, b"\xff,1", b"\xff" + rows[0].encode(), *rows)
+    sales = _read(tmp_path, b"\xff,1", b"\xff" + rows[0].encode(), *rows, _row(Description="CAFÉ"))
 
     reasons = [reason for _, reason in _reasons(sales)]
     assert reasons == ["columns", "encoding", "date", "sku", "quantity", "description", "price"]
@@ -145,9 +154,13 @@ def test_a_byte_order_mark_and_windows_line_ends_are_nothing_special(tmp_path: P
         (None, "can't be read"),
         (b"", "is empty"),
         (b"\n\n", "is empty"),
-        (b"\xef\xbb\xbf", "wrong header"),
-        (b"Invoice,StockCode\n1,2\n", "wrong header"),
-        (_HEADER.encode("utf-16"), "wrong header"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"Invoice,StockCode\n1,2\n", "no Description, no Quantity, .* in Invoice, StockCode; wanted are InvoiceNo or"),
+        (b"sep=;\n", "wrong header: found 'sep=;'; wanted are InvoiceNo or Invoice, StockCode"),
+        (f"Price,{_HEADER}\n".encode(), "UnitPrice 2 times"),
+        (_HEADER.encode("utf-16-le")[:-1], "is utf-16-le, but not at byte"),
+        (b"PK\x03\x04rest", "is an Excel workbook or a ZIP archive; wanted is CSV"),
+        (gzip.compress(_HEADER.encode())[:-9], "gzip data is damaged or cut short"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_as_a_whole(tmp_path: Path, content: bytes | None, said: str) -> None:
@@ -157,3 +170,147 @@ def test_a_file_of_another_kind_is_refused_as_a_whole(tmp_path: Path, content: b
 
     with pytest.raises(UnusableFileError, match=said):
         read(file)
+
+
+_II = "Invoice;StockCode;Description;Quantity;InvoiceDate;Price;Customer ID;Country"
+_FORMS = {
+    "as published": (f"{_HEADER}\n{_GOOD}\n".encode(), "utf-8, fields by commas, decimal points, dates ymd"),
+    "Online Retail II, decimal commas": (
+        f"{_II}\n536365;85123A;CAFÉ;6;01.12.2010 8:26;2,55;17850;United Kingdom\n".encode(),
+        "utf-8, fields by semicolons, decimal commas, dates dmy",
+    ),
+    "quoted, decimal commas between commas": (
+        f'{_HEADER}\n536365,85123A,X,"6,0",2010-12-01T08:26,"2,55","17850,0",United Kingdom\n'.encode(),
+        "utf-8, fields by commas, decimal commas, dates ymd",
+    ),
+    "an index without a name": (
+        f",{_HEADER}\n0,{_GOOD}\n".encode(),
+        "utf-8, fields by commas, decimal points, dates ymd",
+    ),
+    "an index that the header doesn't have": (
+        f"{_HEADER}\n1,{_GOOD}\n2,{_GOOD}\n".encode(),
+        "utf-8, fields by commas, decimal points, dates ymd",
+    ),
+    "tabs, UTF-16": (
+        f"{_HEADER}\n{_GOOD}\n".replace(",", "\t").encode("utf-16"),
+        "utf-16, fields by tabs, decimal points, dates ymd",
+    ),
+    "UTF-16 without a mark": (
+        f"{_HEADER}\n{_GOOD}\n".encode("utf-16-le"),
+        "utf-16-le, fields by commas, decimal points, dates ymd",
+    ),
+    "Windows-1252, months first": (
+        f"{_HEADER}\n{_row(Description='£ MUG', InvoiceDate='12/1/2010 8:26')}\n"
+        f"{_row(InvoiceDate='12/13/2010 12:00 PM')}\n".encode("cp1252"),
+        "cp1252, fields by commas, decimal points, dates mdy",
+    ),
+    "days first, of two digits": (
+        f"{_HEADER}\n{_row(InvoiceDate='1/12/10 08:26')}\n{_row(InvoiceDate='13/12/10')}\n".encode(),
+        "utf-8, fields by commas, decimal points, dates dmy",
+    ),
+    "gzip": (gzip.compress(f"{_HEADER}\n{_GOOD}\n".encode()), "utf-8, fields by commas, decimal points, dates ymd"),
+}
+
+
+@pytest.mark.parametrize("name", _FORMS)
+def test_the_forms_in_which_people_have_this_data_are_found_and_named(tmp_path: Path, name: str) -> None:
+    content, form = _FORMS[name]
+    file = tmp_path / "sales.csv"
+    file.write_bytes(content)
+
+    sales = read(file)
+
+    assert str(sales.form) == form
+    assert sales.rejects == []
+    assert len(sales.accepted) in (1, 2)
+    for sale in sales.accepted:
+        assert (sale.invoice, sale.sku, sale.quantity, sale.price) == ("536365", "85123A", 6, 255)
+        assert sale.country == "United Kingdom"
+
+
+def test_a_byte_that_is_not_utf_8_in_a_file_that_is_costs_one_row(tmp_path: Path) -> None:
+    bad = _GOOD.encode().replace(b"WHITE", b"\xa3WHITE")
+
+    sales = _read(tmp_path, _row(Description="CAFÉ"), bad)
+
+    assert _reasons(sales) == [(3, "encoding")]
+
+
+def test_thousands_that_are_set_apart_are_read(tmp_path: Path) -> None:
+    sales = _read(tmp_path, _row(UnitPrice='"1,234.50"', Quantity='"1,200"'), _GOOD)
+
+    assert (sales.accepted[0].price, sales.accepted[0].quantity) == (123_450, 1200)
+
+
+@pytest.mark.parametrize(
+    ("dates", "said"),
+    [
+        (("12/1/2010 8:26", "11/2/2010"), r"'11/2/2010', in which the day or the month may be first: say with --dates"),
+        (("13/1/2010", "1/13/2010"), "some with the day first, some with the month: say with --dates dmy or"),
+    ],
+)
+def test_dates_that_can_be_read_in_two_ways_are_an_error_that_names_the_option(
+    tmp_path: Path, dates: tuple[str, str], said: str
+) -> None:
+    rows = [_row(InvoiceDate=date) for date in dates]
+
+    with pytest.raises(UnusableFileError, match=said):
+        _read(tmp_path, *rows)
+    sales = read(tmp_path / "sales.csv", dates=Dates.MDY)
+
+    assert len(sales.accepted) + len(sales.rejects) == 2
+    assert sales.accepted
+
+
+def test_a_date_of_another_order_than_the_files_costs_its_row(tmp_path: Path) -> None:
+    sales = _read(
+        tmp_path, _row(InvoiceDate="1.12.2010"), _row(InvoiceDate="2.12.2010"), _row(InvoiceDate="2010-12-01")
+    )
+
+    assert _reasons(sales) == [(4, "date")]
+
+
+def test_invoices_of_other_letters_than_c_are_adjustments_and_sell_nothing(tmp_path: Path) -> None:
+    sales = _read(tmp_path, _row(InvoiceNo="A563185", StockCode="B", Description="Adjust bad debt"), "a1,short", _GOOD)
+
+    assert (list(sales.adjustments), list(sales.returns)) == (["A563185", "a1"], [])
+    assert [sale.invoice for sale in sales.accepted] == ["536365"]
+    planned = plan(sales, Decimal(1), None, None)
+    assert (planned.input.adjustments, planned.input.empty_invoices) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "amount"),
+    [("JPY", "250", 250), ("JPY", "2.5", 3), ("KWD", "2.55", 2550), ("KWD", "0.125", 130)],
+)
+def test_a_price_is_in_the_currencys_own_minor_units(tmp_path: Path, currency: str, price: str, amount: int) -> None:
+    _read(tmp_path, _row(UnitPrice=price))
+
+    sales = read(tmp_path / "sales.csv", currency)
+
+    assert sales.accepted[0].price == amount
+    assert plan(sales, Decimal(1), None, None).orders[0].body["currency"] == currency
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "no row follows its header"),
+        ([_row(InvoiceNo="C1")], "none of its 1 rows can be sold; 1 invoices are returns or adjustments"),
+        (
+            [_row(InvoiceDate="Dec 1st"), _row(UnitPrice="£2")],
+            r"1 rejected for date \(line 2: 536365, .*, Dec 1st, .*\); wanted is such as 2010-12-01 08:26",
+        ),
+    ],
+)
+def test_a_file_without_an_order_is_an_error_that_says_what_was_found(
+    tmp_path: Path, rows: list[str], said: str
+) -> None:
+    _read(tmp_path, *rows)
+    (tmp_path / "stack.json").write_text(json.dumps({"api": "http://127.0.0.1:9/api", "currency": "GBP", "parts": []}))
+    (tmp_path / "keys.json").write_text("{}")
+
+    done = CliRunner().invoke(app, ["replay", str(tmp_path / "sales.csv"), "--state", str(tmp_path)])
+
+    assert done.exit_code == 2
+    assert re.search(said, done.stderr)
