@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -63,10 +64,11 @@ async def _look(stack: Reader) -> list[Finding]:
 
 
 async def _glance(stack: Reader) -> list[Finding]:
+    began = datetime.now(UTC)
     snapshot = await stack.snapshot()
     if wrong := stock(snapshot).violations:
         snapshot = await stack.with_fresh(snapshot, {_culprit(violation) for violation in wrong})
-    return examine(snapshot)
+    return examine(snapshot, began)
 
 
 def confirmed(now: Finding, before: Finding) -> Finding:

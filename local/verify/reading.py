@@ -11,7 +11,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
 from local import topology
-from local.verify.invariants import Document, Snapshot
+from local.verify.invariants import CONTAINERS, Document, Snapshot
 from local.verify.placed import placed_orders
 from local.verify.stack import Stack, read_stack
 
@@ -46,7 +46,7 @@ class Reader:
             others=[
                 document
                 for context in self.contexts
-                if context not in Snapshot.__dataclass_fields__
+                if context not in CONTAINERS
                 for document in await self.query(context)
             ],
             entities=await self._ask("service_bus", "_entities"),

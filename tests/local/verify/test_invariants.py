@@ -1,6 +1,7 @@
 """Each invariant holds in a good world, and names what is wrong in a bad one."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ def test_a_good_world_holds_and_every_invariant_has_examined_something() -> None
         "orders",
         "reservations",
         "drained",
+        "sweeps",
         "parked",
         "prices",
     ]
@@ -135,6 +137,37 @@ def test_what_is_wrong_is_named(change: Callable[[World], object], name: str, vi
 
     assert any(said.startswith(violation) for said in _broken(snapshot)[name]), _broken(snapshot)
     assert status_of(examine(snapshot)) == BROKEN
+
+
+_NOW = datetime(2026, 11, 24, 6, 10, tzinfo=UTC)
+_LEFT = {"id": "e1", "kind": "outbox", "destination": "inventory-events"}
+
+
+@pytest.mark.parametrize(
+    ("change", "violations"),
+    [
+        (lambda world: world.inventory.append(_LEFT | {"createdAt": "2026-11-24T06:05:30.000000Z"}), []),
+        (
+            lambda world: world.inventory.append(_LEFT | {"createdAt": "2026-11-24T06:03:00.000000Z"}),
+            ["inventory: no sweep has succeeded for 7 minutes: outbox since 2026-11-24T06:03:00.000000Z"],
+        ),
+        (_set("orders", "ord_packed", chaseAt="2026-11-24T06:08:00.000000Z"), []),
+        (
+            _set("orders", "ord_packed", chaseAt="2026-11-23T06:04:00.000000Z"),
+            ["orders: no sweep has succeeded for 1446 minutes: order since 2026-11-23T06:04:00.000000Z"],
+        ),
+    ],
+)
+def test_what_a_sweep_has_not_done_for_five_minutes_is_named(
+    change: Callable[[World], object], violations: list[str]
+) -> None:
+    world = World()
+    world.get("orders", "ord_packed")["chaseAt"] = "2026-11-25T06:00:00.000000Z"
+    change(world)
+
+    found = {finding.name: finding.violations for finding in examine(world.snapshot(), _NOW)}
+
+    assert found["sweeps"] == violations
 
 
 _PARKED = {"id": "parked", "pk": "m1", "kind": "parked", "queue": "orders", "reason": "unknown type"}
