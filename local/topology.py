@@ -26,12 +26,15 @@ class TopologyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A Cosmos DB container. `default_ttl` is in seconds; -1: only with a `ttl` of its own; None: never."""
+    """A Cosmos DB container. `default_ttl` is in seconds; -1: only with a `ttl` of its own; None: never.
+
+    `indexing_policy` is in Azure's form; None: the default, which takes every property.
+    """
 
     name: str
     partition_key: str
     default_ttl: int | None = None
-    composite_indexes: tuple[tuple[str, ...], ...] = ()
+    indexing_policy: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def _frozen(kind: type[object], value: Any) -> Any:
         return value
     if kind is Grant:
         return frozenset(value)
-    return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    return tuple(value)
 
 
 def _check(topology: Topology) -> None:

@@ -87,6 +87,8 @@ class Query:
 
     `order_by` names one or two properties, ascending. `after` gives their values in the last document seen: only what
     comes strictly later is returned (a keyset; no continuation token is ever kept across partitions).
+
+    One that is ordered needs a composite index in infra/topology.json on exactly the properties of `index`.
     """
 
     kind: str
@@ -94,6 +96,12 @@ class Query:
     order_by: tuple[str, ...] = ()
     after: tuple[str | int, ...] = ()
     limit: int = 100
+
+    @property
+    def index(self) -> tuple[str, ...]:
+        """What it is sorted by: what is equal first, so that one composite index finds and sorts, and nothing else."""
+        equal = (condition.name for condition in self.where if condition.op == "=")
+        return ("kind", *equal, *self.order_by)
 
 
 class Container(Protocol):

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from local import topology
-from local.cosmos import errors
+from local.cosmos import errors, indexing
 from local.cosmos.app import App
 from local.cosmos.authorisation import DATABASE, Keys
 from local.cosmos.requests import operation
@@ -26,11 +26,10 @@ def provision(store: Store, containers: tuple[topology.Container, ...]) -> None:
         store.create("dbs", {"id": DATABASE})
     feed = f"dbs/{DATABASE}/colls"
     for wanted in containers:
-        indexes = [[{"path": path, "order": "ascending"} for path in index] for index in wanted.composite_indexes]
         definition = {
             "id": wanted.name,
             "partitionKey": {"paths": [wanted.partition_key], "kind": "Hash", "version": 2},
-            "indexingPolicy": {"includedPaths": [{"path": "/*"}], "compositeIndexes": indexes},
+            "indexingPolicy": indexing.policy(wanted.indexing_policy),
             "defaultTtl": wanted.default_ttl,
         }
         existing = store.definitions.get(f"{feed}/{wanted.name}")

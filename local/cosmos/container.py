@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.cosmos import errors
+from local.cosmos.indexing import Index, policy
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {table} (
@@ -40,7 +41,11 @@ class Container:
         self._db, self.definition = db, definition
         self.rid: str = definition["_rid"]
         self.key_path: tuple[str, ...] = tuple(definition["partitionKey"]["paths"][0].strip("/").split("/"))
+        self.index = Index(policy(definition.get("indexingPolicy")))
         self.table = f"documents_{number}"
+        self.looking, self.looked, self.looked_at = f"{self.table}_look()", f"{self.table}_looked()", 0
+        db.create_function(f"{self.table}_look", 0, self._look)
+        db.create_function(f"{self.table}_looked", 0, lambda: self.looked_at)
         for statement in _TABLE.format(table=self.table).split(";"):
             db.execute(statement)
         self.key_index = f"{self.table}_key"
@@ -51,14 +56,7 @@ class Container:
         self._expired = f"SELECT row FROM {self.table} WHERE expires <= ? LIMIT 2"
         self._remove = f"DELETE FROM {self.table} WHERE row = ?"
         names = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
-        self._indexes = {name for (name,) in db.execute(names, (self.table,))}
-
-    @property
-    def composite_indexes(self) -> list[list[str]]:
-        """The indexes that an ORDER BY of several properties in one direction needs, each a list of paths."""
-        indexes = self.definition.get("indexingPolicy", {}).get("compositeIndexes", [])
-        one_way = (index for index in indexes if len({part.get("order", "ascending") for part in index}) == 1)
-        return [[part["path"] for part in index] for index in one_way]
+        self._made = {name for (name,) in db.execute(names, (self.table,))}
 
     def find(self, partition: str, id: str) -> Document | None:
         """The document, unless it has expired."""
@@ -84,7 +82,12 @@ class Container:
     def select(
         self, columns: str, clauses: Sequence[str], values: dict[str, Any], rest: str, index: str | None
     ) -> Iterator[Any]:
-        """`columns` of the documents that haven't expired and fulfil every clause, `rest` (ORDER BY), by this index."""
+        """`columns` of the documents that haven't expired and fulfil every clause, `rest` (ORDER BY), by this index.
+
+        The clause `looking` is always true; `looked` is how many times it has been evaluated by the row, `looked_at` by
+        now.
+        """
+        self.looked_at = 0
         source = f"{self.table} {'NOT INDEXED' if index is None else f'INDEXED BY {index}'}"
         where = " AND ".join(["(expires IS NULL OR expires > :now)", *clauses])
         return self._run(f"SELECT {columns} FROM {source} WHERE {where} {rest}", {**values, "now": int(time.time())})
@@ -99,16 +102,20 @@ class Container:
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
             raise errors.unsupported(f"this query ({error})") from error
 
-    def index(self, columns: Sequence[str]) -> str | None:
+    def sql_index(self, columns: Sequence[str]) -> str | None:
         """The name of an index on these expressions, made now if need be; None when there are too many already."""
         digest = hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16]
         name = f"{self.table}_by_{digest}"
-        if name not in self._indexes:
-            if len(self._indexes) >= _MOST_INDEXES:
+        if name not in self._made:
+            if len(self._made) >= _MOST_INDEXES:
                 return None
             self._db.execute(f"CREATE INDEX {name} ON {self.table} ({', '.join(columns)})")
-            self._indexes.add(name)
+            self._made.add(name)
         return name
+
+    def _look(self) -> int:
+        self.looked_at += 1
+        return 1
 
     def highest(self) -> int:
         """The highest row."""

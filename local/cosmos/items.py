@@ -58,7 +58,7 @@ class Items:
         _check_preconditions(operation, found)
         if operation.kind == "Delete":
             self._container.remove(found.row)
-            return Outcome(204, charges.write(len(found.body), 0))
+            return Outcome(204, self._charge(found))
         if operation.kind == "Patch":
             return self._replace(found, self._patched(found, operation.body))
         if not isinstance(operation.body, dict) or operation.body.get("id") != operation.id:
@@ -75,12 +75,16 @@ class Items:
             return self._replace(found, operation.body)
         new = self._version(self._sequence.next(), id, operation.body)
         self._container.insert(new)
-        return Outcome(201, charges.write(0, len(new.body)), new.etag, new.body)
+        return Outcome(201, self._charge(new), new.etag, new.body)
 
     def _replace(self, found: Document, item: dict[str, Any]) -> Outcome:
         new = self._version(found.row, found.id, item)
         self._container.update(new)
-        return Outcome(200, charges.write(len(found.body), len(new.body)), new.etag, new.body)
+        return Outcome(200, self._charge(found) + self._charge(new), new.etag, new.body)
+
+    def _charge(self, version: Document) -> float:
+        """Of putting it in, or taking it out."""
+        return charges.write(len(version.body), self._container.index.entries(json.loads(version.body)))
 
     def _patched(self, found: Document, body: Any) -> dict[str, Any]:
         if not isinstance(body, dict):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.cosmos import errors
+from local.cosmos import errors, indexing
 from local.cosmos.container import Container
 from local.cosmos.identity import Sequence, resource_id
 
@@ -126,4 +126,5 @@ def _container(wish: Any) -> dict[str, Any]:
     ttl = wish.get("defaultTtl")
     if ttl is not None and not (isinstance(ttl, int) and (ttl == -1 or 0 < ttl < 2**31)):
         raise errors.bad_request("defaultTtl must be -1 or a positive number of seconds.")
-    return {field: wish[field] for field in _DEFINABLE if wish.get(field) is not None}
+    given = {field: wish[field] for field in _DEFINABLE if wish.get(field) is not None}
+    return given | {"indexingPolicy": indexing.policy(wish.get("indexingPolicy"))}

@@ -180,14 +180,13 @@ def sql(query: Query) -> tuple[str, list[dict[str, Any]]]:
     if query.after:
         parameters += [{"name": f"@after{number}", "value": value} for number, value in enumerate(query.after)]
         clauses.append(_keyset(query.order_by))
-    order = f" ORDER BY {', '.join(f'c.{name} ASC' for name in query.order_by)}" if query.order_by else ""
+    order = f" ORDER BY {', '.join(f'c.{name} ASC' for name in query.index)}" if query.order_by else ""
     return f"SELECT TOP {query.limit:d} * FROM c WHERE {' AND '.join(clauses)}{order}", parameters
 
 
 def _keyset(names: tuple[str, ...]) -> str:
-    """Strictly after (@after0, @after1): c.a > @after0 OR (c.a = @after0 AND c.b > @after1)."""
-    alternatives = []
-    for position, name in enumerate(names):
-        equal = [f"c.{earlier} = @after{number}" for number, earlier in enumerate(names[:position])]
-        alternatives.append("(" + " AND ".join([*equal, f"c.{name} > @after{position}"]) + ")")
-    return "(" + " OR ".join(alternatives) + ")"
+    """Strictly after (@after0, @after1). The first comparison is what the index is read by, an OR isn't."""
+    if len(names) == 1:
+        return f"c.{names[0]} > @after0"
+    first, second = names
+    return f"c.{first} >= @after0 AND (c.{first} > @after0 OR c.{second} > @after1)"

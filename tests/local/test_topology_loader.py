@@ -25,7 +25,7 @@ def test_every_section_becomes_dataclasses_with_durations_in_seconds() -> None:
         {
             "contexts": ["shop"],
             "containers": [
-                {"name": "shop", "partitionKey": "/pk", "defaultTtl": -1, "compositeIndexes": [["/a", "/b"]]}
+                {"name": "shop", "partitionKey": "/pk", "defaultTtl": -1, "indexingPolicy": {"automatic": True}}
             ],
             "queues": [
                 {
@@ -42,7 +42,7 @@ def test_every_section_becomes_dataclasses_with_durations_in_seconds() -> None:
         }
     )
 
-    assert topology.containers == (Container("shop", "/pk", -1, (("/a", "/b"),)),)
+    assert topology.containers == (Container("shop", "/pk", -1, {"automatic": True}),)
     assert topology.queues[0] == Queue("q", 90.0, 10, 600.0, forward_dead_letters_to="dead")
     assert topology.topics == (Topic("t", default_message_ttl=86400.0),)
     assert topology.subscriptions == (Subscription("t", "s", ("a.v1",), 60.0, 3, forward_to="q"),)

@@ -6,7 +6,7 @@ dialect's. Constants and parameters are bound by name, so that the SQL depends o
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -25,28 +25,50 @@ _RANK = (
 _WORDS = {"TRUE": True, "FALSE": False, "NULL": None}
 type Columns = tuple[tuple[str | None, str], ...]
 """What a result is made of: names of properties and their JSON; or, without a name, the result itself."""
-type Sortings = tuple[tuple[str, bool], ...]
+type Path = tuple[str, ...]
+type Names = tuple[str, ...]
+"""A path behind the container's alias."""
+type Sortings = tuple[tuple[Path, bool], ...]
 """Properties' paths, and whether they descend."""
 _EVERYTHING: Columns = ((None, "body"),)
 COUNT: Columns = ((None, "count(*)"),)
 _PARSER = Lark.open("dialect.lark", __file__, parser="lalr", lexer="basic", start=["query", "condition", "refused"])
+PARTITION = "pk = :partition"
+POINTS = "(pk, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:points))"
 _POINT = re.compile(r"\( c\.id = @(\w+) AND c\.(\w+) = @(\w+) \)")
+
+
+class Condition(NamedTuple):
+    """What is true or not (or undefined, which comes to the same where there is no NOT), as SQL.
+
+    `paths` are the properties that it looks at, `equal` those of them that it compares for equality.
+    """
+
+    sql: str
+    paths: frozenset[Path] = frozenset()
+    equal: frozenset[Path] = frozenset()
+
+
+type Conditions = tuple[Condition, ...]
+"""All of them."""
+
+
+def together(conditions: Sequence[Condition]) -> str:
+    """The SQL of all of them."""
+    return f"({' AND '.join(condition.sql for condition in conditions) or '1'})"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query as SQL.
+    """A query as SQL: what fulfils every condition of `where`.
 
-    `equal` are the paths that `where` compares for equality. `top` is the name of what is bound for it, `names` are
-    those of all that is bound, `constants` what the text itself binds. `points`, if there are any, are the names of
-    the partition keys and ids of the items that `where` finds.
+    `top` is the name of what is bound for it, `names` are those of all that is bound, `constants` what the text itself
+    binds. `points`, if there are any, are the names of the partition keys and ids of the items that `where` finds.
     """
 
-    where: str
+    where: Conditions = ()
     columns: Columns = _EVERYTHING
-    equal: frozenset[str] = frozenset()
-    order: tuple[str, ...] = ()
-    descending: bool = False
+    order: Sortings = ()
     top: str | None = None
     names: frozenset[str] = frozenset()
     constants: Mapping[str, Any] = field(default_factory=dict)
@@ -66,23 +88,20 @@ class Query:
 
 
 class Term(NamedTuple):
-    """A value; `path` where it is a property, in SQLite's notation."""
+    """A value; `path`, if any, is the property's that it is."""
 
     rank: str
     value: str
-    path: str | None = None
+    path: frozenset[Path] = frozenset()
 
 
-class Condition(NamedTuple):
-    """What is true or not (or undefined, which comes to the same where there is no NOT)."""
-
-    sql: str
-    equal: frozenset[str] = frozenset()
-
-
-def key(path: str) -> tuple[str, str]:
+def key(path: Path) -> tuple[str, str]:
     """Rank (0: undefined) and value of a property."""
-    return _RANK.format(path), f"ifnull(json_extract(body, '{path}'), 0)"
+    return _RANK.format(_json_path(path)), f"ifnull(json_extract(body, '{_json_path(path)}'), 0)"
+
+
+def _json_path(path: Path) -> str:
+    return "$" + "".join(f'."{name}"' for name in path)
 
 
 @lru_cache(maxsize=512)
@@ -104,8 +123,8 @@ def points(text: str, key_path: tuple[str, ...]) -> Query | None:
     parts = [f"( c.id = @{id} AND c.{name} = @{value} )" for id, name, value in found]
     if text != f"SELECT * FROM c WHERE ( {' OR '.join(parts)} )" or any((name,) != key_path for _, name, _ in found):
         return None
-    where = "(pk, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:points))"
-    return Query(where, points=tuple((value, id) for id, _, value in found))
+    where = Condition(POINTS, frozenset([("id",), key_path]))
+    return Query((where,), points=tuple((value, id) for id, _, value in found))
 
 
 def _read(text: str, start: str) -> Query:
@@ -151,66 +170,62 @@ class _Reading(Transformer[Token, Query]):
     def columns(self, *columns: tuple[str, str]) -> Columns:
         return columns
 
-    def column(self, path: tuple[str, str], alias: Token | None) -> tuple[str, str]:
-        return alias or path[1], f"body -> '{path[0]}'"
+    def column(self, path: Names, alias: Token | None) -> tuple[str, str]:
+        return alias or path[-1], f"body -> '{_json_path(path[1:])}'"
 
-    def source(self, container: Token, alias: Token | None, where: Condition | None, order: Sortings | None) -> Query:
+    def source(self, container: Token, alias: Token | None, where: Conditions | None, order: Sortings | None) -> Query:
         if unknown := self._roots - {alias or container}:
             raise errors.bad_request(f"Identifier '{min(unknown)}' could not be resolved.")
-        if len({descending for _, descending in order or ()}) > 1:
-            raise errors.unsupported("ORDER BY in both directions in queries")
-        paths, descending = tuple(path for path, _ in order or ()), any(down for _, down in order or ())
-        where, names = where or Condition("1"), frozenset(self._names)
-        return Query(where.sql, _EVERYTHING, where.equal, paths, descending, None, names, self._constants)
+        return Query(where or (), _EVERYTHING, order or (), None, frozenset(self._names), self._constants)
 
-    def sortings(self, *sortings: tuple[str, bool]) -> Sortings:
+    def sortings(self, *sortings: tuple[Path, bool]) -> Sortings:
         return sortings
 
-    def sorting(self, path: tuple[str, str], descending: Token | None = None) -> tuple[str, bool]:
-        return path[0], descending is not None
+    def sorting(self, path: Names, descending: Token | None = None) -> tuple[Path, bool]:
+        return path[1:], descending is not None
 
-    def either(self, *parts: Condition) -> Condition:
-        return parts[0] if len(parts) == 1 else Condition(f"({' OR '.join(part.sql for part in parts)})")
+    def either(self, *alternatives: Conditions) -> Conditions:
+        if len(alternatives) == 1:
+            return alternatives[0]
+        paths = frozenset[Path]().union(*(part.paths for parts in alternatives for part in parts))
+        return (Condition(f"({' OR '.join(map(together, alternatives))})", paths),)
 
-    def every(self, *parts: Condition) -> Condition:
-        equal = frozenset[str]().union(*(part.equal for part in parts))
-        return Condition(f"({' AND '.join(part.sql for part in parts)})", equal)
+    def every(self, *parts: Conditions) -> Conditions:
+        return tuple(condition for conditions in parts for condition in conditions)
 
-    def compared(self, left: Term, operator: Token, right: Term) -> Condition:
+    def compared(self, left: Term, operator: Token, right: Term) -> Conditions:
         """Equality across types is false and inequality true, as the service has it; its documentation says undefined.
 
         Ordered are two values of one type, neither arrays nor objects.
         """
-        same_type = f"{left.rank} = {right.rank} AND {right.rank} > 0"
+        same_type, paths = f"{left.rank} = {right.rank} AND {right.rank} > 0", left.path | right.path
         if operator in ("!=", "<>"):
             different = f"({left.rank} != {right.rank} OR {left.value} != {right.value})"
-            return Condition(f"{left.rank} > 0 AND {right.rank} > 0 AND {different}")
+            return (Condition(f"{left.rank} > 0 AND {right.rank} > 0 AND {different}", paths),)
         if operator == "=":
-            paths = {left.path, right.path}
-            equal = frozenset(path for path in paths if path) if None in paths else frozenset[str]()
-            return Condition(f"{same_type} AND {left.value} = {right.value}", equal)
-        return Condition(f"{same_type} AND {right.rank} < 5 AND {left.value} {operator} {right.value}")
+            equal = paths if not (left.path and right.path) else frozenset[Path]()
+            return (Condition(f"{same_type} AND {left.value} = {right.value}", paths, equal),)
+        return (Condition(f"{same_type} AND {right.rank} < 5 AND {left.value} {operator} {right.value}", paths),)
 
-    def among(self, left: Term, *options: Term) -> Condition:
+    def among(self, left: Term, *options: Term) -> Conditions:
         values = ", ".join(option.value for option in options)
         pairs = ", ".join(f"({option.rank}, {option.value})" for option in options)
         # The first is what an index can be used for.
         among = f"{left.value} IN ({values}) AND ({left.rank}, {left.value}) IN (VALUES {pairs})"
-        return Condition(among, frozenset([left.path] if left.path else []))
+        return (Condition(among, left.path, left.path),)
 
-    def holds(self, term: Term) -> Condition:
-        return Condition(f"({term.rank} = 2 AND {term.value})")
+    def holds(self, term: Term) -> Conditions:
+        return (Condition(f"({term.rank} = 2 AND {term.value})", term.path),)
 
-    def property(self, path: tuple[str, str]) -> Term:
-        return Term(*key(path[0]), path[0])
+    def property(self, path: Names) -> Term:
+        return Term(*key(path[1:]), frozenset([path[1:]]))
 
     def constant(self, name: str) -> Term:
         return Term(f":r_{name}", f":v_{name}")
 
-    def path(self, root: Token, *names: Token) -> tuple[str, str]:
-        """A property's path and its last name."""
-        self._roots.add(root)
-        return "$" + "".join(f'."{name}"' for name in names), [root, *names][-1]
+    def path(self, *names: Token) -> Names:
+        self._roots.add(names[0])
+        return names
 
     def parameter(self, token: Token) -> str:
         self._names.add(token[1:])

@@ -1,14 +1,14 @@
 """The pages of a query's answer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from local.cosmos import charges, errors
 from local.cosmos.container import Container
 from local.cosmos.query import dialect
-from local.cosmos.query.dialect import Query, key
+from local.cosmos.query.dialect import Condition, Path, Query, key, together
 
 _MOST_BYTES = 4 * 1024 * 1024
 
@@ -27,7 +27,7 @@ def holds(container: Container, condition: Any, body: str) -> bool:
     if not isinstance(condition, str):
         raise errors.bad_request("A patch's condition is a text.")
     query = dialect.condition(condition)
-    return container.holds(query.where, {**query.bound({}), "body": body})
+    return container.holds(together(query.where), {**query.bound({}), "body": body})
 
 
 def page(
@@ -44,19 +44,20 @@ def page(
     single ORDER BY names is left out, as under the service's default index policy).
     """
     query = dialect.points(text, container.key_path) or dialect.query(text)
-    _check_composite_index(container, query)
-    values, clauses = query.bound(parameters), [query.where]
+    _check_order(container, query)
+    values, conditions = query.bound(parameters), [*query.where]
     if partition is not None:
-        clauses.append("pk = :partition")
+        conditions.append(Condition(dialect.PARTITION, frozenset([container.key_path])))
         values["partition"] = partition
-    index = container.key_index if partition is not None or query.points else _index(container, query)
+    index, clauses = _plan(container, query, conditions)
     if query.columns == dialect.COUNT:
         [(count,)] = container.select("count(*)", clauses, values, "", index)
-        return Page([str(count)], None, charges.page(1, 0))
+        return Page([str(count)], None, charges.page(max(1, container.looked_at), 0))
     columns = [sql for _, sql in query.columns]
     if query.columns[0][0] is None:
         clauses.append(f"{columns[0]} IS NOT NULL")
-    keys = [*(part for path in query.order for part in key(path)), "row"]
+    keys = [*(part for path, _ in query.order for part in key(path)), "row"]
+    descending = any(descends for _, descends in query.order)
     if len(query.order) == 1:
         clauses.append(f"{keys[0]} > 0")
     left = values["top"]
@@ -68,36 +69,55 @@ def page(
             after = dict(zip([f"after_{number}" for number in range(len(keys))], position, strict=True))
         except (ValueError, TypeError) as error:
             raise errors.bad_request("Invalid continuation token.") from error
-        clauses.append(f"({', '.join(keys)}) {'<' if query.descending else '>'} (:{', :'.join(after)})")
+        clauses.insert(0, f"({', '.join(keys)}) {'<' if descending else '>'} (:{', :'.join(after)})")
         values |= after
-    ordering = ", ".join(f"{part}{' DESC' * query.descending}" for part in keys)
-    results, length = list[str](), 0
-    for found in container.select(", ".join([*columns, *keys]), clauses, values, f"ORDER BY {ordering}", index):
-        if left == 0:
-            break
+    ordering = ", ".join(f"{part}{' DESC' * descending}" for part in keys)
+    results, length, looked_at, more = list[str](), 0, 0, None
+    selected = ", ".join([*columns, *keys, container.looked])
+    for found in container.select(selected, clauses, values, f"ORDER BY {ordering}", index) if left != 0 else ():
         if len(results) == size or length > _MOST_BYTES:
-            return Page(results, json.dumps([left, position]), charges.page(len(results), length))
-        position = found[len(columns) :]
+            more = json.dumps([left, position])
+            break
+        position, looked_at = found[len(columns) : -1], found[-1]
         results.append(_result(query, found[: len(columns)]))
         length += len(results[-1])
         left = None if left is None else left - 1
-    return Page(results, None, charges.page(len(results), length))
+        if left == 0:
+            break
+    else:
+        looked_at = container.looked_at
+    return Page(results, more, charges.page(max(len(results), looked_at), length))
 
 
-def _check_composite_index(container: Container, query: Query) -> None:
-    wanted = ["/" + path[3:-1].replace('"."', "/") for path in query.order]
-    if len(wanted) > 1 and wanted not in container.composite_indexes:
+def _check_order(container: Container, query: Query) -> None:
+    """400 as in Azure where the index lacks the order that is asked for."""
+    if len(query.order) == 1 and not container.index.covers(query.order[0][0]):
+        raise errors.bad_request("The index path corresponding to the specified order-by item is excluded.")
+    if not container.index.sorts(query.order):
         raise errors.bad_request(
             "The order by query does not have a corresponding composite index that it can be served from."
         )
+    if len({descends for _, descends in query.order}) > 1:
+        raise errors.unsupported("ORDER BY in both directions in queries")
 
 
-def _index(container: Container, query: Query) -> str | None:
-    """An index on what the query compares and sorts by. Cosmos DB indexes every property; here the first does."""
-    # An index of equal values may begin with them, so that it serves lists of values as well.
-    columns = [part for path in sorted(query.equal) for part in reversed(key(path))]
-    columns += [part for path in query.order for part in key(path)]
-    return container.index(columns) if columns else None
+def _plan(container: Container, query: Query, conditions: Sequence[Condition]) -> tuple[str | None, list[str]]:
+    """SQLite's index, and the clauses, which count what Azure would look at (see `local.cosmos.charges`)."""
+    indexed = [one for one in conditions if all(container.index.covers(path) for path in one.paths)]
+    others = [one for one in conditions if one not in indexed]
+    if any(one.sql in (dialect.PARTITION, dialect.POINTS) for one in indexed):
+        index: str | None = container.key_index
+    elif query.order:
+        index = container.sql_index([part for path, _ in query.order for part in key(path)])
+        return index, [container.looking, together(conditions)]
+    else:
+        # An index of equal values may begin with them, so that it serves lists of values as well.
+        equal = sorted(frozenset[Path]().union(*(one.equal for one in indexed)))
+        index = container.sql_index([part for path in equal for part in reversed(key(path))]) if equal else None
+    if not others:
+        return index, [together(indexed)]
+    looked = f"CASE WHEN {together(indexed)} THEN {container.looking} AND {together(others)} END"
+    return index, [together(indexed), looked]
 
 
 def _result(query: Query, values: tuple[Any, ...]) -> str:

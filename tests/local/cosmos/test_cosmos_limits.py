@@ -132,7 +132,6 @@ async def test_an_upsert_only_if_missing_does_not_replace(container: ContainerPr
         ("SELECT COUNT(1) FROM c", "COUNT"),
         ("SELECT * FROM c WHERE COUNT(1) = 1", "COUNT"),
         ("SELECT * FROM c ORDER BY c.a OFFSET 1 LIMIT 1", "OFFSET"),
-        ("SELECT * FROM c ORDER BY c.a, c.b DESC", "both directions"),
     ],
 )
 def test_what_the_dialect_lacks_is_named(query: str, named: str) -> None:

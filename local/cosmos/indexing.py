@@ -1,0 +1,105 @@
+"""Indexing policies: which properties of a container's items its index has.
+
+https://learn.microsoft.com/azure/cosmos-db/index-policy ; a path more precise than another comes before it.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from local.cosmos import errors
+
+_DEFAULT: dict[str, Any] = {
+    "indexingMode": "consistent",
+    "automatic": True,
+    "includedPaths": [{"path": "/*"}],
+    "excludedPaths": [],
+}
+_ETAG = {"path": '/"_etag"/?'}
+_ALWAYS = {("id",), ("_ts",)}
+type Path = tuple[str, ...]
+type Sorting = Sequence[tuple[Path, bool]]
+"""Paths, and whether they descend."""
+
+
+def policy(wish: Any) -> dict[str, Any]:
+    """The policy that a container gets; 400 or 501 for one that can't be."""
+    if not isinstance(wish, dict | None):
+        raise errors.bad_request("An indexing policy is an object.")
+    given = _DEFAULT | {name: value for name, value in (wish or {}).items() if value not in (None, [])}
+    if unknown := given.keys() - _DEFAULT.keys() - {"compositeIndexes"}:
+        raise errors.unsupported(f"indexing policies with {min(unknown)!r}")
+    given["indexingMode"] = str(given["indexingMode"]).lower()
+    match given["indexingMode"]:
+        case "none":
+            return {"indexingMode": "none", "automatic": False, "includedPaths": [], "excludedPaths": []}
+        case "lazy":
+            raise errors.unsupported("lazy indexing")
+        case "consistent" if given["automatic"] is True:
+            pass
+        case _:
+            raise errors.bad_request("The indexing mode is consistent and automatic, or none.")
+    try:
+        Index(given)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise errors.bad_request("An indexing policy consists of lists of objects with a path.") from error
+    included, excluded = ([one["path"] for one in given[name]] for name in ("includedPaths", "excludedPaths"))
+    if "/*" not in included + excluded:
+        raise errors.bad_request("The special mandatory indexing path '/*' is in none of the path type sets.")
+    if _ETAG["path"] not in included + excluded:
+        given["excludedPaths"] = [*given["excludedPaths"], _ETAG]
+    return given
+
+
+class Index:
+    """What a policy, `indexingPolicy` of a container's definition, says of paths."""
+
+    def __init__(self, policy: dict[str, Any]) -> None:
+        self._mode: str = policy["indexingMode"]
+        self._covered = {
+            _path(one["path"]): name == "includedPaths"
+            for name in ("includedPaths", "excludedPaths")
+            for one in policy[name]
+        }
+        self._composites = [
+            [(_path(part["path"]), part.get("order", "ascending").lower() == "descending") for part in index]
+            for index in policy.get("compositeIndexes", [])
+        ]
+
+    def covers(self, path: Path) -> bool:
+        """Whether the values at a path are in it; an array's elements are at `[]`."""
+        if self._mode == "none" or path in _ALWAYS:
+            return self._mode != "none"
+        patterns = ((*path, "?"), *((*path[:length], "*") for length in range(len(path), -1, -1)))
+        return next((self._covered[pattern] for pattern in patterns if pattern in self._covered), False)
+
+    def sorts(self, sorting: Sorting) -> bool:
+        """Whether it can be read in this order: a composite index has exactly its paths, all this way or all the other.
+
+        A single property needs none.
+        """
+        opposite = [(path, not descends) for path, descends in sorting]
+        return len(sorting) < 2 or any(index in (list(sorting), opposite) for index in self._composites)
+
+    def entries(self, item: dict[str, Any]) -> int:
+        """How many entries an item has in it."""
+        paths = [*_paths(item)]
+        whole = sum(all(path in paths for path, _ in index) for index in self._composites)
+        return sum(self.covers(path) for path in paths) + whole
+
+
+def _path(text: str) -> Path:
+    return tuple(name.strip('"') for name in re.findall(r'"[^"]*"|[^/]+', text))
+
+
+def _paths(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The path of each value, arrays' elements one by one."""
+    match value:
+        case dict():
+            for name, inner in value.items():
+                yield from _paths(inner, (*path, name))
+        case list():
+            for inner in value:
+                yield from _paths(inner, (*path, "[]"))
+        case _:
+            yield path

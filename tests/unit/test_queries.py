@@ -1,0 +1,154 @@
+"""Every query of the application: which index serves it, and that what is finished doesn't make it dearer."""
+
+import ast
+import json
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from local import topology
+from local.cosmos.__main__ import TOPOLOGY as TOPOLOGY_FILE
+from local.cosmos.__main__ import provision
+from local.cosmos.items import Items, Operation
+from local.cosmos.query import Page, page
+from local.cosmos.store import Store
+from shared.adapters.cosmos import sql
+from shared.adapters.memory import MemoryContainer
+from shared.ports import Document, Query
+from tests.unit.world import CONTEXTS, TOPOLOGY, World
+
+ROOT = Path(__file__).parents[2]
+LISTED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "outbox": (CONTEXTS, ("kind", "createdAt", "id")),
+    "order": (("orders",), ("kind", "chaseAt", "id")),
+    "shipment": (("shipping",), ("kind", "state", "createdAt", "id")),
+}
+"""What is asked for, in which containers, and the properties of the composite index that serves it."""
+KINDS = ("product", "stock", "reservation", "decision", "order", "price", "payment", "shipment")
+WAITING = 3
+
+
+class Recording(MemoryContainer):
+    """Remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries: dict[tuple[str, tuple[str, ...]], Query] = {}
+
+    async def find(self, query: Query) -> list[Document]:
+        self.queries[query.kind, query.index] = query
+        return await super().find(query)
+
+
+@pytest.fixture
+async def world() -> World:
+    """One finished order, some that wait, and after them every query once."""
+    world = World(container=Recording)
+    await world.stocked(MUG=100)
+    finished = await world.placed(("MUG", 1))
+    await world.drain()
+    await world.dispatched(finished)
+    await world.drain()
+    assert (await world.order(finished))["status"] == "completed"
+    for _ in range(WAITING):
+        await world.placed(("MUG", 1))
+    await world.drain()
+    await world.sweep()
+    assert (await world.call("list_shipments", query={"status": "pending"})).status == 200
+    return world
+
+
+def queries(world: World) -> dict[tuple[str, str], Query]:
+    """What was asked for, by container and kind."""
+    return {
+        (context, kind): query
+        for context, container in world.containers.items()
+        if isinstance(container, Recording)
+        for (kind, _), query in container.queries.items()
+    }
+
+
+def test_every_query_in_the_code_is_listed_here() -> None:
+    written = {
+        ast.literal_eval(call.args[0])
+        for folder in ("services", "shared")
+        for file in (ROOT / folder).rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Query"
+    }
+
+    assert written == set(LISTED)
+
+
+def test_each_is_asked_for_and_its_index_stands_in_the_topology(world: World) -> None:
+    asked = {(context, kind): query.index for (context, kind), query in queries(world).items()}
+
+    assert asked == {(context, kind): index for kind, (contexts, index) in LISTED.items() for context in contexts}
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_the_index_of_a_container_has_what_its_queries_need_and_no_more(context: str) -> None:
+    [policy] = [one["indexingPolicy"] for one in TOPOLOGY["containers"] if one["name"] == context]
+    wanted = {index for contexts, index in LISTED.values() if context in contexts}
+
+    composite = {tuple(part["path"].strip("/") for part in index) for index in policy["compositeIndexes"]}
+    assert composite == wanted
+    assert {part["order"] for index in policy["compositeIndexes"] for part in index} == {"ascending"}
+    assert {one["path"] for one in policy["includedPaths"]} == {
+        f"/{n}/?" for n in ["pk", *(n for i in wanted for n in i)]
+    }
+    assert policy["excludedPaths"] == [{"path": "/*"}]
+
+
+def local_cosmos(folder: Path) -> Store:
+    """A local Cosmos DB with what the topology names."""
+    store = Store(folder / "cosmos.sqlite")
+    provision(store, topology.load(TOPOLOGY_FILE).containers)
+    return store
+
+
+def fill(store: Store, world: World, finished: int) -> None:
+    """Store what the world's containers hold, messages left behind, and so many more orders that are finished."""
+    [pattern] = [each["pk"] for each in world.documents("shipping", "shipment") if each["state"] == "dispatched"]
+    for context, container in world.containers.items():
+        documents = [document for kind in KINDS for document in container.documents(kind)]
+        of_pattern = [json.dumps(document) for document in documents if pattern in json.dumps(document)]
+        for number in range(finished):
+            copies = (document.replace(pattern, f"{pattern}-{number}") for document in of_pattern)
+            documents += map(json.loads, copies)
+        documents += [
+            {"id": f"left-{number}", "pk": "left", "kind": "outbox", "createdAt": "2026-11-24T06:00:00.000000Z"}
+            for number in range(WAITING)
+        ]
+        stored = store.container(f"dbs/orderflow/colls/{context}")
+        with store.transaction():
+            for document in documents:
+                pk = json.dumps(document["pk"])
+                Items(stored, pk, store.sequence).apply(Operation("Create", body=document))
+
+
+def ask(store: Store, context: str, query: Query) -> Page:
+    """A query's page as the adapter sends for it."""
+    # Everything that waits is due.
+    where = tuple(replace(each, value="9999") if each.op == "<=" else each for each in query.where)
+    text, parameters = sql(replace(query, where=where))
+    values = {parameter["name"][1:]: parameter["value"] for parameter in parameters}
+    return page(store.container(f"dbs/orderflow/colls/{context}"), text, values, None, query.limit, None)
+
+
+@pytest.mark.parametrize("finished", [300, pytest.param(100_000, marks=pytest.mark.long)])
+def test_no_query_gets_dearer_by_what_is_finished(world: World, tmp_path: Path, finished: int) -> None:
+    charges: dict[tuple[str, str], list[float]] = {}
+    for number in (0, finished):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        with closing(local_cosmos(folder)) as store:
+            fill(store, world, number)
+            for (context, kind), query in queries(world).items():
+                found = ask(store, context, query)
+                charges.setdefault((context, kind), []).append(found.charge)
+                assert len(found.results) == WAITING, (context, kind)
+
+    assert {each: many / none for each, (none, many) in charges.items() if many > 1.2 * none} == {}
