@@ -3,9 +3,10 @@
 import json
 import math
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +22,11 @@ from local.cosmos.store import Store
 from local.cosmos.throughput import Throughput
 from local.faults import Fault, Stats
 
-_ACCOUNT = {"id": "local", "userConsistencyPolicy": {"defaultConsistencyLevel": "Strong"}}
+_REFUSED = {
+    b"x-ms-documentdb-populatequerymetrics": "query metrics",
+    b"x-ms-cosmos-populateindexmetrics": "index metrics",
+    b"x-ms-documentdb-populatepartitionstatistics": "statistics of partitions",
+}
 _RANGE = {"id": "0", "minInclusive": "", "maxExclusive": "FF", "parents": list[str](), "status": "online"}
 _RANGES_ETAG = '"1"'
 _MOST_PER_PAGE = 1000
@@ -59,7 +64,8 @@ class App:
             more = message.get("more_body", False)
         request = request_of(scope)
         try:
-            self._keys.authorise(request)
+            request = replace(request, segments=self._store.by_names(request.segments))
+            self._check(request)
             answer = self._throttled(request, scope["extensions"], body)
         except errors.CosmosError as error:
             text = json.dumps(errors.body(error.status, error.message))
@@ -69,11 +75,22 @@ class App:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
+    def _check(self, request: Request) -> None:
+        """What isn't supported is refused whoever asks: how its signature is made is unknown here."""
+        if request.operation in ("Unsupported", "QueryPlan", "ChangeFeed"):
+            known = request.operation.removeprefix("Unsupported")
+            raise errors.unsupported(f"{known or request.method} /{'/'.join(request.segments)}")
+        self._keys.authorise(request)
+        for header, what in _REFUSED.items():
+            if request.asks_for(header):
+                raise errors.unsupported(what)
+
     def _headers(self, request: Request, answer: Answer, length: int) -> list[tuple[bytes, bytes]]:
         headers = {"x-ms-request-charge": f"{answer.charge:.2f}", **answer.headers}
+        headers["x-ms-activity-id"] = request.header(b"x-ms-activity-id") or str(uuid.uuid4())
         if len(request.segments) >= 4:
             headers["x-ms-alt-content-path"] = quote(request.container)
-            headers["x-ms-session-token"] = f"0:-1#{self._store.sequence.last}"
+            headers["lsn"], headers["x-ms-session-token"] = f"{self._store.lsn}", f"0:-1#{self._store.lsn}"
         self._stats.add("requestUnits", answer.charge)
         if length:
             headers["content-type"] = "application/json"
@@ -100,18 +117,19 @@ class App:
         path = "/".join(request.segments)
         match request.operation:
             case "ReadAccount":
-                return _json(200, _ACCOUNT)
+                return _json(200, _account(request.header(b"host") or ""))
             case "CreateDatabase" | "CreateContainer":
                 return _json(201, self._store.create(path, json_of(body)))
-            case "ReadDatabase" | "ReadContainer":
+            case "ReadContainer":
+                answer = _json(200, self._store.definition(path))
+                if request.asks_for(b"x-ms-documentdb-populatequotainfo"):
+                    answer.headers |= self._store.container(path).quota()
+                return answer
+            case "ReadDatabase":
                 return _json(200, self._store.definition(path))
             case "DeleteDatabase" | "DeleteContainer":
                 self._store.delete(path)
                 return Answer(204)
-            case "Unsupported":
-                raise errors.unsupported(f"{request.method} /{path}")
-            case "QueryPlan" | "ChangeFeed":
-                raise errors.unsupported(f"the operation {request.operation}")
         container = self._store.container(request.container)
         if request.header(b"x-ms-cosmos-intended-collection-rid") not in (None, "", container.rid):
             raise errors.bad_request("The container isn't the one it was.", errors.CONTAINER_MISMATCH)
@@ -145,6 +163,18 @@ class App:
         headers = {"etag": outcome.etag} if outcome.etag else {}
         minimal = request.header(b"prefer") == "return=minimal" and operation.kind != "Read"
         return Answer(outcome.status, "" if minimal else outcome.body, outcome.charge, headers)
+
+
+def _account(host: str) -> dict[str, Any]:
+    """The account, at the address by which its client knows it: a client goes to the one that it is given."""
+    locations = [{"name": "Local", "databaseAccountEndpoint": f"http://{host}/"}]
+    return {
+        "id": "local",
+        "writableLocations": locations,
+        "readableLocations": locations,
+        "enableMultipleWriteLocations": False,
+        "userConsistencyPolicy": {"defaultConsistencyLevel": "Strong"},
+    }
 
 
 def _query(container: Container, request: Request, body: bytes) -> Answer:

@@ -35,14 +35,16 @@ class Keys:
             raise errors.CosmosError(403, f"Request blocked by Auth: the key of {holder!r} may not do {what}.")
 
     def _holder(self, request: Request) -> str:
-        segments, date = request.segments, request.header(b"x-ms-date") or ""
-        # Signed are the resource's kind and path; of a feed, or a resource to be made, the owner's path.
+        segments, date = request.signed, request.header(b"x-ms-date") or ""
+        # Signed are the resource's kind and path; of a feed, or a resource to be made, the owner's path. In place of a
+        # path of resource ids stands its last one.
         named = len(segments) % 2 == 0
         kind = (segments[-2] if named else segments[-1]) if segments else ""
         path = "/".join(segments if named else segments[:-1])
-        text = f"{request.method.lower()}\n{kind.lower()}\n{path}\n{date.lower()}\n\n".encode()
         signature = unquote(request.header(b"authorization") or "").removeprefix(_SIGNED).encode()
-        for holder, key in self._keys.items():
-            if hmac.compare_digest(base64.b64encode(hmac.digest(key, text, "sha256")), signature):
-                return holder
+        for signed in (path, path.rpartition("/")[2].lower()):
+            text = f"{request.method.lower()}\n{kind.lower()}\n{signed}\n{date.lower()}\n\n".encode()
+            for holder, key in self._keys.items():
+                if hmac.compare_digest(base64.b64encode(hmac.digest(key, text, "sha256")), signature):
+                    return holder
         raise errors.CosmosError(401, "The authorization header has no signature by one of the account's keys.")

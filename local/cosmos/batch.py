@@ -18,9 +18,11 @@ def execute(store: Store, container: Container, partition: str, wish: Any) -> tu
     400 for what isn't a batch, before anything is done.
     """
     if not isinstance(wish, list) or not wish:
-        raise errors.bad_request("A batch is a list of operations.")
+        raise errors.bad_request("Batch request has no operations.")
     if len(wish) > MOST_OPERATIONS:
-        raise errors.bad_request(f"Batch request has more operations than what is supported: {MOST_OPERATIONS}.")
+        raise errors.bad_request(
+            f"Batch request has more operations than what is supported. It can have {MOST_OPERATIONS}."
+        )
     operations, outcomes, status = [_operation(one) for one in wish], list[Outcome](), 200
     items = Items(container, partition, store.sequence)
     try:

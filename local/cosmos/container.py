@@ -20,6 +20,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS {table}_key ON {table} (pk, id);
 CREATE INDEX IF NOT EXISTS {table}_expires ON {table} (expires) WHERE expires IS NOT NULL;
 """
 _MOST_INDEXES = 16
+MOST_KEY_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Container:
         kept = "row, pk, id, expires, etag, body"
         self._find = f"SELECT {kept} FROM {self.table} WHERE pk = ? AND id = ?"
         self._put = f"INSERT OR REPLACE INTO {self.table} ({kept}) VALUES (?, ?, ?, ?, ?, ?)"
-        self._update = f"UPDATE {self.table} SET expires = ?, etag = ?, body = ? WHERE row = ?"
+        self._update = f"UPDATE {self.table} SET id = ?, expires = ?, etag = ?, body = ? WHERE row = ?"
         self._expired = f"SELECT row FROM {self.table} WHERE expires <= ? LIMIT 2"
         self._remove = f"DELETE FROM {self.table} WHERE row = ?"
         names = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
@@ -65,6 +66,11 @@ class Container:
             return None
         return Document(*row)
 
+    def id_of(self, row: int) -> str | None:
+        """The id of a document."""
+        found = self._db.execute(f"SELECT id FROM {self.table} WHERE row = ?", (row,)).fetchone()
+        return str(found[0]) if found else None
+
     def insert(self, new: Document) -> None:
         """Store a document that wasn't there; an expired one of the same id goes for good, and so do two others."""
         self._db.execute(self._put, (new.row, new.partition, new.id, new.expires, new.etag, new.body))
@@ -73,7 +79,7 @@ class Container:
 
     def update(self, new: Document) -> None:
         """Store a document's next version."""
-        self._db.execute(self._update, (new.expires, new.etag, new.body, new.row))
+        self._db.execute(self._update, (new.id, new.expires, new.etag, new.body, new.row))
 
     def remove(self, row: int) -> None:
         """Delete a document."""
@@ -121,20 +127,33 @@ class Container:
         """The highest row."""
         return int(self._db.execute(f"SELECT ifnull(max(row), 0) FROM {self.table}").fetchone()[0])
 
+    def quota(self) -> dict[str, str]:
+        """What the headers say of its size: there are no limits, and its index is never behind."""
+        sizes = f"SELECT count(*), ifnull(sum(length(body)), 0) / 1024 FROM {self.table}"
+        count, kilobytes = self._db.execute(sizes).fetchone()
+        usage = f"documentsCount={count};documentsSize={kilobytes};collectionSize={kilobytes};"
+        return {
+            "x-ms-resource-quota": "documentsCount=-1;documentsSize=-1;collectionSize=-1;",
+            "x-ms-resource-usage": usage,
+            "x-ms-documentdb-collection-index-transformation-progress": "100",
+        }
+
     def drop(self) -> None:
         """Delete all documents for good."""
         self._db.execute(f"DROP TABLE {self.table}")
 
 
 def partition_key(document: Any, path: Sequence[str]) -> str:
-    """A document's partition key in the form that the store keeps, JSON; `{}` where it has none."""
+    """A document's partition key in the form that the store keeps, JSON; `{}` where it has none that can be one."""
     for name in path:
         if not isinstance(document, dict) or name not in document:
-            return "{}"
+            return canonical({})
         document = document[name]
-    return canonical(document)
+    return canonical({} if isinstance(document, dict | list) else document)
 
 
 def canonical(value: Any) -> str:
-    """A partition key's JSON, the same for equal keys."""
-    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+    """A partition key's JSON, the same for equal keys; 400 for one that is too long."""
+    if isinstance(value, str) and len(value.encode(errors="replace")) > MOST_KEY_BYTES:
+        raise errors.bad_request(f"The partition key is longer than {MOST_KEY_BYTES} bytes.")
+    return json.dumps(value)

@@ -35,6 +35,14 @@ def bad_request(message: str, substatus: int = 0) -> CosmosError:
     return CosmosError(400, message, substatus)
 
 
+def invalid_id(id: object, limit: int) -> CosmosError:
+    """400 for the id of a resource; SDKs look at the text."""
+    ensure = f"Ensure to provide a unique non-empty string less than '{limit}' characters."
+    return bad_request(
+        f"The input name '{id}' is invalid. {ensure} None of them may be / \\ # ?, nor the last a space."
+    )
+
+
 def not_found() -> CosmosError:
     """404: the item, container or database itself isn't there."""
     return CosmosError(404, "Entity with the specified id does not exist in the system.")

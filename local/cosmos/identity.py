@@ -26,3 +26,8 @@ def resource_id(owner: str, number: int, length: int) -> str:
     """The id of a resource: its owner's (none: empty), then the number in so many bytes."""
     raw = base64.b64decode(owner.replace("-", "/")) + number.to_bytes(length, "big")
     return base64.b64encode(raw).decode().replace("/", "-")
+
+
+def number_of(rid: str) -> int:
+    """The number in an item's resource id; ValueError for what is none."""
+    return int.from_bytes(base64.b64decode(rid.replace("-", "/"), validate=True)[-8:], "big")

@@ -1,6 +1,7 @@
 """What one operation does to one item: the same alone and in a transactional batch."""
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from local.cosmos.patch import patch
 from local.cosmos.query import holds
 
 MOST_BYTES = 2 * 1024 * 1024
+MOST_ID_BYTES = 1023
+MOST_LEVELS = 128
 _LONGEST_TTL = 2**31 - 1
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -61,8 +64,8 @@ class Items:
             return Outcome(204, self._charge(found))
         if operation.kind == "Patch":
             return self._replace(found, self._patched(found, operation.body))
-        if not isinstance(operation.body, dict) or operation.body.get("id") != operation.id:
-            raise errors.bad_request("The item's id can't be changed: the body's id must be the address's.")
+        if _checked_id(operation.body) != found.id and self._container.find(self._partition, operation.body["id"]):
+            raise errors.conflict()
         return self._replace(found, operation.body)
 
     def _put(self, operation: Operation) -> Outcome:
@@ -78,7 +81,7 @@ class Items:
         return Outcome(201, self._charge(new), new.etag, new.body)
 
     def _replace(self, found: Document, item: dict[str, Any]) -> Outcome:
-        new = self._version(found.row, found.id, item)
+        new = self._version(found.row, item["id"], item)
         self._container.update(new)
         return Outcome(200, self._charge(found) + self._charge(new), new.etag, new.body)
 
@@ -87,19 +90,21 @@ class Items:
         return charges.write(len(version.body), self._container.index.entries(json.loads(version.body)))
 
     def _patched(self, found: Document, body: Any) -> dict[str, Any]:
-        if not isinstance(body, dict):
+        if not isinstance(body, dict | list):
             raise errors.bad_request("A patch has operations.")
-        condition = body.get("condition")
+        condition, operations = (None, body) if isinstance(body, list) else map(body.get, ("condition", "operations"))
         if condition and not holds(self._container, condition, found.body):
             raise errors.precondition_failed()
         item: dict[str, Any] = json.loads(found.body)
-        patch(item, body.get("operations"), self._container.key_path)
+        patch(item, operations, self._container.key_path)
         return item
 
     def _version(self, row: int, id: str, item: dict[str, Any]) -> Document:
         if partition_key(item, self._container.key_path) != self._partition:
             message = "PartitionKey extracted from document doesn't match the one specified in the header"
             raise errors.bad_request(message, errors.PARTITION_KEY_MISMATCH)
+        if _depth(item) > MOST_LEVELS:
+            raise errors.bad_request(f"The item is nested more deeply than {MOST_LEVELS} levels.")
         now, etag = int(time.time()), self._sequence.etag()
         rid = resource_id(self._container.rid, row, 8)
         address = f"{self._container.definition['_self']}docs/{rid}/"
@@ -116,12 +121,12 @@ class Items:
         return Document(row, self._partition, id, self._expiry(item, now), etag, body)
 
     def _expiry(self, item: dict[str, Any], now: int) -> int | None:
-        ttl, default = item.get("ttl"), self._container.definition.get("defaultTtl")
-        if ttl is not None and (type(ttl) is not int or not (ttl == -1 or 0 < ttl <= _LONGEST_TTL)):
-            raise errors.bad_request("The item's ttl must be -1 or a positive number of seconds.")
-        if default is None or ttl == -1 or (ttl is None and default == -1):
-            return None
-        return now + (default if ttl is None else ttl)
+        default = self._container.definition.get("defaultTtl")
+        ttl: Any = item.get("ttl", default)
+        if "ttl" in item and (type(ttl) is not int or not (ttl == -1 or 0 < ttl <= _LONGEST_TTL)):
+            ensure = f"Ensure to provide a nonzero positive integer less than or equal to '{_LONGEST_TTL}'"
+            raise errors.bad_request(f"The input ttl {ttl!r} is invalid. {ensure}, or -1, which means never expire.")
+        return None if default is None or ttl == -1 else now + ttl
 
 
 def _check_preconditions(operation: Operation, found: Document) -> None:
@@ -135,6 +140,11 @@ def _checked_id(item: Any) -> str:
     id = item.get("id") if isinstance(item, dict) else None
     if not isinstance(id, str) or not id:
         raise errors.bad_request("The input content is invalid because the required properties - 'id; ' - are missing")
-    if len(id) > 1023 or any(character in "/\\#?" or "\ud800" <= character <= "\udfff" for character in id):
-        raise errors.bad_request("An id has up to 1023 characters, none of them / \\ # ?")
+    if len(id.encode(errors="replace")) > MOST_ID_BYTES or re.search(r"[/\\#?\ud800-\udfff]", id):
+        raise errors.invalid_id(id, MOST_ID_BYTES + 1)
     return id
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)

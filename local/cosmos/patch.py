@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from local.cosmos import errors
+from local.cosmos.requests import number
 
 MOST_OPERATIONS = 10
 _FIXED = ("id", "_rid", "_self", "_etag", "_attachments", "_ts")
@@ -56,6 +57,6 @@ def _change(item: dict[str, Any], kind: str, names: list[str], value: Any) -> bo
         before = place.get(last, 0)
         if not {type(before), type(value)} <= {int, float}:
             return False
-        value = before + value
+        value = number(before + value)
     place[last] = value
     return True

@@ -26,6 +26,7 @@ _OPERATIONS = {
     "PATCH dbs/*/colls/*/docs/*": "PatchItem",
     "DELETE dbs/*/colls/*/docs/*": "DeleteItem",
 }
+_EXACT = 2**53
 # One address serves them all; a query plan's request isn't marked as a query.
 _POSTED = {
     b"x-ms-cosmos-is-batch-request": "Batch",
@@ -37,10 +38,14 @@ _POSTED = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request by its parts; `operation` is the name that statistics and faults know it by."""
+    """A request by its parts; `operation` is the name that statistics and faults know it by.
+
+    `segments` are those of the path by names, `signed` those that were sent, which may be resource ids.
+    """
 
     method: str
     segments: list[str]
+    signed: list[str]
     headers: Mapping[bytes, bytes]
     operation: str
 
@@ -53,6 +58,10 @@ class Request:
         """A header's text, or None."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    def asks_for(self, name: bytes) -> bool:
+        """Whether a header says true."""
+        return self.headers.get(name, b"").lower() == b"true"
 
 
 def request_of(scope: Scope) -> Request:
@@ -68,7 +77,7 @@ def request_of(scope: Scope) -> Request:
             name = next(marked, name) if name == "CreateItem" else name if next(marked, None) is None else "Unsupported"
         elif name == "ReadFeed" and b"a-im" in headers:
             name = "ChangeFeed"
-        known = scope["cosmos"] = Request(scope["method"], segments, headers, name)
+        known = scope["cosmos"] = Request(scope["method"], segments, segments, headers, name)
     return known
 
 
@@ -78,11 +87,17 @@ def operation(scope: Scope) -> str:
 
 
 def json_of(body: bytes | str) -> Any:
-    """A JSON value; 400 for anything else, the NaN and Infinity that Python would take included."""
+    """A JSON value, its numbers as doubles hold them; 400 for anything else, Python's NaN and Infinity too."""
     try:
-        return json.loads(body, parse_constant=_refuse)
+        return json.loads(body, parse_int=number, parse_float=number, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise errors.bad_request("The request body is not valid JSON.") from error
+
+
+def number(text: str | float) -> int | float:
+    """A number as a double holds it; a whole one without a fraction."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= _EXACT else value
 
 
 def _refuse(constant: str) -> None:

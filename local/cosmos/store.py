@@ -9,13 +9,13 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from local.cosmos import errors, indexing
 from local.cosmos.container import Container
-from local.cosmos.identity import Sequence, resource_id
+from local.cosmos.identity import Sequence, number_of, resource_id
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE, definition TEXT)
@@ -37,6 +37,7 @@ class Store:
         for number, resource, definition in self._db.execute("SELECT * FROM resources").fetchall():
             self._keep(number, resource, json.loads(definition))
         self.sequence = Sequence(max((c.highest() for c in self._containers.values()), default=0))
+        self.lsn = self.sequence.last
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -49,6 +50,7 @@ class Store:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+        self.lsn += 1
 
     def close(self) -> None:
         """Close the file."""
@@ -67,11 +69,23 @@ class Store:
             raise errors.owner_not_found()
         return self._containers[path]
 
+    def by_names(self, segments: list[str]) -> list[str]:
+        """A path of names for one of resource ids, as `_self` is; any other, and what isn't there, as it is."""
+        [rid] = segments[3:4] or segments[1:2] or [""]
+        path = next((path for path, definition in self.definitions.items() if definition["_rid"] == rid), None)
+        if path is None:
+            return segments
+        names = path.split("/")
+        if len(segments) == 6:
+            with suppress(ValueError, OverflowError):
+                names += ["docs", self._containers[path].id_of(number_of(segments[5])) or segments[5]]
+        return names + segments[len(names) :]
+
     def create(self, feed: str, wish: Any) -> dict[str, Any]:
         """Create a database or container; 409 if it exists, 400 or 501 for a definition that can't be."""
         name = wish.get("id") if isinstance(wish, dict) else None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise errors.bad_request("A resource needs an id of 1 to 255 characters without / \\ # ?")
+            raise errors.invalid_id(name, 255)
         owner = self._check_owner(feed)
         path = f"{feed}/{name}"
         if path in self.definitions:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from azure.cosmos.exceptions import (
     CosmosResourceExistsError,
     CosmosResourceNotFoundError,
 )
+from azure.cosmos.partition_key import NonePartitionKeyValue
 
 
 def own(item: dict[str, Any]) -> dict[str, Any]:
@@ -182,13 +184,87 @@ async def test_an_item_without_an_id_is_refused(container: ContainerProxy, pk: s
     assert caught.value.status_code == 400
 
 
-async def test_the_id_can_not_be_changed(container: ContainerProxy, pk: str) -> None:
+async def test_a_replacement_may_have_another_id(container: ContainerProxy, pk: str) -> None:
     await container.create_item({"id": "a", "pk": pk})
+    await container.create_item({"id": "taken", "pk": pk})
 
+    with pytest.raises(CosmosResourceExistsError):
+        await container.replace_item("a", {"id": "taken", "pk": pk})
+    await container.replace_item("a", {"id": "b", "pk": pk, "n": 1})
+
+    assert (await container.read_item("b", pk))["n"] == 1
+    with pytest.raises(CosmosResourceNotFoundError):
+        await container.read_item("a", pk)
+
+
+async def test_an_item_that_was_read_is_addressed_by_its_resource_id(container: ContainerProxy, pk: str) -> None:
+    item = await container.create_item({"id": "a", "pk": pk, "n": 1})
+
+    read = await container.read_item(item, pk)
+    replaced = await container.replace_item(read, {**read, "n": 2})
+    patched = await container.patch_item(replaced, pk, [{"op": "incr", "path": "/n", "value": 1}])
+    await container.delete_item(patched, pk)
+
+    assert (read["n"], replaced["n"], patched["n"]) == (1, 2, 3)
+    with pytest.raises(CosmosResourceNotFoundError):
+        await container.read_item(item, pk)
+
+
+async def test_an_object_in_the_place_of_a_partition_key_is_none(container: ContainerProxy, pk: str) -> None:
+    await container.create_item({"id": pk, "pk": {"b": 1}})
+
+    read = await container.read_item(pk, NonePartitionKeyValue)
+
+    assert read["pk"] == {"b": 1}
+    await container.delete_item(pk, NonePartitionKeyValue)
+
+
+@pytest.mark.parametrize(
+    ("item", "accepted"),
+    [
+        ({"id": "x" * 1023}, True),
+        ({"id": "x" * 1024}, False),
+        ({"id": "é" * 511}, True),
+        ({"id": "é" * 512}, False),
+        ({"id": "deep", "a": json.loads("[" * 127 + "]" * 127)}, True),
+        ({"id": "deeper", "a": json.loads("[" * 128 + "]" * 128)}, False),
+    ],
+)
+async def test_ids_and_nesting_have_limits(
+    container: ContainerProxy, pk: str, item: dict[str, Any], accepted: bool
+) -> None:
+    if accepted:
+        assert (await container.create_item({**item, "pk": pk}))["id"] == item["id"]
+        return
     with pytest.raises(CosmosHttpResponseError) as caught:
-        await container.replace_item("a", {"id": "b", "pk": pk})
+        await container.create_item({**item, "pk": pk})
 
     assert caught.value.status_code == 400
+
+
+async def test_a_partition_key_has_a_limit(container: ContainerProxy, pk: str) -> None:
+    await container.create_item({"id": pk, "pk": "x" * 2048})
+
+    with pytest.raises(CosmosHttpResponseError) as caught:
+        await container.create_item({"id": pk, "pk": "x" * 2049})
+
+    assert caught.value.status_code == 400
+
+
+async def test_numbers_are_doubles(container: ContainerProxy, pk: str) -> None:
+    await container.create_item({"id": "a", "pk": pk, "whole": 2.0, "large": 2**53 + 1})
+
+    read = await container.read_item("a", pk)
+
+    assert (read["whole"], read["large"]) == (2, float(2**53))
+
+
+async def test_an_answer_names_its_activity_and_each_write_is_numbered(container: ContainerProxy, pk: str) -> None:
+    answers = [await container.upsert_item({"id": f"{number}", "pk": pk}) for number in range(2)]
+
+    headers = [answer.get_response_headers() for answer in answers]
+    assert len({one["x-ms-activity-id"] for one in headers}) == 2
+    assert int(headers[1]["lsn"]) == int(headers[0]["lsn"]) + 1
 
 
 async def test_each_answer_says_what_it_cost(container: ContainerProxy, pk: str) -> None:

@@ -1,7 +1,7 @@
 import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
-from azure.cosmos.exceptions import CosmosResourceExistsError, CosmosResourceNotFoundError
+from azure.cosmos.exceptions import CosmosHttpResponseError, CosmosResourceExistsError, CosmosResourceNotFoundError
 
 
 async def test_a_database_reads_back(database: DatabaseProxy) -> None:
@@ -22,6 +22,31 @@ async def test_a_container_reads_back_with_its_definition(database: DatabaseProx
     assert properties["partitionKey"]["paths"] == ["/pk"]
     assert properties["defaultTtl"] == -1
     assert properties["_rid"]
+    assert properties["indexingPolicy"]["excludedPaths"] == [{"path": '/"_etag"/?'}]
+
+
+async def test_a_container_tells_its_size(container: ContainerProxy) -> None:
+    answer = await container.read(populate_quota_info=True)
+
+    assert "documentsCount=" in answer.get_response_headers()["x-ms-resource-usage"]
+
+
+async def test_an_account_names_the_address_by_which_it_is_known(cosmos_account: tuple[str, str]) -> None:
+    async with CosmosClient(*cosmos_account) as client:
+        account = await client._get_database_account()
+
+    locations = [*account.WritableLocations, *account.ReadableLocations]
+    assert {one["databaseAccountEndpoint"] for one in locations} == {cosmos_account[0]}
+
+
+async def test_a_resource_without_a_proper_name_is_refused_in_the_words_that_clients_know(
+    cosmos_client: CosmosClient,
+) -> None:
+    with pytest.raises(CosmosHttpResponseError) as caught:
+        await cosmos_client.create_database("x" * 256)
+
+    assert caught.value.status_code == 400
+    assert "Ensure to provide a unique non-empty string less than '255' characters." in str(caught.value)
 
 
 async def test_creating_a_container_twice_is_a_conflict(database: DatabaseProxy, container: ContainerProxy) -> None:

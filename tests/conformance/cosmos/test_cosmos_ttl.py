@@ -79,7 +79,7 @@ async def test_without_a_container_ttl_an_item_s_is_ignored(database: DatabasePr
         await database.delete_container(one)
 
 
-@pytest.mark.parametrize("ttl", [0, -2, "5", 1.5])
+@pytest.mark.parametrize("ttl", [0, -2, "5", 1.5, None])
 async def test_a_ttl_that_is_none_is_refused(container: ContainerProxy, pk: str, ttl: object) -> None:
     with pytest.raises(CosmosHttpResponseError) as caught:
         await container.create_item({"id": "a", "pk": pk, "ttl": ttl})
