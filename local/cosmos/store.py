@@ -16,6 +16,7 @@ from typing import Any
 from local.cosmos import errors, indexing
 from local.cosmos.container import Container
 from local.cosmos.identity import Sequence, number_of, resource_id
+from local.cosmos.query import extracted
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE, definition TEXT)
@@ -31,6 +32,7 @@ class Store:
         self._db = sqlite3.connect(path, isolation_level=None, cached_statements=1024)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.create_function("extracted", 2, extracted, deterministic=True)
         self._db.execute(_SCHEMA)
         self.definitions: dict[str, dict[str, Any]] = {}
         self._containers: dict[str, Container] = {}

@@ -9,6 +9,7 @@ Semantics: https://learn.microsoft.com/azure/cosmos-db/nosql/query/ . Known to d
 when their JSON is, so that the order of names matters.
 """
 
+from local.cosmos.query.dialect import extracted
 from local.cosmos.query.pages import Page, holds, page
 
-__all__ = ["Page", "holds", "page"]
+__all__ = ["Page", "extracted", "holds", "page"]

@@ -32,6 +32,7 @@ type Sortings = tuple[tuple[Path, bool], ...]
 """Properties' paths, and whether they descend."""
 _EVERYTHING: Columns = ((None, "body"),)
 COUNT: Columns = ((None, "count(*)"),)
+_PATH_ALONE = re.compile(r"(\bBY|\bFROM|\.)\s*$", re.IGNORECASE)
 _PARSER = Lark.open("dialect.lark", __file__, parser="lalr", lexer="basic", start=["query", "condition", "refused"])
 PARTITION = "pk = :partition"
 POINTS = "(pk, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:points))"
@@ -96,8 +97,18 @@ class Term(NamedTuple):
 
 
 def key(path: Path) -> tuple[str, str]:
-    """Rank (0: undefined) and value of a property."""
-    return _RANK.format(_json_path(path)), f"ifnull(json_extract(body, '{_json_path(path)}'), 0)"
+    """Rank (0: undefined) and value of a property. What SQLite itself extracts of a text ends at a NUL."""
+    value = f"ifnull(json_extract(body, '{_json_path(path)}'), 0)"
+    value = f"CASE WHEN instr(body, '\\u0000') THEN extracted(body, '{'/'.join(path)}') ELSE {value} END"
+    return _RANK.format(_json_path(path)), value
+
+
+def extracted(body: str, path: str) -> Any:
+    """The SQL function for a property of an item with NULs."""
+    value = json.loads(body)
+    for name in filter(None, path.split("/")):
+        value = value.get(name) if isinstance(value, dict) else None
+    return _value(value)
 
 
 def _json_path(path: Path) -> str:
@@ -137,14 +148,30 @@ def _read(text: str, start: str) -> Query:
 
 
 def _refused(text: str, error: UnexpectedToken) -> errors.CosmosError:
-    # Where a property could begin, or one go on.
-    if {"COUNT": "NAME", "LPAR": "DOT"}.get(error.token.type) in error.expected:
-        *_, function = re.findall(r"[^\W\d]\w*", text[: error.token.end_pos])
+    """501 where what stands there is Cosmos DB's, but not this dialect's; 400 where it is nobody's."""
+    token, expected, before = error.token, error.expected, text[: error.token.start_pos]
+    if {"COUNT": "NAME", "LPAR": "DOT"}.get(token.type) in expected:
+        *_, function = re.findall(r"[^\W\d]\w*", text[: token.end_pos])
         return errors.unsupported(f"the function {function} in queries")
-    for token in _PARSER.lex(text):
-        if token.type in ("LACKING", "SIGN"):
-            return errors.unsupported(f"{token.upper()} in queries")
-    return errors.bad_request(f"Syntax error, incorrect syntax near '{error.token[:20]}'.")
+    for lacking in _PARSER.lex(text):
+        if lacking.type in ("LACKING", "SIGN"):
+            return errors.unsupported(f"{lacking.upper()} in queries")
+    match token.type:
+        case "STRING" | "NUMBER" | "WORD" | "PARAMETER" if "NAME" in expected and not _PATH_ALONE.search(before):
+            lacks = f"{token} in place of a property"
+        case "LPAR" if "NAME" in expected:
+            lacks = "parentheses there"
+        case "NAME" if "STRING" in expected:
+            lacks = "a property in place of a constant"
+        case "COMPARISON" | "AND" | "OR" | "IN" if "FROM" in expected or not {"NAME", "WHERE", "DESC"} & expected:
+            lacks = f"{token.upper()} there"
+        case "IN" | "DOT" if "WHERE" in expected:
+            lacks = f"{token.upper()} in FROM"
+        case "$END" if "FROM" in expected and "*" not in text:
+            lacks = "SELECT without FROM"
+        case _:
+            return errors.bad_request(f"Syntax error, incorrect syntax near '{token[:20]}'.")
+    return errors.unsupported(f"{lacks} in queries")
 
 
 @v_args(inline=True)

@@ -82,11 +82,24 @@ async def test_a_parameter_may_be_any_json_value(container: ContainerProxy, item
     assert results == expected
 
 
+async def test_a_text_with_nul_is_equal_to_itself_alone(container: ContainerProxy, pk: str) -> None:
+    texts = ["a\0b", "a", "a\0c", "\0", "a\\u0000b"]
+    for number, text in enumerate(texts):
+        await container.create_item({"id": f"{number}", "pk": pk, "text": text, "m": {"text": text}, "run": pk})
+
+    for text in texts:
+        for name in ("text", "m.text"):
+            query = f"SELECT VALUE c.text FROM c WHERE c.{name} = @text AND c.run = @run"
+            assert await found(container, query, None, text=text, run=pk) == [text]
+    assert await found(container, "SELECT VALUE c.text FROM c ORDER BY c.text", pk) == sorted(texts)
+
+
 @pytest.mark.parametrize(
     ("selection", "results"),
     [
         ("c.id, c.rank", [{"id": "1", "rank": 3}, {"id": "2", "rank": 1}, {"id": "3", "rank": 2}]),
         ("c.id AS key, c.nested.deep.n", [{"key": "1"}, {"key": "2", "n": 7}, {"key": "3"}]),
+        ("c.rank r", [{"r": 3}, {"r": 1}, {"r": 2}]),
         ("VALUE c.rank", [3, 1, 2]),
         ("VALUE c.flag", [True, False]),
         ("VALUE c.nothing", [None]),
@@ -227,6 +240,12 @@ async def test_all_items_can_be_read(container: ContainerProxy, items: str) -> N
         "SELECT * FROM c WHERE other.id = '1'",
         "SELECT * FROM c WHERE c.id = @unknown",
         "SELECT * FROM c WHERE c.id = 'open",
+        "SELECT * FROM c WHERE c.id = = '1'",
+        "SELECT * FROM c AND c.id = '1'",
+        "SELECT c.id, FROM c",
+        "SELECT TOP 'x' * FROM c",
+        "SELECT * FROM c ORDER BY 1",
+        "SELECT * FROM c WHERE c.id IN ()",
     ],
 )
 async def test_a_query_that_is_none_is_refused(container: ContainerProxy, pk: str, query: str) -> None:
