@@ -18,7 +18,6 @@ import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from proton import Message
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,6 +25,7 @@ from starlette.routing import Route
 
 from local.faults import Fault, Faults, Stats, control_routes
 from local.service_bus.entities import State, Stored
+from local.service_bus.frames import decoded, owned
 from local.service_bus.refusal import CONDITIONS
 from local.service_bus.server import Server
 
@@ -128,9 +128,7 @@ def _state(stored: Stored) -> str:
 
 
 def _shown(stored: Stored, encoded: bytes) -> dict[str, Any]:
-    message = Message()
-    message.decode(encoded)
-    properties: Any = message.properties
+    message = decoded(encoded)
     shown: dict[str, Any] = {
         "entity": stored.box.entity.path,
         "state": _state(stored),
@@ -141,16 +139,16 @@ def _shown(stored: Stored, encoded: bytes) -> dict[str, Any]:
         "messageId": _plain(message.id),
         "correlationId": _plain(message.correlation_id),
         "contentType": message.content_type,
-        "properties": {name: _plain(value) for name, value in (properties or {}).items()},
+        "properties": {name: _plain(value) for name, value in (message.properties or {}).items()},
     }
     body = message.body
-    if not isinstance(body, bytes | memoryview):
+    if not isinstance(body, bytes):
         return shown | {"body": _plain(body)}
     try:
-        return shown | {"body": bytes(body).decode()}
+        return shown | {"body": body.decode()}
     except UnicodeDecodeError:
-        return shown | {"body": base64.b64encode(bytes(body)).decode(), "encoding": "base64"}
+        return shown | {"body": base64.b64encode(body).decode(), "encoding": "base64"}
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, str | int | float | None) else str(value)
+    return value if isinstance(value, str | int | float | None) else str(owned(value))

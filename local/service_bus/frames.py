@@ -8,8 +8,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from proton import ProtonException
+from proton import Array, Described, Message, ProtonException
 
 from local.service_bus.codec import items, read
 
@@ -33,6 +34,31 @@ def reading() -> Iterator[None]:
         yield
     except (ProtonException, ValueError, TypeError) as error:
         raise MalformedError(str(error)) from error
+
+
+def decoded(data: bytes) -> Any:
+    """Proton's message, its ids through `owned` alone; MalformedError when it isn't one."""
+    message: Any = Message()
+    with reading():
+        message.decode(data)
+        message.properties, message.body = owned(message.properties), owned(message.body)
+    return message
+
+
+def owned(value: Any) -> Any:
+    """The value, a copy in the place of each view: Proton's views read memory that it frees with the message."""
+    match value:
+        case memoryview():
+            return bytes(value)
+        case dict():
+            return {owned(key): owned(item) for key, item in value.items()}
+        case list():
+            return [owned(item) for item in value]
+        case Array():
+            return Array(value.descriptor, value.type, *map(owned, value.elements))
+        case Described():
+            return Described(value.descriptor, owned(value.value))
+    return value
 
 
 class Frames:

@@ -14,7 +14,7 @@ from proton import UNDESCRIBED, Array, Data, Message, int32, timestamp
 from local.service_bus.broker import Broker, Outcome
 from local.service_bus.codec import parse
 from local.service_bus.entities import Box, State
-from local.service_bus.frames import reading
+from local.service_bus.frames import decoded, owned, reading
 from local.service_bus.refusal import Refused
 from local.service_bus.security import Tokens
 
@@ -31,10 +31,9 @@ class Request:
     """One request on a management node; MalformedError when it isn't an AMQP message."""
 
     def __init__(self, encoded: bytes) -> None:
-        message: Any = Message()
+        message = decoded(encoded)
         with reading():
-            message.decode(encoded)
-            self._id, self._reply_to, body = message.id, message.reply_to, message.body
+            self._id, self._reply_to, body = owned(message.id), message.reply_to, message.body
         self.properties: dict[str, Any] = message.properties if isinstance(message.properties, dict) else {}
         self.text = body if isinstance(body, str) else ""
         self.body: dict[str, Any] = body if isinstance(body, dict) else {}
@@ -104,7 +103,7 @@ def _peek(request: Request, broker: Broker, box: Box) -> object:
 
 def _schedule(request: Request, broker: Broker, box: Box) -> object:
     encoded = [item.get("message") for item in request.elements("messages", dict)]
-    envelopes = [parse(bytes(item)) for item in encoded if isinstance(item, bytes | memoryview)]
+    envelopes = [parse(item) for item in encoded if isinstance(item, bytes)]
     if box.dead or len(envelopes) < len(encoded) or any(envelope.scheduled is None for envelope in envelopes):
         raise Refused("com.microsoft:argument-error", "A message to schedule needs x-opt-scheduled-enqueue-time.")
     return {"sequence-numbers": _array(Data.LONG, broker.send(box.entity, envelopes))}

@@ -4,10 +4,11 @@ and https://learn.microsoft.com/azure/service-bus-messaging/message-expiration.
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from azure.servicebus import ServiceBusMessageState
+from azure.servicebus import ServiceBusMessage, ServiceBusMessageState
 from azure.servicebus.exceptions import ServiceBusError
 
 from tests.conformance.service_bus.links import DEAD, Links, new_message, peek, receive
@@ -36,6 +37,21 @@ async def test_the_scheduled_time_may_be_a_property_of_the_message(links: Links,
     received = [await links.take(queue), await links.take(queue)]
     assert [str(message) for message in received] == ["now", "later"]
     assert received[1].scheduled_enqueue_time_utc is not None
+
+
+async def test_messages_scheduled_together_arrive_with_every_byte(links: Links, queue: str) -> None:
+    messages = [new_message(os.urandom(size)) for size in (*[1000] * 20, 1120, 1120, 1120)]
+
+    sender = await links.sender(queue)
+    numbers = await sender.schedule_messages(messages, datetime.now(UTC) + timedelta(hours=1))
+
+    peeked = await peek(await links.receiver(queue))
+    assert [(m.message_id, body_of(m)) for m in peeked] == [(m.message_id, body_of(m)) for m in messages]
+    await sender.cancel_scheduled_messages(numbers)
+
+
+def body_of(message: ServiceBusMessage) -> bytes:
+    return b"".join(message.body)
 
 
 async def test_a_scheduled_message_can_be_cancelled_once(links: Links, queue: str) -> None:

@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from proton import Message, symbol, timestamp, ulong
+from proton import Array, Data, Message, symbol, timestamp, ulong
 
 from local.service_bus.codec import DecodeError, batch, encode, parse, with_application_properties
+from local.service_bus.management import Request
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=300)
 VALUES = st.one_of(
@@ -63,6 +64,16 @@ def test_a_reason_joins_the_other_properties(properties: dict[str, Any]) -> None
 
     assert letter.properties == properties | {"DeadLetterReason": "r" * 300}
     assert (letter.id, letter.body) == ("m", b"body")
+
+
+def test_no_value_of_a_request_reads_memory_that_proton_frees_with_its_message() -> None:
+    body = {"messages": [{"message": b"m" * 1120}], "tokens": Array(symbol("d"), Data.BINARY, b"a", b"b")}
+
+    request = Request(bytes(Message(body, id=b"id", properties={"name": b"p"}).encode()))
+
+    values = [request.body["messages"][0]["message"], *request.body["tokens"], request.properties["name"]]
+    assert [type(value) for value in values] == [bytes] * 4
+    assert request.body == body
 
 
 @pytest.mark.parametrize(
