@@ -15,8 +15,8 @@ HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, D
 FOOTER = 0x78
 _NULL = b"\x40"
 _NUMBERS = {
-    0x50: ">B", 0x51: ">b", 0x52: ">B", 0x53: ">B", 0x54: ">b", 0x55: ">b", 0x60: ">H", 0x61: ">h", 0x70: ">I",
-    0x71: ">i", 0x72: ">f", 0x80: ">Q", 0x81: ">q", 0x82: ">d", 0x83: ">q",
+    0x50: ">B", 0x51: ">b", 0x52: ">B", 0x53: ">B", 0x54: ">b", 0x55: ">b", 0x56: ">?", 0x60: ">H", 0x61: ">h",
+    0x70: ">I", 0x71: ">i", 0x72: ">f", 0x80: ">Q", 0x81: ">q", 0x82: ">d", 0x83: ">q",
 }  # fmt: skip
 _CONSTANTS = {0x40: None, 0x41: True, 0x42: False, 0x43: 0, 0x44: 0}
 _WIDTHS = {4: 0, 5: 1, 6: 2, 7: 4, 8: 8, 9: 16}
@@ -192,6 +192,19 @@ def _pairs(data: bytes, at: int) -> Iterator[tuple[object, int, int, int]]:
     starts = items(data, at)
     for key, value, end in zip(starts[0::2], starts[1::2], starts[2::2], strict=False):
         yield read(data, key), key, value, end
+
+
+def listed(fields: list[bytes]) -> bytes:
+    """A list of encoded values."""
+    content = b"".join(fields)
+    if len(content) < 255 and len(fields) < 256:
+        return b"\xc0" + bytes([len(content) + 1, len(fields)]) + content
+    return b"\xd0" + struct.pack(">II", len(content) + 4, len(fields)) + content
+
+
+def uint(number: int) -> bytes:
+    """A number, in as few bytes as it takes."""
+    return b"\x52" + bytes([number]) if number < 256 else b"\x70" + struct.pack(">I", number)
 
 
 def _map(count: int, pairs: bytes) -> bytes:

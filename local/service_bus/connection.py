@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Act on what the client sent."""
         try:
-            self._waiting += self._frames.split(data)
+            self._waiting += self._frames.received(data)
             self._proceed()
         except MalformedError:
             self.abort()
@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
         if self not in self.server.connections:
             return
         while (pending := self._engine.pending()) > 0:
-            self._socket.write(self._engine.peek(pending) or b"")
+            self._socket.write(self._frames.sent(self._engine.peek(pending) or b""))
             self._engine.pop(pending)
         if pending < 0:
             self._socket.close()

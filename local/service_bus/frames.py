@@ -1,6 +1,8 @@
-"""Splits what a client sends into AMQP frames, and tells which of them begin a batch.
+"""Splits what a client sends into AMQP frames, and mends for Proton's engine what it would refuse or drop.
 
-Proton takes any bytes, but drops the message format of a transfer, by which alone a batch can be told from a message.
+Proton drops the message format of a transfer, by which alone a batch can be told from a message. It refuses a delivery
+id that doesn't follow the last one's, though Service Bus takes it: azure-servicebus repeats ids when it sends from
+several coroutines or threads at once. So the engine sees ids that follow each other, and the client hears of its own.
 """
 
 from __future__ import annotations
@@ -8,15 +10,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 from proton import Array, Described, Message, ProtonException
 
-from local.service_bus.codec import items, read
+from local.service_bus.codec import items, listed, read, uint
 
 MAX_FRAME_SIZE = 65_536
 _BATCH_FORMAT = 0x80013700
-_TRANSFER = b"\x00\x53\x14"
+_BEGIN, _TRANSFER, _DISPOSITION, _DETACH = (b"\x00\x53" + code for code in (b"\x11", b"\x14", b"\x15", b"\x16"))
+_NULL = b"\x40"
 _SASL_HEADER = b"AMQP\x03\x01\x00\x00"
 # MSSBCBS is Azure's name for "anonymous, with a token to come", and all that some of its SDKs, .NET among them, take.
 _MECHANISMS = b"\x00\x53\x40\xc0\x17\x01\xe0\x14\x02\xa3\x09ANONYMOUS\x07MSSBCBS"
@@ -65,23 +69,105 @@ class Frames:
     """The bytes of one connection, in order."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._received = self._sent = b""
+        self._sessions: dict[int, _Session] = {}
+        self._channels: dict[int, int] = {}
 
-    def split(self, data: bytes) -> list[tuple[bytes, bool]]:
+    def received(self, data: bytes) -> list[tuple[bytes, bool]]:
         """Each whole frame (or protocol header), and whether it is a transfer of a batch. MalformedError on garbage."""
-        found: list[tuple[bytes, bool]] = []
-        data, at = self._rest + data, 0
-        while len(data) - at >= 8:
-            size = 8 if data[at : at + 4] == b"AMQP" else int.from_bytes(data[at : at + 4])
-            if not 8 <= size <= MAX_FRAME_SIZE:
-                raise MalformedError(f"not AMQP: a frame of {size} bytes")
-            if len(data) - at < size:
-                break
-            frame = data[at : at + size]
-            found.append((frame, _begins_batch(frame)))
-            at += size
-        self._rest = data[at:]
-        return found
+        found, self._received = _split(self._received + data, MAX_FRAME_SIZE)
+        try:
+            return [self._from_client(frame) for frame in found]
+        except (IndexError, KeyError, struct.error, ValueError) as error:
+            raise MalformedError(f"not AMQP: {error!r}") from error
+
+    def sent(self, data: bytes) -> bytes:
+        """What the client gets to see of what the engine sends."""
+        found, self._sent = _split(self._sent + data)
+        return b"".join(map(self._to_client, found))
+
+    def _from_client(self, frame: bytes) -> tuple[bytes, bool]:
+        kind, channel = _kind(frame), int.from_bytes(frame[6:8])
+        if kind == _BEGIN:
+            self._sessions[channel] = _Session()
+        if kind == _DETACH:
+            self._sessions[channel].unfinished.pop(_fields(frame)[1][0], None)
+        if kind != _TRANSFER:
+            return frame, False
+        encoded, (handle, theirs, _, form, settled, more, _, _, _, aborted, *_) = _fields(frame)
+        session = self._sessions[channel]
+        ours = session.unfinished.pop(handle, None)
+        if ours is None:
+            ours = session.begin(theirs, settled)
+        if more and not aborted:
+            session.unfinished[handle] = ours
+        if theirs not in (None, ours):
+            # The engine needs no tag, whose room the longer number may take: a frame has a largest size.
+            encoded[1:3] = [uint(ours), b"\xa0\x00"]
+            frame = _frame(frame, encoded)
+        return frame, form == _BATCH_FORMAT
+
+    def _to_client(self, frame: bytes) -> bytes:
+        kind, channel = _kind(frame), int.from_bytes(frame[6:8])
+        if kind == _BEGIN:
+            self._channels[channel] = _fields(frame)[1][0]
+        if kind != _DISPOSITION:
+            return frame
+        encoded, (of_receiver, first, last, *_) = _fields(frame)
+        theirs = self._sessions[self._channels[channel]].theirs
+        if not of_receiver or not theirs:
+            return frame
+        ids = [theirs.pop(ours, ours) for ours in range(first, (first if last is None else last) + 1)]
+        return b"".join(_frame(frame, [encoded[0], uint(each), _NULL, *encoded[3:]]) for each in ids)
+
+
+class _Session:
+    """The deliveries that a client sends in one session: `theirs` by the engine's ids where these are others."""
+
+    def __init__(self) -> None:
+        self.next: int | None = None
+        self.theirs: dict[int, int] = {}
+        self.unfinished: dict[object, int] = {}
+
+    def begin(self, theirs: Any, settled: Any) -> int:
+        ours: int = theirs if self.next is None else self.next
+        self.next = ours + 1
+        if theirs != ours and not settled:
+            self.theirs[ours] = theirs
+        return ours
+
+
+def _split(data: bytes, limit: int | None = None) -> tuple[list[bytes], bytes]:
+    found, at = [], 0
+    while len(data) - at >= 8:
+        size = 8 if data[at : at + 4] == b"AMQP" else int.from_bytes(data[at : at + 4])
+        if size < 8 or (limit and size > limit):
+            raise MalformedError(f"not AMQP: a frame of {size} bytes")
+        if len(data) - at < size:
+            break
+        found.append(data[at : at + size])
+        at += size
+    return found, data[at:]
+
+
+def _kind(frame: bytes) -> bytes:
+    start = frame[4] * 4
+    return frame[start : start + 3]
+
+
+def _fields(frame: bytes) -> tuple[list[bytes], list[Any]]:
+    """The fields of a frame's performative, encoded (last, what follows them) and read."""
+    starts = items(frame, frame[4] * 4 + 3)
+    values = [read(frame, at) for at in starts[:-1]]
+    return [frame[one:two] for one, two in pairwise([*starts, len(frame)])], values + [None] * (11 - len(values))
+
+
+def _frame(frame: bytes, encoded: list[bytes]) -> bytes:
+    """The same frame with other fields."""
+    *fields, payload = encoded
+    start = frame[4] * 4
+    body = frame[4 : start + 3] + listed(fields) + payload
+    return (4 + len(body)).to_bytes(4) + body
 
 
 def sasl(frame: bytes) -> bytes:
@@ -93,14 +179,3 @@ def sasl(frame: bytes) -> bytes:
 
 def _sasl_frame(body: bytes) -> bytes:
     return (8 + len(body)).to_bytes(4) + b"\x02\x01\x00\x00" + body
-
-
-def _begins_batch(frame: bytes) -> bool:
-    start = frame[4] * 4
-    if frame[start : start + 3] != _TRANSFER:
-        return False
-    try:
-        fields = items(frame, start + 3)
-        return len(fields) > 4 and read(frame, fields[3]) == _BATCH_FORMAT
-    except (IndexError, struct.error, ValueError) as error:
-        raise MalformedError(f"not AMQP: {error}") from error

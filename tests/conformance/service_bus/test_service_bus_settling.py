@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 from azure.servicebus import ServiceBusMessageState, ServiceBusReceiveMode
+from azure.servicebus.aio import AutoLockRenewer
 from azure.servicebus.exceptions import MessageLockLostError, MessageNotFoundError
 
 from tests.conformance.service_bus.links import DEAD, WAIT, Links, peek, receive
+from tests.processes import until
 
 
 async def test_a_completed_message_is_gone(links: Links, queue: str) -> None:
@@ -139,6 +141,28 @@ async def test_a_renewed_lock_outlasts_its_first_end(links: Links, brief: str) -
     assert first_end is not None
     assert renewed > first_end
     await receiver.complete_message(message)
+
+
+async def test_ten_messages_under_a_lock_renewer_keep_their_locks(links: Links, brief: str) -> None:
+    for _ in range(10):
+        await links.send(brief)
+    async with (
+        links.new_receiver(brief, None, ServiceBusReceiveMode.PEEK_LOCK) as receiver,
+        AutoLockRenewer() as renewer,
+    ):
+        messages = [await receive(receiver) for _ in range(10)]
+        first_ends = [message.locked_until_utc for message in messages]
+        for message in messages:
+            renewer.register(receiver, message, max_lock_renewal_duration=30)
+
+        async def renewed() -> bool:
+            return not any(message.locked_until_utc in first_ends for message in messages)
+
+        await until(renewed)
+        for message in messages:
+            await receiver.complete_message(message)
+
+    assert await links.is_empty(brief)
 
 
 async def test_a_lock_outlives_the_link_that_it_was_given_on(links: Links, queue: str) -> None:

@@ -1,0 +1,90 @@
+"""What the engine sees of a client's frames, and the client of the engine's."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.service_bus.codec import listed, uint
+from local.service_bus.frames import Frames, MalformedError
+
+NULL, TRUE, FALSE, FOREVER = b"\x40", b"\x41", b"\x42", b"\x70\xff\xff\xff\xff"
+
+
+def frame(code: int, *fields: bytes, channel: int = 0, payload: bytes = b"") -> bytes:
+    body = b"\x02\x00" + channel.to_bytes(2) + b"\x00\x53" + bytes([code]) + listed(list(fields)) + payload
+    return (4 + len(body)).to_bytes(4) + body
+
+
+def transfer(number: int | None, *, handle: int = 0, settled: bool = False, more: bool = False) -> bytes:
+    identity = NULL if number is None else uint(number)
+    flags = [TRUE if flag else FALSE for flag in (settled, more)]
+    return frame(0x14, uint(handle), identity, b"\xa0\x01t", uint(0), *flags, channel=7, payload=b"payload")
+
+
+def number(sent: bytes) -> int:
+    """The delivery id of a transfer."""
+    return sent[17]
+
+
+def disposition(first: int, last: int | None = None) -> bytes:
+    return frame(0x15, TRUE, uint(first), NULL if last is None else uint(last), TRUE, channel=3)
+
+
+@pytest.fixture
+def frames() -> Frames:
+    """One session: the client's channel 7 is the engine's channel 3."""
+    frames = Frames()
+    begin = frame(0x11, NULL, channel=7)
+    assert frames.received(begin) == [(begin, False)]
+    begun = frame(0x11, uint(7), channel=3)
+    assert frames.sent(begun) == begun
+    return frames
+
+
+def test_ids_that_follow_each_other_pass_as_they_are(frames: Frames) -> None:
+    sent = transfer(5) + transfer(6)
+
+    assert b"".join(each for each, _ in frames.received(sent)) == sent
+    assert frames.sent(disposition(5, 6)) == disposition(5, 6)
+
+
+def test_ids_that_are_repeated_are_renumbered_and_the_client_hears_of_its_own(frames: Frames) -> None:
+    seen = [each for each, _ in frames.received(b"".join(map(transfer, (5, 5, 5, 6))))]
+
+    assert seen[0] == transfer(5)
+    assert [number(each) for each in seen[1:]] == [6, 7, 8]
+    assert all(each.endswith(b"payload") for each in seen)
+    assert frames.sent(disposition(5, 7)) == disposition(5) * 3
+    assert frames.sent(disposition(8)) == disposition(6)
+
+
+def test_the_parts_of_a_message_keep_one_id_whether_they_repeat_it_or_not(frames: Frames) -> None:
+    sent = [transfer(5), transfer(5, more=True), transfer(9, handle=1), transfer(5, more=True), transfer(None)]
+
+    seen = [each for each, _ in frames.received(b"".join(sent))]
+
+    assert [number(each) for each in seen[1:4]] == [6, 7, 6]
+    assert seen[4] == sent[4]
+    assert frames.sent(disposition(6) + disposition(7)) == disposition(5) + disposition(9)
+
+
+def test_what_a_link_left_unfinished_ends_with_it(frames: Frames) -> None:
+    detach = frame(0x16, uint(0), channel=7)
+
+    seen = [each for each, _ in frames.received(transfer(5, more=True) + detach + transfer(6))]
+
+    assert seen == [transfer(5, more=True), detach, transfer(6)]
+
+
+def test_frames_may_come_in_pieces(frames: Frames) -> None:
+    sent = transfer(5) + transfer(5)
+
+    seen = [each for byte in sent for each, _ in frames.received(bytes([byte]))]
+
+    assert [number(each) for each in seen] == [5, 6]
+    assert b"".join(frames.sent(bytes([byte])) for byte in disposition(6)) == disposition(5)
+
+
+def test_a_transfer_outside_a_session_is_malformed() -> None:
+    with pytest.raises(MalformedError):
+        Frames().received(transfer(1))
