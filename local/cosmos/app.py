@@ -140,6 +140,8 @@ class App:
                 return _feed("PartitionKeyRanges", [json.dumps(_RANGE)], headers={"etag": _RANGES_ETAG})
             case "Query" | "ReadFeed":
                 return _query(container, request, body)
+        if request.operation == "Batch" and not request.asks_for(b"x-ms-cosmos-batch-atomic"):
+            raise errors.unsupported("batches that aren't atomic, which bulk operations are made of")
         if len(body) > MOST_BYTES:
             raise errors.CosmosError(413, "Request size is too large")
         partition = _partition(request)

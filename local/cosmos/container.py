@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.cosmos import errors
-from local.cosmos.indexing import Index, policy
+from local.cosmos.indexing import Index, names, policy
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {table} (
@@ -41,7 +41,7 @@ class Container:
     def __init__(self, db: sqlite3.Connection, number: int, definition: dict[str, Any]) -> None:
         self._db, self.definition = db, definition
         self.rid: str = definition["_rid"]
-        self.key_path: tuple[str, ...] = tuple(definition["partitionKey"]["paths"][0].strip("/").split("/"))
+        self.key_path = names(definition["partitionKey"]["paths"][0])
         self.index = Index(policy(definition.get("indexingPolicy")))
         self.table = f"documents_{number}"
         self.looking, self.looked, self.looked_at = f"{self.table}_look()", f"{self.table}_looked()", 0
@@ -56,8 +56,8 @@ class Container:
         self._update = f"UPDATE {self.table} SET id = ?, expires = ?, etag = ?, body = ? WHERE row = ?"
         self._expired = f"SELECT row FROM {self.table} WHERE expires <= ? LIMIT 2"
         self._remove = f"DELETE FROM {self.table} WHERE row = ?"
-        names = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
-        self._made = {name for (name,) in db.execute(names, (self.table,))}
+        existing = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
+        self._made = {name for (name,) in db.execute(existing, (self.table,))}
 
     def find(self, partition: str, id: str) -> Document | None:
         """The document, unless it has expired."""

@@ -17,6 +17,7 @@ _DEFAULT: dict[str, Any] = {
 }
 _ETAG = {"path": '/"_etag"/?'}
 _ALWAYS = {("id",), ("_ts",)}
+_NAME = re.compile(r"""/(?:"([^"]*)"|'([^']*)'|([^/]+))""")
 type Path = tuple[str, ...]
 type Sorting = Sequence[tuple[Path, bool]]
 """Paths, and whether they descend."""
@@ -40,15 +41,16 @@ def policy(wish: Any) -> dict[str, Any]:
         case _:
             raise errors.bad_request("The indexing mode is consistent and automatic, or none.")
     try:
+        for name in ("includedPaths", "excludedPaths"):
+            # A path's `indexes`, and / for all of them, are of old; Azure still takes both and returns neither.
+            given[name] = [{"path": "/*" if one["path"] == "/" else one["path"]} for one in given[name]]
         Index(given)
     except (TypeError, KeyError, AttributeError) as error:
         raise errors.bad_request("An indexing policy consists of lists of objects with a path.") from error
-    included, excluded = ([one["path"] for one in given[name]] for name in ("includedPaths", "excludedPaths"))
-    if "/*" not in included + excluded:
+    paths = given["includedPaths"] + given["excludedPaths"]
+    if {"path": "/*"} not in paths:
         raise errors.bad_request("The special mandatory indexing path '/*' is in none of the path type sets.")
-    if _ETAG["path"] not in included + excluded:
-        given["excludedPaths"] = [*given["excludedPaths"], _ETAG]
-    return given
+    return given | ({} if _ETAG in paths else {"excludedPaths": [*given["excludedPaths"], _ETAG]})
 
 
 class Index:
@@ -57,12 +59,12 @@ class Index:
     def __init__(self, policy: dict[str, Any]) -> None:
         self._mode: str = policy["indexingMode"]
         self._covered = {
-            _path(one["path"]): name == "includedPaths"
+            names(one["path"]): name == "includedPaths"
             for name in ("includedPaths", "excludedPaths")
             for one in policy[name]
         }
         self._composites = [
-            [(_path(part["path"]), part.get("order", "ascending").lower() == "descending") for part in index]
+            [(names(part["path"]), part.get("order", "ascending").lower() == "descending") for part in index]
             for index in policy.get("compositeIndexes", [])
         ]
 
@@ -88,8 +90,9 @@ class Index:
         return sum(self.covers(path) for path in paths) + whole
 
 
-def _path(text: str) -> Path:
-    return tuple(name.strip('"') for name in re.findall(r'"[^"]*"|[^/]+', text))
+def names(path: str) -> Path:
+    """The names in a path, some of which may be quoted: `/a/"b/c"`."""
+    return tuple(quoted or single or bare for quoted, single, bare in _NAME.findall(path))
 
 
 def _paths(value: Any, path: Path = ()) -> Iterator[Path]:

@@ -137,6 +137,8 @@ def _container(wish: Any) -> dict[str, Any]:
     key = wish.get("partitionKey")
     if not isinstance(key, dict) or not isinstance(key.get("paths"), list) or not key["paths"]:
         raise errors.bad_request("A container needs a partition key.")
+    if not all(indexing.names(str(path)) for path in key["paths"]):
+        raise errors.bad_request("The path of a partition key begins with /.")
     if len(key["paths"]) > 1 or key.get("kind", "Hash") != "Hash":
         raise errors.unsupported("hierarchical partition keys")
     ttl = wish.get("defaultTtl")

@@ -25,6 +25,16 @@ async def test_a_container_reads_back_with_its_definition(database: DatabaseProx
     assert properties["indexingPolicy"]["excludedPaths"] == [{"path": '/"_etag"/?'}]
 
 
+@pytest.mark.parametrize("path", ['/"it\'s"/"a/b"', "/it's/'a/b'"])
+async def test_a_name_in_a_partition_key_s_path_may_be_quoted(database: DatabaseProxy, path: str) -> None:
+    container = await database.create_container("quoted", PartitionKey(path))
+
+    await container.create_item({"id": "1", "it's": {"a/b": "key"}})
+
+    assert (await container.read_item("1", "key"))["it's"] == {"a/b": "key"}
+    await database.delete_container(container)
+
+
 async def test_a_container_tells_its_size(container: ContainerProxy) -> None:
     answer = await container.read(populate_quota_info=True)
 

@@ -89,6 +89,12 @@ def test_a_container_without_a_policy_has_the_default_one(made: Make) -> None:
     }
 
 
+def test_a_policy_in_the_old_form_is_taken(made: Make) -> None:
+    container = made(includedPaths=[{"path": "/", "indexes": [{"kind": "Range", "dataType": "Number"}]}])
+
+    assert container.definition["indexingPolicy"]["includedPaths"] == [{"path": "/*"}]
+
+
 @pytest.mark.parametrize(
     ("wish", "status"),
     [

@@ -56,6 +56,14 @@ async def test_what_would_be_made_up_is_refused(account: Account, header: str) -
     assert answer.status_code == 501
 
 
+async def test_a_bulk_operation_is_refused_by_name(account: Account) -> None:
+    headers = {"x_ms_cosmos_is_batch_request": "true", "x_ms_cosmos_batch_atomic": "false"}
+
+    answer = await send(account, "POST", "docs", CONTAINER, [{"operationType": "Read", "id": "a"}], **headers)
+
+    assert (answer.status_code, "bulk" in answer.json()["message"]) == (501, True)
+
+
 async def test_a_link_to_a_container_that_is_gone_is_404(account: Account) -> None:
     item = (await send(account, "POST", "docs", CONTAINER, {"id": "linked", "pk": "p"})).json()
     database, container, rid = item["_self"].strip("/").split("/")[1::2]
