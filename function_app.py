@@ -5,12 +5,14 @@
 
 import os
 from importlib import import_module
+from pkgutil import iter_modules
 
 import azure.functions as func
 
+import services
 from shared.errors import SettingsError
 
-CONTEXTS = ("catalog", "inventory", "orders", "payments", "shipping")
+CONTEXTS = sorted(context.name for context in iter_modules(services.__path__))
 
 
 def build() -> func.FunctionApp:

@@ -17,9 +17,9 @@ LOCAL_SETTINGS = {
     "PUBLISH_PAUSE_SECONDS": "1",
     "RETRY_DELAY_SECONDS": "0.2",
     "RETRY_LONGEST_DELAY_SECONDS": "5",
-    "ORDERS_FIRST_CHASE_SECONDS": "30",
-    "ORDERS_LONGEST_CHASE_SECONDS": "60",
-    "ORDERS_DISPATCH_CHASE_SECONDS": "120",
+    "ORDERS_FIRST_RESEND_SECONDS": "30",
+    "ORDERS_LONGEST_RESEND_SECONDS": "60",
+    "ORDERS_DISPATCH_RESEND_SECONDS": "120",
     "PAYMENT_PROVIDER_TIMEOUT_SECONDS": "4",
 }
 """Settings of the application that differ from what it does in Azure, the same for every context; what this process

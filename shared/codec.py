@@ -6,7 +6,7 @@ be added to a contract, never renamed or retyped.
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -52,7 +52,13 @@ def decode[T](cls: type[T], data: Any) -> T:
 
 @cache
 def _names(cls: Hashable) -> list[tuple[str, str]]:
-    return [(field.name, camel(field.name)) for field in fields(cast(Any, cls)) if field.metadata.get("stored", True)]
+    return [(field.name, _stored_name(field)) for field in fields(cast(Any, cls)) if field.metadata.get("stored", True)]
+
+
+def _stored_name(field: Field[Any]) -> str:
+    """What the field is called in JSON; `stored_as` keeps the name of what is stored when the code's own changes."""
+    name: str = field.metadata.get("stored_as") or camel(field.name)
+    return name
 
 
 @cache
@@ -103,7 +109,7 @@ def _collection(kind: Callable[[list[Any]], Any], item: Decoder) -> Decoder:
 def _dataclass(cls: Any) -> Decoder:
     hints = get_type_hints(cls)
     plan = [
-        (field.name, camel(field.name), _decoder(hints[field.name]), field.default is not MISSING)
+        (field.name, _stored_name(field), _decoder(hints[field.name]), field.default is not MISSING)
         for field in fields(cls)
         if field.metadata.get("stored", True)
     ]

@@ -117,6 +117,11 @@ class Refused(OrderflowError):
         self.headers = dict(headers or {})
 
 
+def invalid(errors: Sequence[FieldError], title: str = "Some fields of the request are wrong.") -> Refused:
+    """422: the body is of the right shape, but these fields are wrong."""
+    return Refused(422, "invalid-body", title, errors=errors)
+
+
 def not_found(what: str) -> Refused:
     """404 for an aggregate that isn't there; `what` as in "order ord_1"."""
     return Refused(404, "not-found", f"There is no {what}.")

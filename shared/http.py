@@ -6,7 +6,7 @@ handler runs, retries what another writer was faster at, and turns every refusal
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import azure.functions as func
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from shared.errors import Contended, FieldError, OrderflowError, Refused, Throttled, Transient
+from shared.errors import Contended, FieldError, OrderflowError, Refused, Throttled, Transient, invalid
 from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
@@ -95,11 +95,6 @@ def endpoint(
         blueprint.function_name(operation)(decorated)
 
     return register
-
-
-def invalid(errors: Sequence[FieldError]) -> Refused:
-    """422: the body is of the right shape, but these fields are wrong."""
-    return Refused(422, "invalid-body", "Some fields of the request are wrong.", errors=errors)
 
 
 def _parsed(

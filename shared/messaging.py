@@ -13,19 +13,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
+from pkgutil import iter_modules
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
-from shared import codec
+from shared import codec, contracts
 from shared.contracts import Command, Contract, Event
 from shared.errors import MessageTooLarge, Unparseable
-from shared.ports import Document, WireMessage
+from shared.ports import Document, System, WireMessage
 
 MAX_BYTES = 240_000
 """Body and properties of one message; the Standard tier of Service Bus takes 256 KB in all."""
 
 _IDS = UUID("6f1ab0a4-6a3d-5c0e-9a3c-0d0f9c5a7e11")
-_CONTEXTS = ("catalog", "inventory", "orders", "payments", "shipping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Message:
     destination: str
     data: Document
     retry_until: str | None = None
-    """Of a command that will be chased: from then on a fresh copy is on its way, and this one needs no retry."""
+    """Of a command that will be sent again: from then on a fresh copy is on its way, and this one needs no retry."""
     traceparent: str | None = None
 
     @property
@@ -50,10 +50,10 @@ class Message:
         return found
 
 
-class Announcements(Protocol):
+class EventPublisher(Protocol):
     """Facts that stand already."""
 
-    async def answer_again(self, message: Message) -> None:
+    async def publish_again(self, message: Message) -> None:
         """Announce one again, under a fresh message id; nothing is written."""
         ...
 
@@ -79,7 +79,9 @@ def contract_class(type: str) -> type[Contract]:
 
 @cache
 def _catalogue() -> dict[str, type[Contract]]:
-    modules = (importlib.import_module(f"shared.contracts.{context}") for context in _CONTEXTS)
+    modules = (
+        importlib.import_module(each.name) for each in iter_modules(contracts.__path__, f"{contracts.__name__}.")
+    )
     return {
         type_name(cls): cls
         for module in modules
@@ -115,6 +117,11 @@ def first(
         data=codec.encode(contract),
         retry_until=codec.rfc3339(retry_until) if retry_until else None,
     )
+
+
+def fact(event: Contract, order_id: str, system: System) -> Message:
+    """The message that announces an event of this order for the first time."""
+    return first(event, order_id, system.now())
 
 
 def again(message: Message, fresh_id: str) -> Message:

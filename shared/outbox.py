@@ -81,7 +81,7 @@ class Outbox:
         except Transient as failure:
             log.warning("published, but not cleared; the sweep will publish again: %s", failure)
 
-    async def answer_again(self, message: Message) -> None:
+    async def publish_again(self, message: Message) -> None:
         """Announce a fact that stands already: the same event under a fresh message id, nothing written."""
         fresh = again(replace(message, traceparent=current_traceparent()), self._system.new_id())
         await self._sender.send(fresh.destination, [to_wire(fresh)])

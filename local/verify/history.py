@@ -34,7 +34,7 @@ def _tell(
         yield f"Settled at {order['settledAt']}; waits for nothing."
     else:
         give_up = f", given up at {order['giveUpAt']}" if order["giveUpAt"] else ""
-        yield f"Waits for {waits_for(order)}; chased at {order['chaseAt']}{give_up}."
+        yield f"Waits for {waits_for(order)}; sent again at {order['chaseAt']}{give_up}."
     yield "History:"
     for entry in order["history"]:
         yield f"  {entry['at']}  {entry['step']:<20} {entry['because']}"

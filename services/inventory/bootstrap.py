@@ -7,7 +7,7 @@ import azure.functions as func
 
 from services.inventory import functions
 from services.inventory.adapters import DecisionAdapter, StockAdapter
-from services.inventory.handlers import Inventory
+from services.inventory.handlers import Dependencies
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.settings import Settings
@@ -19,14 +19,14 @@ class InventorySettings(Settings):
     context: ClassVar[str] = "inventory"
 
 
-def inventory(context: BoundedContext) -> Inventory:
+def dependencies(context: BoundedContext) -> Dependencies:
     """The handlers' needs, on the context's container."""
     stock = StockAdapter(context.container)
     decisions = DecisionAdapter(context.container, context.outbox)
-    return Inventory(stock, stock, decisions, context.outbox, context.system)
+    return Dependencies(stock, stock, decisions, context.outbox, context.system)
 
 
 def blueprint() -> func.Blueprint:
     """The context's functions, from the environment's settings. Raises SettingsError."""
     context = azure_context(InventorySettings.read(os.environ))
-    return functions.blueprint(context, inventory(context))
+    return functions.blueprint(context, dependencies(context))

@@ -13,7 +13,7 @@ from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.http import Call, Reply, endpoint
 
 
-def blueprint(context: BoundedContext, inventory: handlers.Inventory) -> func.Blueprint:
+def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
 
@@ -28,7 +28,7 @@ def blueprint(context: BoundedContext, inventory: handlers.Inventory) -> func.Bl
         statuses={200: "The stock item, with its ETag", 404: "No such stock item"},
     )
     async def get_stock(call: Call[None]) -> Reply:
-        item = await handlers.get_stock(sku_in_route(call.route), inventory.items)
+        item = await handlers.get_stock(sku_in_route(call.route), deps.items)
         return Reply(StockView.of(item), headers={"ETag": item.etag})
 
     @endpoint(
@@ -51,13 +51,13 @@ def blueprint(context: BoundedContext, inventory: handlers.Inventory) -> func.Bl
         item, new = await handlers.count_stock(
             sku_in_route(call.route),
             call.body.on_hand,
-            inventory.items,
+            deps.items,
             if_match=call.headers.get("if-match"),
             only_new=call.headers.get("if-none-match") == "*",
         )
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag})
 
-    handle = partial(handlers.handle, inventory=inventory)
+    handle = partial(handlers.handle, deps=deps)
     commands = {ReserveStock: handle, ReleaseStock: handle, CommitStock: handle}
     drain_queue(functions, context, "inventory", "inventory_messages", commands)
     drain_dead_letters(functions, context)

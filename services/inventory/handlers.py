@@ -18,29 +18,25 @@ from shared.contracts.inventory import (
     StockReserved,
 )
 from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Refused, TooEarly, not_found
-from shared.messaging import Announcements, Message, first
+from shared.messaging import EventPublisher, fact
 from shared.ports import System
 
 
 @dataclass(frozen=True, slots=True)
-class Inventory:
+class Dependencies:
     """What the handlers need."""
 
     stock: Stock
     items: StockItems
     decisions: Decisions
-    announcements: Announcements
+    publisher: EventPublisher
     system: System
 
-    def fact(self, event: Contract, order_id: str) -> Message:
-        """The message that announces an event of this order."""
-        return first(event, order_id, self.system.now())
 
-
-async def handle(command: ReserveStock | ReleaseStock | CommitStock, inventory: Inventory) -> None:
+async def handle(command: ReserveStock | ReleaseStock | CommitStock, deps: Dependencies) -> None:
     """Do what the decision about the order makes of the command."""
     order_id = command.order_id
-    decision = await inventory.decisions.get(order_id)
+    decision = await deps.decisions.get(order_id)
     act = PROCESS[type(command).__name__][decision.state if decision else None]
     lines = (
         ()
@@ -49,9 +45,9 @@ async def handle(command: ReserveStock | ReleaseStock | CommitStock, inventory: 
     )
     match act:
         case Act.TAKE:
-            await _reserve(order_id, lines, inventory)
+            await _reserve(order_id, lines, deps)
         case Act.RELEASE:
-            await _give_back(await _decide(Decision(order_id, State.RELEASING, lines), inventory), inventory)
+            await _give_back(await _decide(Decision(order_id, State.RELEASING, lines), deps), deps)
         case Act.NOTHING:
             pass
         case Act.LATER:
@@ -60,28 +56,28 @@ async def handle(command: ReserveStock | ReleaseStock | CommitStock, inventory: 
             raise BrokenPromise(f"{type(command).__name__} for {order_id}, which is {decision and decision.state}")
         case _:
             assert decision
-            await _STEPS[act](decision, inventory)
+            await _STEPS[act](decision, deps)
 
 
-async def _reserve(order_id: str, lines: tuple[ReservedLine, ...], inventory: Inventory) -> None:
-    if await _take(order_id, lines, inventory):
+async def _reserve(order_id: str, lines: tuple[ReservedLine, ...], deps: Dependencies) -> None:
+    if await _take(order_id, lines, deps):
         decision = Decision(order_id, State.RESERVED, lines)
-        await inventory.decisions.create(decision, [inventory.fact(StockReserved(order_id), order_id)])
+        await deps.decisions.create(decision, [fact(StockReserved(order_id), order_id, deps.system)])
     else:
-        await _reject(await _decide(Decision(order_id, State.REJECTING, lines), inventory), inventory)
+        await _reject(await _decide(Decision(order_id, State.REJECTING, lines), deps), deps)
 
 
-async def _decide(decision: Decision, inventory: Inventory) -> Decision:
+async def _decide(decision: Decision, deps: Dependencies) -> Decision:
     """Store the decision before acting on it. Another copy may have decided: then AlreadyExists has the command
     looked at anew, and what stands is what counts."""
-    return await inventory.decisions.create(decision)
+    return await deps.decisions.create(decision)
 
 
-async def _take(order_id: str, lines: Sequence[ReservedLine], inventory: Inventory) -> bool:
+async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies) -> bool:
     """Take the lines, sixteen at a time; False, and no further round, after one with a short line."""
 
     async def take(line: ReservedLine) -> bool:
-        return await inventory.stock.take(line.sku, order_id, line.quantity)
+        return await deps.stock.take(line.sku, order_id, line.quantity)
 
     for some in batched(lines, AT_A_TIME, strict=False):
         if not all(await for_each(some, take)):
@@ -96,44 +92,44 @@ async def _end_lines(decision: Decision, end: Callable[[str, str, int], Awaitabl
     await for_each(decision.lines, end_line)
 
 
-async def _reject(decision: Decision, inventory: Inventory) -> None:
+async def _reject(decision: Decision, deps: Dependencies) -> None:
     # Every line, also those never taken: a frozen copy may still be about to take them.
-    await _end_lines(decision, inventory.stock.give_back)
-    await _conclude(decision, State.REJECTED, StockRejected(decision.order_id), inventory)
+    await _end_lines(decision, deps.stock.give_back)
+    await _conclude(decision, State.REJECTED, StockRejected(decision.order_id), deps)
 
 
-async def _reject_then_released(decision: Decision, inventory: Inventory) -> None:
-    await _reject(decision, inventory)
-    await _again(StockReleased(decision.order_id), decision, inventory)
+async def _reject_then_released(decision: Decision, deps: Dependencies) -> None:
+    await _reject(decision, deps)
+    await _again(StockReleased(decision.order_id), decision, deps)
 
 
-async def _give_back(decision: Decision, inventory: Inventory) -> None:
-    await _end_lines(decision, inventory.stock.give_back)
-    await _conclude(decision, State.RELEASED, StockReleased(decision.order_id), inventory)
+async def _give_back(decision: Decision, deps: Dependencies) -> None:
+    await _end_lines(decision, deps.stock.give_back)
+    await _conclude(decision, State.RELEASED, StockReleased(decision.order_id), deps)
 
 
-async def _commit(decision: Decision, inventory: Inventory) -> None:
-    await _end_lines(decision, inventory.stock.use_up)
-    await _conclude(decision, State.COMMITTED, StockCommitted(decision.order_id), inventory)
+async def _commit(decision: Decision, deps: Dependencies) -> None:
+    await _end_lines(decision, deps.stock.use_up)
+    await _conclude(decision, State.COMMITTED, StockCommitted(decision.order_id), deps)
 
 
-async def _conclude(decision: Decision, state: State, event: Contract, inventory: Inventory) -> None:
-    await inventory.decisions.save(replace(decision, state=state), [inventory.fact(event, decision.order_id)])
+async def _conclude(decision: Decision, state: State, event: Contract, deps: Dependencies) -> None:
+    await deps.decisions.save(replace(decision, state=state), [fact(event, decision.order_id, deps.system)])
 
 
-async def _again(event: Contract, decision: Decision, inventory: Inventory) -> None:
-    await inventory.announcements.answer_again(inventory.fact(event, decision.order_id))
+async def _again(event: Contract, decision: Decision, deps: Dependencies) -> None:
+    await deps.publisher.publish_again(fact(event, decision.order_id, deps.system))
 
 
-_STEPS: dict[Act, Callable[[Decision, Inventory], Awaitable[None]]] = {
+_STEPS: dict[Act, Callable[[Decision, Dependencies], Awaitable[None]]] = {
     Act.FINISH_REJECTING: _reject,
     Act.GIVE_BACK: _give_back,
     Act.REJECT_THEN_RELEASED: _reject_then_released,
     Act.COMMIT: _commit,
-    Act.RESERVED_AGAIN: lambda decision, inventory: _again(StockReserved(decision.order_id), decision, inventory),
-    Act.REJECTED_AGAIN: lambda decision, inventory: _again(StockRejected(decision.order_id), decision, inventory),
-    Act.RELEASED_AGAIN: lambda decision, inventory: _again(StockReleased(decision.order_id), decision, inventory),
-    Act.COMMITTED_AGAIN: lambda decision, inventory: _again(StockCommitted(decision.order_id), decision, inventory),
+    Act.RESERVED_AGAIN: lambda decision, deps: _again(StockReserved(decision.order_id), decision, deps),
+    Act.REJECTED_AGAIN: lambda decision, deps: _again(StockRejected(decision.order_id), decision, deps),
+    Act.RELEASED_AGAIN: lambda decision, deps: _again(StockReleased(decision.order_id), decision, deps),
+    Act.COMMITTED_AGAIN: lambda decision, deps: _again(StockCommitted(decision.order_id), decision, deps),
 }
 
 

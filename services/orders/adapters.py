@@ -37,7 +37,7 @@ class OrderAdapter:
         return replace(order, etag=etag)
 
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
-        """Those to be chased or given up by now, longest due first."""
+        """Those to be sent again or given up by now, longest due first."""
         due = Condition("chaseAt", "<=", rfc3339(now))
         documents = await self._container.find(Query("order", (due,), ("chaseAt", "id"), after or (), size))
         return [(document["chaseAt"], document["id"]) for document in documents]

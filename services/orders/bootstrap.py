@@ -8,8 +8,8 @@ from pydantic import Field
 
 from services.orders import functions
 from services.orders.adapters import OrderAdapter, PriceAdapter
-from services.orders.domain import Patience
-from services.orders.handlers import Desk, Limits
+from services.orders.domain import Timeouts
+from services.orders.handlers import Dependencies, Limits
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.settings import Seconds, Settings
@@ -20,29 +20,29 @@ class OrdersSettings(Settings):
 
     context: ClassVar[str] = "orders"
 
-    first_chase: Seconds = Field(Patience().first_chase, alias="ORDERS_FIRST_CHASE_SECONDS")
-    longest_chase: Seconds = Field(Patience().longest_chase, alias="ORDERS_LONGEST_CHASE_SECONDS")
-    dispatch_chase: Seconds = Field(Patience().dispatch_chase, alias="ORDERS_DISPATCH_CHASE_SECONDS")
-    reply_patience: Seconds = Field(Patience().reply, alias="ORDERS_GIVE_UP_SECONDS")
-    dispatch_patience: Seconds = Field(Patience().dispatch, alias="ORDERS_DISPATCH_GIVE_UP_SECONDS")
+    first_resend: Seconds = Field(Timeouts().first_resend, alias="ORDERS_FIRST_RESEND_SECONDS")
+    longest_resend: Seconds = Field(Timeouts().longest_resend, alias="ORDERS_LONGEST_RESEND_SECONDS")
+    dispatch_resend: Seconds = Field(Timeouts().dispatch_resend, alias="ORDERS_DISPATCH_RESEND_SECONDS")
+    reply_timeout: Seconds = Field(Timeouts().reply, alias="ORDERS_GIVE_UP_SECONDS")
+    dispatch_timeout: Seconds = Field(Timeouts().dispatch, alias="ORDERS_DISPATCH_GIVE_UP_SECONDS")
     least_total: int = Field(30, alias="ORDERS_LEAST_TOTAL", ge=1)
     most_total: int = Field(99_999_999, alias="ORDERS_MOST_TOTAL", ge=1)
 
     @property
-    def patience(self) -> Patience:
+    def timeouts(self) -> Timeouts:
         """The domain's share."""
-        return Patience(
-            self.first_chase, self.longest_chase, self.dispatch_chase, self.reply_patience, self.dispatch_patience
+        return Timeouts(
+            self.first_resend, self.longest_resend, self.dispatch_resend, self.reply_timeout, self.dispatch_timeout
         )
 
 
-def desk(context: BoundedContext, settings: OrdersSettings) -> Desk:
+def dependencies(context: BoundedContext, settings: OrdersSettings) -> Dependencies:
     """The handlers' needs, on the context's container."""
-    return Desk(
+    return Dependencies(
         orders=OrderAdapter(context.container, context.outbox),
         prices=PriceAdapter(context.container),
         system=context.system,
-        patience=settings.patience,
+        timeouts=settings.timeouts,
         limits=Limits(settings.least_total, settings.most_total),
     )
 
@@ -51,4 +51,4 @@ def blueprint() -> func.Blueprint:
     """The context's functions, from the environment's settings. Raises SettingsError."""
     settings = OrdersSettings.read(os.environ)
     context = azure_context(settings)
-    return functions.blueprint(context, desk(context, settings))
+    return functions.blueprint(context, dependencies(context, settings))

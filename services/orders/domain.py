@@ -51,14 +51,14 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long an order waits. `first_chase` doubles up to `longest_chase`; a created shipment is chased once every
-    `dispatch_chase`. `reply` is how long stock and payment may take, `dispatch` how long the warehouse may: less than
-    the life of an authorisation."""
+class Timeouts:
+    """How long an order waits. `first_resend` doubles up to `longest_resend`; a created shipment is asked for again
+    every `dispatch_resend`. `reply` is how long stock and payment may take, `dispatch` how long the warehouse may: less
+    than the life of an authorisation."""
 
-    first_chase: timedelta = timedelta(minutes=1)
-    longest_chase: timedelta = timedelta(minutes=60)
-    dispatch_chase: timedelta = timedelta(days=1)
+    first_resend: timedelta = timedelta(minutes=1)
+    longest_resend: timedelta = timedelta(minutes=60)
+    dispatch_resend: timedelta = timedelta(days=1)
     reply: timedelta = timedelta(hours=1)
     dispatch: timedelta = timedelta(days=6)
 
@@ -72,10 +72,10 @@ class Patience:
             case _:
                 return None
 
-    def chase_at(self, chases: int, now: datetime) -> datetime:
-        """When what was just sent is sent again, after so many chases."""
-        doubled: timedelta = self.first_chase * 2 ** min(chases, 16)
-        return now + min(self.longest_chase, doubled)
+    def resend_at(self, resends: int, now: datetime) -> datetime:
+        """When what was just sent is sent again, after so many resends."""
+        doubled: timedelta = self.first_resend * 2 ** min(resends, 16)
+        return now + min(self.longest_resend, doubled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class HistoryEntry:
     """One line of an order's history."""
 
     at: datetime
@@ -115,7 +115,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One customer's order. It changes only through `place`, `react` and `chased`."""
+    """One customer's order. It changes only through `place`, `react` and `resent`."""
 
     id: str
     step: Step
@@ -133,11 +133,11 @@ class Order:
     reason: Reason | None = None
     shipment_id: str | None = None
     payment_due: bool = False
-    chases: int = 0
-    chase_at: datetime | None = None
+    resends: int = field(default=0, metadata={"stored_as": "chases"})
+    resend_at: datetime | None = field(default=None, metadata={"stored_as": "chaseAt"})
     give_up_at: datetime | None = None
     version: int = 1
-    history: tuple[Passage, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
     etag: str = field(default="", compare=False, metadata={"stored": False})
 
     @property
@@ -148,7 +148,7 @@ class Order:
     @property
     def since(self) -> datetime:
         """When it came to its step."""
-        return next(passage.at for passage in self.history if passage.step is self.step)
+        return next(entry.at for entry in self.history if entry.step is self.step)
 
     @property
     def outstanding(self) -> tuple[Send, ...]:
@@ -173,14 +173,14 @@ class TooLate(Exception):
     """The order can't be cancelled any more."""
 
 
-def place(order: Order, patience: Patience) -> Change:
+def place(order: Order, timeouts: Timeouts) -> Change:
     """The first step of a new order."""
-    placed = _entered(order, Step.RESERVING_STOCK, "placed", order.placed_at, patience)
+    placed = _entered(order, Step.RESERVING_STOCK, "placed", order.placed_at, timeouts)
     return Change(replace(placed, version=1), (Send.ORDER_PLACED, Send.RESERVE_STOCK))
 
 
 def react(
-    order: Order, trigger: Trigger, now: datetime, patience: Patience, shipment_id: str | None = None
+    order: Order, trigger: Trigger, now: datetime, timeouts: Timeouts, shipment_id: str | None = None
 ) -> Change | None:
     """What the trigger makes of the order; None where nothing changes. Raises TooSoon or TooLate."""
     match PROCESS[order.step][trigger]:
@@ -191,12 +191,12 @@ def react(
                 reason=(order.reason or reason) if keeps_reason else None,
                 shipment_id=order.shipment_id or shipment_id,
             )
-            return Change(_entered(moved, to, trigger, now, patience), sends)
+            return Change(_entered(moved, to, trigger, now, timeouts), sends)
         case Keep():
             if order.shipment_id:
                 return None
             known = replace(
-                order, shipment_id=shipment_id, chase_at=_capped(now + patience.dispatch_chase, order.give_up_at)
+                order, shipment_id=shipment_id, resend_at=_capped(now + timeouts.dispatch_resend, order.give_up_at)
             )
             return Change(_noted(known, trigger, now), ())
         case Collect(reply, payment_due):
@@ -208,7 +208,7 @@ def react(
                 payment_due=order.payment_due or payment_due,
             )
             return (
-                _ended(left, trigger, now, patience) if not left.waiting_for else Change(_noted(left, trigger, now), ())
+                _ended(left, trigger, now, timeouts) if not left.waiting_for else Change(_noted(left, trigger, now), ())
             )
         case Early():
             raise TooSoon(f"{trigger} while {order.step}")
@@ -218,12 +218,12 @@ def react(
             return None
 
 
-def chased(order: Order, now: datetime, patience: Patience) -> Change:
-    """The outstanding commands are sent again; the next chase is later, once a day where only the warehouse is due."""
+def resent(order: Order, now: datetime, timeouts: Timeouts) -> Change:
+    """The outstanding commands are sent again; the next resend is later, once a day where only the warehouse is due."""
     awaiting_warehouse = order.step is Step.AWAITING_DISPATCH and order.shipment_id is not None
-    next_chase = now + patience.dispatch_chase if awaiting_warehouse else patience.chase_at(order.chases + 1, now)
-    capped = _capped(next_chase, order.give_up_at)
-    again = replace(order, chases=order.chases + 1, chase_at=capped, version=order.version + 1)
+    next_resend = now + timeouts.dispatch_resend if awaiting_warehouse else timeouts.resend_at(order.resends + 1, now)
+    capped = _capped(next_resend, order.give_up_at)
+    again = replace(order, resends=order.resends + 1, resend_at=capped, version=order.version + 1)
     return Change(again, order.outstanding)
 
 
@@ -235,7 +235,7 @@ def is_alarming(order: Order, now: datetime) -> bool:
     return order.give_up_at is None and now - order.since > ALARMING
 
 
-def _ended(order: Order, trigger: Trigger, now: datetime, patience: Patience) -> Change:
+def _ended(order: Order, trigger: Trigger, now: datetime, timeouts: Timeouts) -> Change:
     if order.step is Step.SETTLING:
         step, send = (
             (Step.PAYMENT_DUE, Send.ORDER_PAYMENT_DUE) if order.payment_due else (Step.COMPLETED, Send.ORDER_COMPLETED)
@@ -244,31 +244,31 @@ def _ended(order: Order, trigger: Trigger, now: datetime, patience: Patience) ->
         step, send = Step.CANCELLED, Send.ORDER_CANCELLED
     else:
         step, send = Step.REJECTED, Send.ORDER_REJECTED
-    return Change(_entered(order, step, trigger, now, patience), (send,))
+    return Change(_entered(order, step, trigger, now, timeouts), (send,))
 
 
-def _entered(order: Order, step: Step, because: str, now: datetime, patience: Patience) -> Order:
+def _entered(order: Order, step: Step, because: str, now: datetime, timeouts: Timeouts) -> Order:
     final = step in FINAL
-    give_up_at = patience.give_up_at(step, now)
+    give_up_at = timeouts.give_up_at(step, now)
     entered = replace(
         order,
         step=step,
-        chases=0,
-        chase_at=None if final else _capped(patience.chase_at(0, now), give_up_at),
+        resends=0,
+        resend_at=None if final else _capped(timeouts.resend_at(0, now), give_up_at),
         give_up_at=give_up_at,
         settled_at=now if final else None,
     )
     return _noted(entered, because, now)
 
 
-def _capped(chase_at: datetime, give_up_at: datetime | None) -> datetime:
-    """One look finds both: an order is never chased later than it is given up."""
-    return min(chase_at, give_up_at) if give_up_at else chase_at
+def _capped(resend_at: datetime, give_up_at: datetime | None) -> datetime:
+    """One look finds both: an order is never sent again later than it is given up."""
+    return min(resend_at, give_up_at) if give_up_at else resend_at
 
 
 def _noted(order: Order, because: str, now: datetime) -> Order:
-    passage = Passage(now, order.step, str(because))
-    return replace(order, version=order.version + 1, history=(*order.history, passage))
+    entry = HistoryEntry(now, order.step, str(because))
+    return replace(order, version=order.version + 1, history=(*order.history, entry))
 
 
 def total_of(lines: Sequence[OrderLine]) -> int:

@@ -40,7 +40,7 @@ PRODUCT_STATES = (ProductListed, PriceChanged, ProductDelisted)
 _LONGEST_KEY = 200
 
 
-def blueprint(context: BoundedContext, desk: handlers.Desk) -> func.Blueprint:
+def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
 
@@ -60,7 +60,7 @@ def blueprint(context: BoundedContext, desk: handlers.Desk) -> func.Blueprint:
         context={"currency": context.settings.currency},
     )
     async def place_order(call: Call[OrderBody]) -> Reply:
-        order = await handlers.place_order(call.body.new_order(), _idempotency_key(call), desk)
+        order = await handlers.place_order(call.body.new_order(), _idempotency_key(call), deps)
         location = f"{call.url.partition('?')[0].rstrip('/')}/{order.id}"
         return Reply(OrderView.of(order), 201, {"Location": location, "ETag": order.etag})
 
@@ -75,7 +75,7 @@ def blueprint(context: BoundedContext, desk: handlers.Desk) -> func.Blueprint:
         statuses={200: "The order, with its ETag", 404: "No such order"},
     )
     async def get_order(call: Call[None]) -> Reply:
-        order = await handlers.get_order(call.route["orderId"], desk)
+        order = await handlers.get_order(call.route["orderId"], deps)
         return Reply(OrderView.of(order), headers={"ETag": order.etag})
 
     @endpoint(
@@ -89,7 +89,7 @@ def blueprint(context: BoundedContext, desk: handlers.Desk) -> func.Blueprint:
         statuses={202: "Under way, or done already", 404: "No such order", 409: "Too late: shipped, or rejected"},
     )
     async def cancel_order(call: Call[None]) -> Reply:
-        order = await handlers.cancel_order(call.route["orderId"], desk)
+        order = await handlers.cancel_order(call.route["orderId"], deps)
         return Reply(OrderView.of(order), 202, {"ETag": order.etag})
 
     @endpoint(
@@ -104,17 +104,17 @@ def blueprint(context: BoundedContext, desk: handlers.Desk) -> func.Blueprint:
     )
     async def get_price(call: Call[None]) -> Reply:
         sku = sku_in_route(call.route)
-        price = await desk.prices.get(sku)
+        price = await deps.prices.get(sku)
         if price is None:
             raise not_found(f"price of {sku}")
         return Reply(PriceView.of(price))
 
-    on_fact = partial(handlers.on_fact, desk=desk)
-    on_price = partial(handlers.on_price, prices=desk.prices)
+    on_fact = partial(handlers.on_fact, deps=deps)
+    on_price = partial(handlers.on_price, prices=deps.prices)
     drain_queue(functions, context, "orders", "orders_messages", dict.fromkeys(FACTS, on_fact))
     drain_queue(functions, context, "orders-prices", "orders_prices", dict.fromkeys(PRODUCT_STATES, on_price))
     drain_dead_letters(functions, context)
-    sweep_every_minute(functions, context, partial(handlers.chase, desk))
+    sweep_every_minute(functions, context, partial(handlers.resend_due, deps))
     return functions
 
 

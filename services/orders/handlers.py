@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from services.orders import domain, messages
-from services.orders.domain import Address, Change, Order, OrderLine, Patience, TooLate, TooSoon
+from services.orders.domain import Address, Change, Order, OrderLine, Timeouts, TooLate, TooSoon
 from services.orders.ports import Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import Step, Trigger
 from shared.codec import encode
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
-from shared.errors import AlreadyExists, Contended, FieldError, Refused, TooEarly, Transient, not_found
+from shared.errors import AlreadyExists, Contended, FieldError, Refused, TooEarly, Transient, invalid, not_found
 from shared.messaging import derived_id
 from shared.ports import System
 from shared.telemetry import log, logged_with
@@ -27,13 +27,13 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Dependencies:
     """What the handlers need."""
 
     orders: Orders
     prices: Prices
     system: System
-    patience: Patience
+    timeouts: Timeouts
     limits: Limits
 
 
@@ -67,21 +67,21 @@ class NewOrder:
         return "ord_" + derived_id("order", *caller, key).replace("-", "")
 
 
-async def place_order(new: NewOrder, key: str | None, desk: Desk) -> Order:
+async def place_order(new: NewOrder, key: str | None, deps: Dependencies) -> Order:
     """Accept the order, or give the one that this key placed before, as it stands.
 
     Refused with 422 where a key is used for another body, and for what the catalogue doesn't allow.
     """
-    if key is not None and (placed := await desk.orders.get(new.order_id(key))):
+    if key is not None and (placed := await deps.orders.get(new.order_id(key))):
         return _same(placed, new)
-    order_id = new.order_id(key) if key is not None else "ord_" + desk.system.new_id().replace("-", "")
+    order_id = new.order_id(key) if key is not None else "ord_" + deps.system.new_id().replace("-", "")
     with logged_with(order_id=order_id):
-        change = domain.place(await _priced(new, order_id, desk), desk.patience)
+        change = domain.place(await _priced(new, order_id, deps), deps.timeouts)
         try:
-            return await _commit(change, desk, is_new=True)
+            return await _commit(change, deps, is_new=True)
         except AlreadyExists:
             # A copy of this request was faster, or the store saw this very one twice.
-            placed = await desk.orders.get(order_id)
+            placed = await deps.orders.get(order_id)
             if placed is None:
                 raise
             return _same(placed, new)
@@ -98,15 +98,15 @@ def _same(placed: Order, new: NewOrder) -> Order:
     return placed
 
 
-async def _priced(new: NewOrder, order_id: str, desk: Desk) -> Order:
-    prices = await desk.prices.find([line.sku for line in new.lines])
+async def _priced(new: NewOrder, order_id: str, deps: Dependencies) -> Order:
+    prices = await deps.prices.find([line.sku for line in new.lines])
     errors = [
         FieldError(f"/lines/{index}/sku", fault)
         for index, line in enumerate(new.lines)
         if (fault := _unsellable(prices.get(line.sku), new.currency))
     ]
     if errors:
-        raise Refused(422, "invalid-body", "Some fields of the request are wrong.", errors=errors)
+        raise invalid(errors)
     lines = tuple(OrderLine(line.sku, line.quantity, prices[line.sku].price) for line in new.lines)
     return Order(
         id=order_id,
@@ -118,8 +118,8 @@ async def _priced(new: NewOrder, order_id: str, desk: Desk) -> Order:
         payment_method=new.payment_method,
         shipping_address=new.shipping_address,
         request_hash=new.digest,
-        placed_at=desk.system.now(),
-        total=_within(desk.limits, domain.total_of(lines)),
+        placed_at=deps.system.now(),
+        total=_within(deps.limits, domain.total_of(lines)),
     )
 
 
@@ -138,49 +138,47 @@ def _within(limits: Limits, total: int) -> int:
         detail = (
             f"the order's total should be from {limits.least_total} to {limits.most_total} minor units; it is {total}"
         )
-        raise Refused(
-            422, "invalid-body", "The order's total is outside the limits.", errors=[FieldError("/lines", detail)]
-        )
+        raise invalid([FieldError("/lines", detail)], "The order's total is outside the limits.")
     return total
 
 
-async def get_order(order_id: str, desk: Desk) -> Order:
+async def get_order(order_id: str, deps: Dependencies) -> Order:
     """One order. Refused with 404."""
-    order = await desk.orders.get(order_id)
+    order = await deps.orders.get(order_id)
     if order is None:
         raise not_found(f"order {order_id[:100]}")
     return order
 
 
-async def cancel_order(order_id: str, desk: Desk) -> Order:
+async def cancel_order(order_id: str, deps: Dependencies) -> Order:
     """The customer wishes to cancel; how that ends, the order tells. Refused with 409 once it is too late."""
     with logged_with(order_id=order_id):
-        order = await get_order(order_id, desk)
+        order = await get_order(order_id, deps)
         try:
-            change = domain.react(order, Trigger.CANCEL, desk.system.now(), desk.patience)
+            change = domain.react(order, Trigger.CANCEL, deps.system.now(), deps.timeouts)
         except TooLate as late:
             raise Refused(
                 409, "too-late-to-cancel", "The order can't be cancelled any more.", f"{late}".capitalize() + "."
             ) from None
-        return await _commit(change, desk) if change else order
+        return await _commit(change, deps) if change else order
 
 
-async def on_fact(event: Event, desk: Desk) -> None:
+async def on_fact(event: Event, deps: Dependencies) -> None:
     """Another context announced something about an order."""
     order_id: str = getattr(event, "order_id")  # noqa: B009 - every event that orders subscribes to has one
-    order = await desk.orders.get(order_id)
+    order = await deps.orders.get(order_id)
     if order is None:
         raise TooEarly(f"order {order_id} isn't there")
     trigger = Trigger(type(event).__name__)
     shipment_id: str | None = getattr(event, "shipment_id", None)
     try:
-        change = domain.react(order, trigger, desk.system.now(), desk.patience, shipment_id)
+        change = domain.react(order, trigger, deps.system.now(), deps.timeouts, shipment_id)
     except TooSoon as soon:
         raise TooEarly(f"order {order_id}: {soon}") from None
     if change is None:
         log.info("%s changes nothing: the order is %s", trigger, order.step)
     else:
-        await _commit(change, desk)
+        await _commit(change, deps)
 
 
 async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices: Prices) -> None:
@@ -191,50 +189,50 @@ async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices
         await prices.put(Price(event.sku, event.price, event.currency, event.listed, event.version, etag))
 
 
-async def _commit(change: Change, desk: Desk, *, is_new: bool = False) -> Order:
-    outgoing = messages.first_of(change, desk.system.now())
-    write = desk.orders.add if is_new else desk.orders.save
+async def _commit(change: Change, deps: Dependencies, *, is_new: bool = False) -> Order:
+    outgoing = messages.first_of(change, deps.system.now())
+    write = deps.orders.add if is_new else deps.orders.save
     return await write(change.order, outgoing)
 
 
 PAGE = 100
 
 
-async def chase(desk: Desk) -> int:
+async def resend_due(deps: Dependencies) -> int:
     """Send outstanding commands again, and give up on what took too long; how many orders were looked at.
 
     One that fails holds up no other; it is due again the next time.
     """
     looked_at = 0
     last: tuple[str, str] | None = None
-    while due := await desk.orders.due(desk.system.now(), last, PAGE):
+    while due := await deps.orders.due(deps.system.now(), last, PAGE):
         for last in due:
             with logged_with(order_id=last[1]):
                 try:
-                    await _chase(last[1], desk)
+                    await _resend(last[1], deps)
                 except Transient:
                     raise
                 except Exception:  # noqa: BLE001 - logged, and due again: the others are not to wait for its repair
-                    log.exception("chasing failed")
+                    log.exception("sending again failed")
         looked_at += len(due)
     return looked_at
 
 
-async def _chase(order_id: str, desk: Desk) -> None:
-    order, now = await get_order(order_id, desk), desk.system.now()
-    if order.chase_at is None or order.chase_at > now:
+async def _resend(order_id: str, deps: Dependencies) -> None:
+    order, now = await get_order(order_id, deps), deps.system.now()
+    if order.resend_at is None or order.resend_at > now:
         return
     if order.give_up_at and order.give_up_at <= now:
-        change = domain.react(order, Trigger.GIVE_UP, now, desk.patience)
+        change = domain.react(order, Trigger.GIVE_UP, now, deps.timeouts)
         assert change
         log.warning("given up while %s", order.step)
         outgoing = messages.first_of(change, now)
     else:
-        change = domain.chased(order, now, desk.patience)
+        change = domain.resent(order, now, deps.timeouts)
         if domain.is_alarming(order, now):
             log.error("ALERT: the order has been %s for over an hour", order.step)
-        outgoing = messages.sent_again(change, now, desk.system)
+        outgoing = messages.sent_again(change, now, deps.system)
     try:
-        await desk.orders.save(change.order, outgoing)
+        await deps.orders.save(change.order, outgoing)
     except Contended:
-        log.info("the order moved on while it was to be chased")
+        log.info("the order moved on while it was to be sent again")

@@ -25,8 +25,8 @@ def sent_again(change: Change, now: datetime, system: System) -> list[Message]:
 
 def _message(send: Send, order: Order, now: datetime) -> Message:
     contract = contract_of(send, order)
-    # A command that fails later than its next chase needs no retry of its own: the chase sends it again.
-    retry_until = order.chase_at if isinstance(contract, Command) else None
+    # A command that fails later than its next resend needs no retry of its own: the resend sends it again.
+    retry_until = order.resend_at if isinstance(contract, Command) else None
     return first(contract, order.id, now, retry_until=retry_until)
 
 

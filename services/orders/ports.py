@@ -25,7 +25,7 @@ class Orders(Protocol):
         ...
 
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
-        """Those to be chased or given up by now, as (when, order id), longest due first, strictly after one given."""
+        """Those to be seen to by now, as (when, order id), longest due first, strictly after the one given."""
         ...
 
 

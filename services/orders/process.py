@@ -27,7 +27,7 @@ FINAL = frozenset({Step.COMPLETED, Step.PAYMENT_DUE, Step.CANCELLED, Step.REJECT
 
 
 class Trigger(StrEnum):
-    """What can happen to an order: a fact from another context, the customer's wish, or the end of its patience."""
+    """What can happen to an order: a fact from another context, the customer's wish, or a timeout."""
 
     STOCK_RESERVED = "StockReserved"
     STOCK_REJECTED = "StockRejected"
@@ -253,4 +253,4 @@ OUTSTANDING: dict[Step, dict[Send, Reply | None]] = {
     Step.UNDOING: {Send.RELEASE_STOCK: Reply.STOCK, Send.VOID_PAYMENT: Reply.PAYMENT},
     Step.SETTLING: {Send.COMMIT_STOCK: Reply.STOCK, Send.CAPTURE_PAYMENT: Reply.PAYMENT},
 }
-"""What a chase sends again; a command with a reply only while that is still due."""
+"""What is sent again; a command with a reply only while that is still due."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.payments import functions
 from services.payments.adapters import PaymentAdapter, StripeProvider
-from services.payments.handlers import Cashier
+from services.payments.handlers import Dependencies
 from services.payments.ports import Provider
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
@@ -26,9 +26,9 @@ class PaymentsSettings(Settings):
     provider_timeout: Seconds = Field(timedelta(seconds=10), alias="PAYMENT_PROVIDER_TIMEOUT_SECONDS")
 
 
-def cashier(context: BoundedContext, provider: Provider) -> Cashier:
+def dependencies(context: BoundedContext, provider: Provider) -> Dependencies:
     """The handlers' needs, on the context's container."""
-    return Cashier(PaymentAdapter(context.container, context.outbox), provider, context.outbox, context.system)
+    return Dependencies(PaymentAdapter(context.container, context.outbox), provider, context.outbox, context.system)
 
 
 def blueprint() -> func.Blueprint:
@@ -36,4 +36,4 @@ def blueprint() -> func.Blueprint:
     settings = PaymentsSettings.read(os.environ)
     context = azure_context(settings)
     provider = StripeProvider(settings.provider_address, settings.provider_key, settings.provider_timeout)
-    return functions.blueprint(context, cashier(context, provider))
+    return functions.blueprint(context, dependencies(context, provider))

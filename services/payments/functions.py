@@ -10,10 +10,10 @@ from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPaym
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 
 
-def blueprint(context: BoundedContext, cashier: handlers.Cashier) -> func.Blueprint:
+def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
-    handle = partial(handlers.handle, cashier=cashier)
+    handle = partial(handlers.handle, deps=deps)
     commands = {AuthorisePayment: handle, VoidPayment: handle, CapturePayment: handle}
     drain_queue(functions, context, "payments", "payments_messages", commands)
     drain_dead_letters(functions, context)

@@ -19,36 +19,32 @@ from shared.contracts.payments import (
     VoidPayment,
 )
 from shared.errors import BrokenPromise, Contended, TooEarly, Unavailable
-from shared.messaging import Announcements, Message, first
+from shared.messaging import EventPublisher, fact
 from shared.ports import System
 
 
 @dataclass(frozen=True, slots=True)
-class Cashier:
+class Dependencies:
     """What the handlers need."""
 
     payments: Payments
     provider: Provider
-    announcements: Announcements
+    publisher: EventPublisher
     system: System
 
-    def fact(self, event: Contract, order_id: str) -> Message:
-        """The message that announces an event of this order."""
-        return first(event, order_id, self.system.now())
 
-
-async def handle(command: AuthorisePayment | VoidPayment | CapturePayment, cashier: Cashier) -> None:
+async def handle(command: AuthorisePayment | VoidPayment | CapturePayment, deps: Dependencies) -> None:
     """Do what the payment's state makes of the command."""
     order_id = command.order_id
-    payment = await cashier.payments.get(order_id)
+    payment = await deps.payments.get(order_id)
     act = PROCESS[type(command).__name__][payment.state if payment else None]
     match act:
         case Act.CREATE_INTENT:
             assert isinstance(command, AuthorisePayment)
-            await _authorise(command, cashier)
+            await _authorise(command, deps)
         case Act.TOMBSTONE:
-            await cashier.payments.add(
-                Payment(order_id, State.VOIDED), [cashier.fact(PaymentVoided(order_id), order_id)]
+            await deps.payments.add(
+                Payment(order_id, State.VOIDED), [fact(PaymentVoided(order_id), order_id, deps.system)]
             )
         case Act.NOTHING:
             pass
@@ -58,85 +54,85 @@ async def handle(command: AuthorisePayment | VoidPayment | CapturePayment, cashi
             raise BrokenPromise(f"{type(command).__name__} for {order_id}, which is {payment and payment.state}")
         case _:
             assert payment
-            await _STEPS[act](payment, cashier)
+            await _STEPS[act](payment, deps)
 
 
-async def _authorise(command: AuthorisePayment, cashier: Cashier) -> None:
+async def _authorise(command: AuthorisePayment, deps: Dependencies) -> None:
     order_id = command.order_id
     try:
-        intent = await cashier.provider.create(order_id, command.amount, command.currency, command.payment_method)
+        intent = await deps.provider.create(order_id, command.amount, command.currency, command.payment_method)
     except UnknownPaymentMethod:
         declined = Payment(order_id, State.DECLINED, command.amount, command.currency)
-        await cashier.payments.add(declined, [cashier.fact(PaymentDeclined(order_id), order_id)])
+        await deps.payments.add(declined, [fact(PaymentDeclined(order_id), order_id, deps.system)])
         return
     # Whoever loses this race starts again, with AlreadyExists, on the winner's intent; its own holds no money.
-    payment = await cashier.payments.add(Payment(order_id, State.CREATED, command.amount, command.currency, intent.id))
-    await _adopt(payment, await cashier.provider.confirm(intent.id), cashier)
+    payment = await deps.payments.add(Payment(order_id, State.CREATED, command.amount, command.currency, intent.id))
+    await _adopt(payment, await deps.provider.confirm(intent.id), deps)
 
 
-async def _look(payment: Payment, cashier: Cashier) -> None:
-    intent = await cashier.provider.look(_intent(payment))
+async def _look(payment: Payment, deps: Dependencies) -> None:
+    intent = await deps.provider.look(_intent(payment))
     if intent.status is IntentStatus.UNCONFIRMED:
-        intent = await cashier.provider.confirm(intent.id)
-    await _adopt(payment, intent, cashier)
+        intent = await deps.provider.confirm(intent.id)
+    await _adopt(payment, intent, deps)
 
 
-async def _adopt(payment: Payment, intent: Intent, cashier: Cashier) -> None:
+async def _adopt(payment: Payment, intent: Intent, deps: Dependencies) -> None:
     """Store what the provider says about an intent that somebody confirmed."""
     match intent.status:
         case IntentStatus.HELD:
-            await _conclude(payment, State.AUTHORISED, PaymentAuthorised(payment.order_id), cashier)
+            await _conclude(payment, State.AUTHORISED, PaymentAuthorised(payment.order_id), deps)
         case IntentStatus.DECLINED | IntentStatus.NEEDS_ACTION | IntentStatus.CANCELLED:
             # Stored before the intent is cancelled, so that a frozen copy's confirmation finds it cancelled.
-            await _decline(await cashier.payments.save(replace(payment, state=State.DECLINING)), cashier)
+            await _decline(await deps.payments.save(replace(payment, state=State.DECLINING)), deps)
         case IntentStatus.CAPTURED:
             raise Contended(f"an old read of the payment of {payment.order_id}: its intent is captured already")
         case IntentStatus.UNCONFIRMED:
             raise Unavailable("the provider says that an intent which was just confirmed is not confirmed")
 
 
-async def _decline(payment: Payment, cashier: Cashier) -> None:
-    await _cancel(payment, cashier)
-    await _conclude(payment, State.DECLINED, PaymentDeclined(payment.order_id), cashier)
+async def _decline(payment: Payment, deps: Dependencies) -> None:
+    await _cancel(payment, deps)
+    await _conclude(payment, State.DECLINED, PaymentDeclined(payment.order_id), deps)
 
 
-async def _decline_then_voided(payment: Payment, cashier: Cashier) -> None:
-    await _decline(payment, cashier)
-    await _again(PaymentVoided(payment.order_id), payment, cashier)
+async def _decline_then_voided(payment: Payment, deps: Dependencies) -> None:
+    await _decline(payment, deps)
+    await _again(PaymentVoided(payment.order_id), payment, deps)
 
 
-async def _void(payment: Payment, cashier: Cashier) -> None:
-    await _finish_voiding(await cashier.payments.save(replace(payment, state=State.VOIDING)), cashier)
+async def _void(payment: Payment, deps: Dependencies) -> None:
+    await _finish_voiding(await deps.payments.save(replace(payment, state=State.VOIDING)), deps)
 
 
-async def _finish_voiding(payment: Payment, cashier: Cashier) -> None:
-    await _cancel(payment, cashier)
-    await _conclude(payment, State.VOIDED, PaymentVoided(payment.order_id), cashier)
+async def _finish_voiding(payment: Payment, deps: Dependencies) -> None:
+    await _cancel(payment, deps)
+    await _conclude(payment, State.VOIDED, PaymentVoided(payment.order_id), deps)
 
 
-async def _cancel(payment: Payment, cashier: Cashier) -> None:
-    intent = await cashier.provider.cancel(_intent(payment))
+async def _cancel(payment: Payment, deps: Dependencies) -> None:
+    intent = await deps.provider.cancel(_intent(payment))
     if intent.status is not IntentStatus.CANCELLED:
         raise BrokenPromise(f"the intent of {payment.order_id} is {intent.status}, and should be let go")
 
 
-async def _capture(payment: Payment, cashier: Cashier) -> None:
-    intent = await cashier.provider.capture(_intent(payment), payment.amount)
+async def _capture(payment: Payment, deps: Dependencies) -> None:
+    intent = await deps.provider.capture(_intent(payment), payment.amount)
     match intent.status:
         case IntentStatus.CAPTURED:
-            await _conclude(payment, State.CAPTURED, PaymentCaptured(payment.order_id), cashier)
+            await _conclude(payment, State.CAPTURED, PaymentCaptured(payment.order_id), deps)
         case IntentStatus.CANCELLED:
-            await _conclude(payment, State.NOT_CAPTURED, PaymentNotCaptured(payment.order_id), cashier)
+            await _conclude(payment, State.NOT_CAPTURED, PaymentNotCaptured(payment.order_id), deps)
         case _:
             raise Unavailable(f"the provider says that the intent of {payment.order_id} is {intent.status}")
 
 
-async def _conclude(payment: Payment, state: State, event: Contract, cashier: Cashier) -> None:
-    await cashier.payments.save(replace(payment, state=state), [cashier.fact(event, payment.order_id)])
+async def _conclude(payment: Payment, state: State, event: Contract, deps: Dependencies) -> None:
+    await deps.payments.save(replace(payment, state=state), [fact(event, payment.order_id, deps.system)])
 
 
-async def _again(event: Contract, payment: Payment, cashier: Cashier) -> None:
-    await cashier.announcements.answer_again(cashier.fact(event, payment.order_id))
+async def _again(event: Contract, payment: Payment, deps: Dependencies) -> None:
+    await deps.publisher.publish_again(fact(event, payment.order_id, deps.system))
 
 
 def _intent(payment: Payment) -> str:
@@ -145,16 +141,16 @@ def _intent(payment: Payment) -> str:
     return payment.intent_id
 
 
-_STEPS: dict[Act, Callable[[Payment, Cashier], Awaitable[None]]] = {
+_STEPS: dict[Act, Callable[[Payment, Dependencies], Awaitable[None]]] = {
     Act.LOOK: _look,
     Act.FINISH_DECLINING: _decline,
     Act.DECLINE_THEN_VOIDED: _decline_then_voided,
     Act.VOID: _void,
     Act.FINISH_VOIDING: _finish_voiding,
     Act.CAPTURE: _capture,
-    Act.AUTHORISED_AGAIN: lambda payment, cashier: _again(PaymentAuthorised(payment.order_id), payment, cashier),
-    Act.DECLINED_AGAIN: lambda payment, cashier: _again(PaymentDeclined(payment.order_id), payment, cashier),
-    Act.VOIDED_AGAIN: lambda payment, cashier: _again(PaymentVoided(payment.order_id), payment, cashier),
-    Act.CAPTURED_AGAIN: lambda payment, cashier: _again(PaymentCaptured(payment.order_id), payment, cashier),
-    Act.NOT_CAPTURED_AGAIN: lambda payment, cashier: _again(PaymentNotCaptured(payment.order_id), payment, cashier),
+    Act.AUTHORISED_AGAIN: lambda payment, deps: _again(PaymentAuthorised(payment.order_id), payment, deps),
+    Act.DECLINED_AGAIN: lambda payment, deps: _again(PaymentDeclined(payment.order_id), payment, deps),
+    Act.VOIDED_AGAIN: lambda payment, deps: _again(PaymentVoided(payment.order_id), payment, deps),
+    Act.CAPTURED_AGAIN: lambda payment, deps: _again(PaymentCaptured(payment.order_id), payment, deps),
+    Act.NOT_CAPTURED_AGAIN: lambda payment, deps: _again(PaymentNotCaptured(payment.order_id), payment, deps),
 }

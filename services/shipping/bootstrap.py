@@ -7,7 +7,7 @@ import azure.functions as func
 
 from services.shipping import functions
 from services.shipping.adapters import ShipmentAdapter
-from services.shipping.handlers import Shipping
+from services.shipping.handlers import Dependencies
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.settings import Settings
@@ -19,12 +19,12 @@ class ShippingSettings(Settings):
     context: ClassVar[str] = "shipping"
 
 
-def shipping(context: BoundedContext) -> Shipping:
+def dependencies(context: BoundedContext) -> Dependencies:
     """The handlers' needs, on the context's container."""
-    return Shipping(ShipmentAdapter(context.container, context.outbox), context.outbox, context.system)
+    return Dependencies(ShipmentAdapter(context.container, context.outbox), context.outbox, context.system)
 
 
 def blueprint() -> func.Blueprint:
     """The context's functions, from the environment's settings. Raises SettingsError."""
     context = azure_context(ShippingSettings.read(os.environ))
-    return functions.blueprint(context, shipping(context))
+    return functions.blueprint(context, dependencies(context))

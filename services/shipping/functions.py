@@ -16,7 +16,7 @@ from shared.http import Call, Reply, endpoint
 _PAGE = 100
 
 
-def blueprint(context: BoundedContext, shipping: handlers.Shipping) -> func.Blueprint:
+def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
 
@@ -33,7 +33,7 @@ def blueprint(context: BoundedContext, shipping: handlers.Shipping) -> func.Blue
     async def list_shipments(call: Call[None]) -> Reply:
         state = _state(call.query.get("status", State.PENDING))
         after = keyset(call.query["after"]) if "after" in call.query else None
-        shipments = await shipping.shipments.page(state, after, _PAGE)
+        shipments = await deps.shipments.page(state, after, _PAGE)
         more = len(shipments) == _PAGE
         address = call.url.partition("?")[0]
         next_link = f"{address}?status={state}&after={cursor(shipments[-1])}" if more else None
@@ -50,7 +50,7 @@ def blueprint(context: BoundedContext, shipping: handlers.Shipping) -> func.Blue
         statuses={200: "The shipment", 404: "No such shipment"},
     )
     async def get_shipment(call: Call[None]) -> Reply:
-        return Reply(ShipmentView.of(await handlers.get_shipment(call.route["shipmentId"], shipping)))
+        return Reply(ShipmentView.of(await handlers.get_shipment(call.route["shipmentId"], deps)))
 
     @endpoint(
         functions,
@@ -70,12 +70,10 @@ def blueprint(context: BoundedContext, shipping: handlers.Shipping) -> func.Blue
     async def dispatch_shipment(call: Call[DispatchNote]) -> Reply:
         note = call.body
         return Reply(
-            ShipmentView.of(
-                await handlers.dispatch(call.route["shipmentId"], note.carrier, note.tracking_number, shipping)
-            )
+            ShipmentView.of(await handlers.dispatch(call.route["shipmentId"], note.carrier, note.tracking_number, deps))
         )
 
-    handle = partial(handlers.handle, shipping=shipping)
+    handle = partial(handlers.handle, deps=deps)
     commands = {CreateShipment: handle, CancelShipment: handle}
     drain_queue(functions, context, "shipping", "shipping_messages", commands)
     drain_dead_letters(functions, context)

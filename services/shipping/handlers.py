@@ -14,7 +14,6 @@ from services.shipping.domain import (
     order_of,
 )
 from services.shipping.ports import Shipments
-from shared.contracts import Contract
 from shared.contracts.shipping import (
     CancelShipment,
     CreateShipment,
@@ -23,44 +22,40 @@ from shared.contracts.shipping import (
     ShipmentDispatched,
 )
 from shared.errors import Refused, not_found
-from shared.messaging import Announcements, Message, first
+from shared.messaging import EventPublisher, fact
 from shared.ports import System
 
 
 @dataclass(frozen=True, slots=True)
-class Shipping:
+class Dependencies:
     """What the handlers need."""
 
     shipments: Shipments
-    announcements: Announcements
+    publisher: EventPublisher
     system: System
 
-    def fact(self, event: Contract, order_id: str) -> Message:
-        """The message that announces an event of this order."""
-        return first(event, order_id, self.system.now())
 
-
-async def handle(command: CreateShipment | CancelShipment, shipping: Shipping) -> None:
+async def handle(command: CreateShipment | CancelShipment, deps: Dependencies) -> None:
     """Do what the shipment's state makes of the command."""
-    shipment = await shipping.shipments.get(command.order_id)
+    shipment = await deps.shipments.get(command.order_id)
     act = PROCESS[type(command).__name__][shipment.state if shipment else None]
-    new = shipment or _new(command, shipping.system.now())
-    created = shipping.fact(ShipmentCreated(new.order_id, new.id), new.order_id)
-    dispatched = shipping.fact(ShipmentDispatched(new.order_id, new.id), new.order_id)
-    cancelled = shipping.fact(ShipmentCancelled(new.order_id), new.order_id)
+    new = shipment or _new(command, deps.system.now())
+    created = fact(ShipmentCreated(new.order_id, new.id), new.order_id, deps.system)
+    dispatched = fact(ShipmentDispatched(new.order_id, new.id), new.order_id, deps.system)
+    cancelled = fact(ShipmentCancelled(new.order_id), new.order_id, deps.system)
     match act:
         case Act.CREATE:
-            await shipping.shipments.add(new, [created])
+            await deps.shipments.add(new, [created])
         case Act.TOMBSTONE:
-            await shipping.shipments.add(replace(new, state=State.CANCELLED), [cancelled])
+            await deps.shipments.add(replace(new, state=State.CANCELLED), [cancelled])
         case Act.CANCEL:
-            await shipping.shipments.save(replace(new, state=State.CANCELLED), [cancelled])
+            await deps.shipments.save(replace(new, state=State.CANCELLED), [cancelled])
         case Act.CREATED_AGAIN:
-            await shipping.announcements.answer_again(created)
+            await deps.publisher.publish_again(created)
         case Act.DISPATCHED_AGAIN:
-            await shipping.announcements.answer_again(dispatched)
+            await deps.publisher.publish_again(dispatched)
         case Act.CANCELLED_AGAIN:
-            await shipping.announcements.answer_again(cancelled)
+            await deps.publisher.publish_again(cancelled)
         case Act.NOTHING:
             pass
 
@@ -80,24 +75,24 @@ def _new(command: CreateShipment | CancelShipment, now: datetime) -> Shipment:
     )
 
 
-async def get_shipment(shipment_id: str, shipping: Shipping) -> Shipment:
+async def get_shipment(shipment_id: str, deps: Dependencies) -> Shipment:
     """One shipment. Refused with 404; the warehouse repeats that."""
-    shipment = await shipping.shipments.get(order_of(shipment_id))
+    shipment = await deps.shipments.get(order_of(shipment_id))
     if shipment is None:
         raise not_found(f"shipment {shipment_id[:100]}")
     return shipment
 
 
-async def dispatch(shipment_id: str, carrier: str, tracking_number: str, shipping: Shipping) -> Shipment:
+async def dispatch(shipment_id: str, carrier: str, tracking_number: str, deps: Dependencies) -> Shipment:
     """The goods are on their way. The same again is fine; refused with 409 for other data, or where cancelled."""
-    shipment = await get_shipment(shipment_id, shipping)
+    shipment = await get_shipment(shipment_id, deps)
     try:
-        dispatched = shipment.dispatched(carrier, tracking_number, shipping.system.now())
+        dispatched = shipment.dispatched(carrier, tracking_number, deps.system.now())
     except CannotDispatch as fault:
         raise Refused(
             409, "cannot-dispatch", "The shipment can't be dispatched.", f"{fault}".capitalize() + "."
         ) from None
     if dispatched is not shipment:
-        fact = shipping.fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id)
-        await shipping.shipments.save(dispatched, [fact])
+        announced = fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id, deps.system)
+        await deps.shipments.save(dispatched, [announced])
     return dispatched

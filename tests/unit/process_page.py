@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.inventory import domain as inventory
-from services.orders.domain import _STATUS, Patience
+from services.orders.domain import _STATUS, Timeouts
 from services.orders.process import (
     OUTSTANDING,
     PROCESS,
@@ -37,7 +37,7 @@ inventory, payments and shipping answer. Two words:
 - *parked*: the protocol rules it out; if ten tries see the same, the message is stored for a person.
 
 A command to one who has acted already is answered again with the outcome that stands: the same event id under a fresh
-message id, nothing written. That is what makes a chase repair any lost reply.
+message id, nothing written. That is what makes a resend repair any lost reply.
 """
 
 
@@ -57,12 +57,12 @@ def page() -> str:
 def _orders() -> Iterator[str]:
     yield "## Orders\n"
     yield "A fact about an order that isn't there at all is early: *later*.\n"
-    patience = Patience()
+    timeouts = Timeouts()
     for step in Step:
         yield f"### {step} (`{_STATUS[step]}`)\n"
         if step in OUTSTANDING:
             commands = ", ".join(OUTSTANDING[step])
-            yield f"Chased with {commands}, after {patience.first_chase} doubling up to {patience.longest_chase}.\n"
+            yield f"Resent: {commands}, after {timeouts.first_resend} doubling up to {timeouts.longest_resend}.\n"
         yield "| Trigger | What follows |\n|---|---|"
         yield from (f"| {trigger} | {_text(outcome)} |" for trigger, outcome in PROCESS[step].items())
         yield ""
@@ -75,7 +75,7 @@ def _text(outcome: Outcome) -> str:
             because = f", reason `{reason}` unless there is one" if reason else ""
             return f"**{to}**{waits}{because}; sends {', '.join(sends)}"
         case Keep():
-            return "keeps the shipment's id, once; from now on chased once a day"
+            return "keeps the shipment's id, once; from now on sent again once a day"
         case Collect(reply, payment_due):
             remembers = "; remembers that the payment is due" if payment_due else ""
             return f"the reply about {reply} is in{remembers}; when all are, the order ends"

@@ -54,7 +54,7 @@ class Adversary:
         return self._befalls("old read", 0.03)
 
     def loses_a_message(self) -> bool:
-        """Whether the broker forgets a message; the chase must repair that."""
+        """Whether the broker forgets a message; the resend must repair that."""
         return self._befalls("lost message", 0.02)
 
     def lapses(self) -> bool:
@@ -220,7 +220,7 @@ class Run:
         task.add_done_callback(self.tasks.discard)
 
     async def _settle(self) -> None:
-        """The faults are over: frozen copies wake, locks expire, timers sweep and chase, the warehouse catches up."""
+        """The faults are over: frozen copies wake, locks expire, timers sweep and resend, the warehouse catches up."""
         for _ in range(400):
             await asyncio.gather(*self.tasks)
             while self.locked:

@@ -20,7 +20,7 @@ from tests.unit.world import TOPOLOGY, VirtualSystem
 type Work = Callable[[], Awaitable[None]]
 
 
-class Desk:
+class Dependencies:
     """One dispatcher of inventory's queue, whose only handler does what the test says."""
 
     def __init__(self, work: Work) -> None:
@@ -96,95 +96,95 @@ def raises(*failures: Exception | None) -> Work:
 
 
 async def test_a_message_that_is_handled_leaves_nothing_behind() -> None:
-    desk = Desk(raises(None))
-    await desk.deliver(command())
-    assert (desk.calls, desk.parked, desk.broker.sent) == (1, [], [])
+    deps = Dependencies(raises(None))
+    await deps.deliver(command())
+    assert (deps.calls, deps.parked, deps.broker.sent) == (1, [], [])
 
 
 @pytest.mark.parametrize("failure", [ConditionFailed(0), AlreadyExists(0)])
 async def test_another_writer_being_faster_is_tried_again_at_once(failure: Exception) -> None:
-    desk = Desk(raises(failure, failure, None))
-    started = desk.system.now()
-    await desk.deliver(command())
-    assert desk.calls == 3
-    assert desk.system.now() - started < timedelta(seconds=1)
-    assert desk.broker.sent == []
+    deps = Dependencies(raises(failure, failure, None))
+    started = deps.system.now()
+    await deps.deliver(command())
+    assert deps.calls == 3
+    assert deps.system.now() - started < timedelta(seconds=1)
+    assert deps.broker.sent == []
 
 
 async def test_after_eight_tries_within_a_second_it_goes_later() -> None:
-    desk = Desk(raises(ConditionFailed(0)))
-    started = desk.system.now()
-    await desk.deliver(command())
-    assert desk.calls == 8
-    assert desk.system.now() - started < timedelta(seconds=1)
-    assert len(desk.broker.sent) == 1
+    deps = Dependencies(raises(ConditionFailed(0)))
+    started = deps.system.now()
+    await deps.deliver(command())
+    assert deps.calls == 8
+    assert deps.system.now() - started < timedelta(seconds=1)
+    assert len(deps.broker.sent) == 1
 
 
 async def test_what_is_transient_is_sent_again_to_its_queue_with_a_growing_delay_and_another_id() -> None:
-    desk = Desk(raises(*[Unavailable("away")] * 5, None))
+    deps = Dependencies(raises(*[Unavailable("away")] * 5, None))
     handled_at = []
-    work = desk.work
+    work = deps.work
 
     async def noted() -> None:
-        handled_at.append(desk.system.now())
+        handled_at.append(deps.system.now())
         await work()
 
-    desk.work = noted
-    await desk.deliver_until_quiet(command())
+    deps.work = noted
+    await deps.deliver_until_quiet(command())
 
     delays = [(after - before).total_seconds() for before, after in pairwise(handled_at)]
     assert len(delays) == 5
     for number, delay in enumerate(delays):
         assert 0.75 * 2 * 2**number <= delay <= 2 * 2**number
-    assert len({wire.id for _, wire in desk.broker.sent} | {command().id}) == 6
-    assert desk.parked == []
+    assert len({wire.id for _, wire in deps.broker.sent} | {command().id}) == 6
+    assert deps.parked == []
 
 
 async def test_two_copies_of_a_handler_that_fail_do_not_become_two_chains() -> None:
-    desk = Desk(raises(Unavailable("away")))
-    await desk.deliver(command())
-    await desk.deliver(command())
-    assert len(desk.broker.sent) == 1
+    deps = Dependencies(raises(Unavailable("away")))
+    await deps.deliver(command())
+    await deps.deliver(command())
+    assert len(deps.broker.sent) == 1
 
 
 async def test_an_outage_of_hours_loses_nothing_and_parks_nothing() -> None:
-    desk = Desk(raises(None))
-    recovery = desk.system.now() + timedelta(hours=20)
+    deps = Dependencies(raises(None))
+    recovery = deps.system.now() + timedelta(hours=20)
 
     async def away_until_recovery() -> None:
-        if desk.system.now() < recovery:
+        if deps.system.now() < recovery:
             raise Unavailable("away")
 
-    desk.work = away_until_recovery
-    await desk.deliver_until_quiet(command())
-    assert desk.system.now() >= recovery
-    assert desk.parked == []
+    deps.work = away_until_recovery
+    await deps.deliver_until_quiet(command())
+    assert deps.system.now() >= recovery
+    assert deps.parked == []
 
 
 async def test_after_twenty_four_hours_of_later_it_is_parked() -> None:
-    desk = Desk(raises(TooEarly("the order isn't there")))
-    started = desk.system.now()
-    await desk.deliver_until_quiet(command())
-    [parked] = desk.parked
+    deps = Dependencies(raises(TooEarly("the order isn't there")))
+    started = deps.system.now()
+    await deps.deliver_until_quiet(command())
+    [parked] = deps.parked
     assert "still failing after 1 day" in parked["reason"]
-    assert timedelta(hours=23) < desk.system.now() - started <= timedelta(hours=24)
+    assert timedelta(hours=23) < deps.system.now() - started <= timedelta(hours=24)
 
 
-async def test_a_command_that_is_chased_completes_once_its_next_chase_is_nearer_than_its_retry() -> None:
-    desk = Desk(raises(Unavailable("away")))
-    await desk.deliver_until_quiet(command(retry_after=timedelta(minutes=1)))
-    assert desk.calls > 3
-    assert desk.parked == []
-    assert desk.system.now() - VirtualSystem().now() < timedelta(minutes=1)
+async def test_a_command_that_is_sent_again_completes_once_its_next_resend_is_nearer_than_its_retry() -> None:
+    deps = Dependencies(raises(Unavailable("away")))
+    await deps.deliver_until_quiet(command(retry_after=timedelta(minutes=1)))
+    assert deps.calls > 3
+    assert deps.parked == []
+    assert deps.system.now() - VirtualSystem().now() < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("failure", [BrokenPromise("the protocol rules it out"), KeyError("a fault of ours")])
 async def test_what_stays_wrong_for_ten_tries_is_parked_with_reason_and_attempts(failure: Exception) -> None:
-    desk = Desk(raises(failure))
+    deps = Dependencies(raises(failure))
     wire = command(retry_after=timedelta(minutes=1))
-    await desk.deliver_until_quiet(wire)
-    [parked] = desk.parked
-    assert desk.calls == 10
+    await deps.deliver_until_quiet(wire)
+    [parked] = deps.parked
+    assert deps.calls == 10
     assert parked["attempts"] == 10
     assert "failed 10 times" in parked["reason"]
     assert parked["queue"] == "inventory"
@@ -194,16 +194,16 @@ async def test_what_stays_wrong_for_ten_tries_is_parked_with_reason_and_attempts
 
 async def test_transient_failures_in_between_do_not_count_as_tries() -> None:
     failures = [BrokenPromise("no"), Unavailable("away")] * 9
-    desk = Desk(raises(*failures, None))
-    await desk.deliver_until_quiet(command())
-    assert desk.parked == []
-    assert desk.calls == 19
+    deps = Dependencies(raises(*failures, None))
+    await deps.deliver_until_quiet(command())
+    assert deps.parked == []
+    assert deps.calls == 19
 
 
 async def test_an_event_that_would_be_too_large_is_parked_at_once() -> None:
-    desk = Desk(raises(MessageTooLarge("300000 bytes")))
-    await desk.deliver(command())
-    assert [parked["reason"] for parked in desk.parked] == ["300000 bytes"]
+    deps = Dependencies(raises(MessageTooLarge("300000 bytes")))
+    await deps.deliver(command())
+    assert [parked["reason"] for parked in deps.parked] == ["300000 bytes"]
 
 
 POISON = {
@@ -221,69 +221,69 @@ POISON = {
 
 @pytest.mark.parametrize("reason", POISON)
 async def test_a_message_that_cannot_be_read_is_parked_at_once_with_the_reason(reason: str) -> None:
-    desk = Desk(raises(None))
+    deps = Dependencies(raises(None))
     poison = POISON[reason]
     if poison.properties is not None:
         poison = WireMessage("m1", poison.body, properties=dict(command().properties or {}) | dict(poison.properties))
 
-    await desk.deliver(poison)
+    await deps.deliver(poison)
 
-    [parked] = desk.parked
+    [parked] = deps.parked
     assert reason in parked["reason"]
     assert parked["pk"] == "m1"
-    assert desk.calls == 0
+    assert deps.calls == 0
 
 
 async def test_a_message_without_an_id_is_parked_under_its_digest() -> None:
-    desk = Desk(raises(None))
-    await desk.deliver(WireMessage("", b"one"))
-    await desk.deliver(WireMessage("", b"two"))
-    await desk.deliver(WireMessage("", b"two"))
-    assert len(desk.parked) == 2
+    deps = Dependencies(raises(None))
+    await deps.deliver(WireMessage("", b"one"))
+    await deps.deliver(WireMessage("", b"two"))
+    await deps.deliver(WireMessage("", b"two"))
+    assert len(deps.parked) == 2
 
 
 async def test_a_known_type_that_nobody_here_wants_completes() -> None:
-    desk = Desk(raises(None))
+    deps = Dependencies(raises(None))
     properties = dict(command().properties or {}) | {"cloudEvents_type": "orderflow.orders.OrderConfirmed.v1"}
-    await desk.deliver(WireMessage("m1", b'{"orderId":"ord_1"}', properties=properties))
-    assert (desk.calls, desk.parked, desk.broker.sent) == (0, [], [])
+    await deps.deliver(WireMessage("m1", b'{"orderId":"ord_1"}', properties=properties))
+    assert (deps.calls, deps.parked, deps.broker.sent) == (0, [], [])
 
 
 async def test_parking_waits_for_the_store() -> None:
-    desk = Desk(raises(None))
-    desk.container.failures = 3
-    await desk.deliver_until_quiet(WireMessage("m1", b"nonsense"))
-    assert len(desk.parked) == 1
+    deps = Dependencies(raises(None))
+    deps.container.failures = 3
+    await deps.deliver_until_quiet(WireMessage("m1", b"nonsense"))
+    assert len(deps.parked) == 1
 
 
 async def test_sending_again_waits_for_the_broker_below_half_the_lock() -> None:
-    desk = Desk(raises(Unavailable("away"), None))
-    desk.broker.failures = 3
-    started = desk.system.now()
-    await desk.deliver(command())
-    assert len(desk.broker.sent) == 1
-    assert desk.system.now() - started < timedelta(seconds=30)
+    deps = Dependencies(raises(Unavailable("away"), None))
+    deps.broker.failures = 3
+    started = deps.system.now()
+    await deps.deliver(command())
+    assert len(deps.broker.sent) == 1
+    assert deps.system.now() - started < timedelta(seconds=30)
 
 
 async def test_when_neither_store_nor_broker_answers_the_function_raises_so_that_the_broker_delivers_again() -> None:
-    desk = Desk(raises(Unavailable("away")))
-    desk.broker.failures = 1000
-    started = desk.system.now()
+    deps = Dependencies(raises(Unavailable("away")))
+    deps.broker.failures = 1000
+    started = deps.system.now()
     with pytest.raises(Unavailable):
-        await desk.deliver(command())
-    assert desk.system.now() - started < timedelta(seconds=30)
+        await deps.deliver(command())
+    assert deps.system.now() - started < timedelta(seconds=30)
 
 
 async def test_a_dead_letter_is_parked_with_the_brokers_reason() -> None:
-    desk = Desk(raises(None))
+    deps = Dependencies(raises(None))
     wire = command()
     properties = dict(wire.properties or {}) | {"DeadLetterReason": "MaxDeliveryCountExceeded"}
-    await desk.dispatcher.park_dead_letter(WireMessage(wire.id, wire.body, properties=properties))
-    assert [parked["reason"] for parked in desk.parked] == ["dead-lettered: MaxDeliveryCountExceeded"]
+    await deps.dispatcher.park_dead_letter(WireMessage(wire.id, wire.body, properties=properties))
+    assert [parked["reason"] for parked in deps.parked] == ["dead-lettered: MaxDeliveryCountExceeded"]
 
 
 async def test_a_poison_message_does_not_hold_up_the_one_behind_it() -> None:
-    desk = Desk(raises(None))
-    await desk.deliver(WireMessage("m1", b"nonsense"))
-    await desk.deliver(command())
-    assert desk.calls == 1
+    deps = Dependencies(raises(None))
+    await deps.deliver(WireMessage("m1", b"nonsense"))
+    await deps.deliver(command())
+    assert deps.calls == 1

@@ -43,7 +43,7 @@ async def play(command: AuthorisePayment, meanwhile: Callable[[World], Awaitable
 
 
 async def authorise(world: World, command: AuthorisePayment) -> None:
-    await at_once(lambda: handle(command, world.cashier), world.system)
+    await at_once(lambda: handle(command, world.payments), world.system)
 
 
 def held(world: World) -> list[Document]:
@@ -62,7 +62,7 @@ async def test_a_confirmation_that_wakes_after_the_decline_finds_the_intent_canc
 
 
 async def test_a_confirmation_that_wakes_after_the_void_finds_the_intent_cancelled_and_holds_nothing() -> None:
-    world = await play(VISA, lambda world: handle(VoidPayment("ord_1"), world.cashier))
+    world = await play(VISA, lambda world: handle(VoidPayment("ord_1"), world.payments))
     assert state(world) == "voided"
     assert held(world) == []
 

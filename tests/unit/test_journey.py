@@ -94,7 +94,7 @@ async def test_nothing_is_left_in_any_outbox_and_nothing_is_parked(world: World)
     assert [d for context in world.containers for d in world.documents(context, "parked")] == []
 
 
-async def test_a_lost_reply_is_repaired_by_the_chase(world: World) -> None:
+async def test_a_lost_reply_is_repaired_by_the_resend(world: World) -> None:
     order_id = await world.placed(("MUG", 1))
     assert (lost := world.broker.receive("inventory"))
     assert lost.correlation_id == order_id

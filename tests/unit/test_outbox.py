@@ -180,8 +180,8 @@ async def test_a_message_carries_the_trace_that_it_was_committed_in_even_when_sw
 async def test_an_answer_that_is_given_again_has_the_same_event_id_and_a_fresh_message_id() -> None:
     setting = Setting()
     message = first(ReserveStock("ord_1", ()), "ord_1", setting.system.now())
-    await setting.outbox.answer_again(message)
-    await setting.outbox.answer_again(message)
+    await setting.outbox.publish_again(message)
+    await setting.outbox.publish_again(message)
     sent = [wire for _, wire in setting.broker.sent]
     assert len({wire.id for wire in sent} | {message.id}) == 3
     assert {(wire.properties or {})["cloudEvents_id"] for wire in sent} == {message.event_id}

@@ -38,7 +38,7 @@ def test_every_fact_is_a_trigger_and_every_trigger_but_the_customers_and_the_clo
 
 
 @pytest.mark.parametrize("step", sorted(set(Step) - FINAL))
-def test_what_an_order_sends_when_it_comes_to_a_step_is_what_a_chase_sends_again(step: Step) -> None:
+def test_what_an_order_sends_when_it_comes_to_a_step_is_what_a_resend_sends(step: Step) -> None:
     for row in PROCESS.values():
         for outcome in row.values():
             if isinstance(outcome, Move) and outcome.to is step:

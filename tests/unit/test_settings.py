@@ -23,15 +23,15 @@ def test_in_azure_connections_are_by_identity_and_times_are_the_designs() -> Non
     assert settings.cosmos.endpoint == "https://shop.documents.azure.com:443/"
     assert settings.cosmos.client_id == "11111111-1111-1111-1111-111111111111"
     assert settings.cosmos.connection_string is None
-    assert (settings.first_chase.seconds, settings.retry_delay.seconds) == (60, 2)
-    assert (settings.reply_patience.total_seconds(), settings.dispatch_patience.days) == (3600, 6)
+    assert (settings.first_resend.seconds, settings.retry_delay.seconds) == (60, 2)
+    assert (settings.reply_timeout.total_seconds(), settings.dispatch_timeout.days) == (3600, 6)
 
 
 def test_on_this_machine_a_connection_string_will_do() -> None:
-    settings = OrdersSettings.read(ENVIRONMENT | {"ORDERS_FIRST_CHASE_SECONDS": "0.5"})
+    settings = OrdersSettings.read(ENVIRONMENT | {"ORDERS_FIRST_RESEND_SECONDS": "0.5"})
     assert settings.cosmos.endpoint == "http://127.0.0.1:1/"
     assert settings.cosmos.key == "a2V5"
-    assert settings.first_chase.total_seconds() == 0.5
+    assert settings.first_resend.total_seconds() == 0.5
 
 
 def test_a_key_opens_nothing_but_this_machine() -> None:
@@ -43,7 +43,7 @@ def test_a_key_opens_nothing_but_this_machine() -> None:
 def test_every_fault_is_named() -> None:
     wrong = {
         "SHOP_CURRENCY": "pounds",
-        "ORDERS_FIRST_CHASE_SECONDS": "soon",
+        "ORDERS_FIRST_RESEND_SECONDS": "soon",
         "ORDERS_LEAST_TOTAL": "0",
         "OUTBOX_GRACE_SECONDS": "-1",
     }

@@ -148,15 +148,15 @@ class World:
             )
         }
         of = self.contexts
-        self.desk = orders.desk(of["orders"], orders_settings)
-        self.inventory = inventory.inventory(of["inventory"])
-        self.cashier = payments.cashier(of["payments"], self.provider)
-        self.shipping = shipping.shipping(of["shipping"])
+        self.orders = orders.dependencies(of["orders"], orders_settings)
+        self.inventory = inventory.dependencies(of["inventory"])
+        self.payments = payments.dependencies(of["payments"], self.provider)
+        self.shipping = shipping.dependencies(of["shipping"])
         blueprints = (
             catalog_functions.blueprint(of["catalog"], lambda: catalog.products(of["catalog"])),
             inventory_functions.blueprint(of["inventory"], self.inventory),
-            orders_functions.blueprint(of["orders"], self.desk),
-            payments_functions.blueprint(of["payments"], self.cashier),
+            orders_functions.blueprint(of["orders"], self.orders),
+            payments_functions.blueprint(of["payments"], self.payments),
             shipping_functions.blueprint(of["shipping"], self.shipping),
         )
         app = func.FunctionApp()
