@@ -17,7 +17,7 @@ import uvloop
 
 from local.functions_host import logs, settings, worker
 from local.functions_host.server import Alongside, serve
-from local.functions_host.service_bus import Receiver
+from local.functions_host.service_bus import receivers_of
 from local.functions_host.timers import Timer
 from local.functions_host.web import Web
 from local.functions_host.worker import AppRefused, Function, log
@@ -29,7 +29,9 @@ async def build(app: Path, state: Path) -> tuple[Web, list[Alongside]]:
     host = settings.read_host_json(app)
     functions = await worker.load(app)
     kinds = [(_kind(function), function) for function in functions]
-    receivers = [Receiver(function, host) for kind, function in kinds if kind == "serviceBusTrigger"]
+    receivers = [
+        receiver for kind, function in kinds if kind == "serviceBusTrigger" for receiver in receivers_of(function, host)
+    ]
     timers = [Timer(function, state) for kind, function in kinds if kind == "timerTrigger"]
     log.info("Functions: %s", ", ".join(function.name for function in functions))
     return Web(functions, host), [*(receiver.run for receiver in receivers), *(timer.run for timer in timers)]

@@ -1,4 +1,4 @@
-"""Service Bus functions: one receiver each, with as many messages in work at a time as `host.json` allows.
+"""Service Bus functions: a few receivers each, with as many messages in work at a time as `host.json` allows.
 
 Success completes a message; an exception abandons it at once, which counts as a delivery. A lock is renewed for up to
 `maxAutoLockRenewalDuration`; completing after it is lost is only logged, and the message comes again. The broker may be
@@ -17,7 +17,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from local.functions_host import messages, worker
 from local.functions_host.settings import HostJson, trigger_of
 from local.functions_host.worker import AppRefused, Function, log
 
+_RECEIVERS = 4  # of a function, at most
 _IDLE = 60.0  # how long to wait in one go when nothing interrupts
 _ATTEMPT = 10.0  # the longest that the broker may take to answer
 _PAUSES = (0.1, 1.0)  # between attempts to connect: the first, and the longest
@@ -47,8 +48,17 @@ class _Delivery:
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
+def receivers_of(function: Function, host: HostJson) -> list[Receiver]:
+    """A few receivers that share the function's calls: each completes one message after the other, and waits a turn of
+    the event loop or more for the broker's answer. With one alone, messages that are done would queue up for that, and
+    hold the places of others, while requests take all the turns that they like."""
+    number = min(host.concurrent_calls, _RECEIVERS)
+    shares = [(host.concurrent_calls + each) // number for each in range(number)]
+    return [Receiver(function, replace(host, concurrent_calls=share)) for share in shares]
+
+
 class Receiver:
-    """One Service Bus function, and the queue or subscription that it drains."""
+    """One of a Service Bus function's, and the queue or subscription that they drain."""
 
     def __init__(self, function: Function, host: HostJson) -> None:
         self._function, self._host, self._trigger = function, host, trigger_of(function)

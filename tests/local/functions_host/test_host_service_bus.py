@@ -135,6 +135,17 @@ def test_what_is_in_work_when_the_connection_breaks_is_settled_over_the_next_one
     assert len(host.said("long begins")) == before + 1
 
 
+def test_a_message_that_is_slow_to_be_completed_holds_up_no_other(bus: Bus, host: Host) -> None:
+    bus.disturb(kind="slow", seconds=5, operation="Settle", path="^whole$", count=1)
+    bus.send("whole", b"held up")
+    wait_until(lambda: [line for line in host.said("given") if line["seen"]["body"] == "held up"])
+
+    bus.send("whole", *[b"passing"] * 8)
+
+    wait_until(lambda: len(bus.messages("whole")) <= 2)
+    assert "held up" in [message["body"] for message in bus.messages("whole")]
+
+
 def test_no_more_than_the_allowed_number_works_at_once(bus: Bus, limited: Host) -> None:
     bus.send("limited", *[b"0.3"] * 6)
 
