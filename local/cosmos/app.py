@@ -120,13 +120,11 @@ class App:
                 return _json(200, _account(request.header(b"host") or ""))
             case "CreateDatabase" | "CreateContainer":
                 return _json(201, self._store.create(path, json_of(body)))
-            case "ReadContainer":
+            case "ReadDatabase" | "ReadContainer":
                 answer = _json(200, self._store.definition(path))
                 if request.asks_for(b"x-ms-documentdb-populatequotainfo"):
                     answer.headers |= self._store.container(path).quota()
                 return answer
-            case "ReadDatabase":
-                return _json(200, self._store.definition(path))
             case "DeleteDatabase" | "DeleteContainer":
                 self._store.delete(path)
                 return Answer(204)
@@ -137,7 +135,7 @@ class App:
             case "ReadPartitionKeyRanges" if request.header(b"if-none-match") == _RANGES_ETAG:
                 return Answer(304, headers={"etag": _RANGES_ETAG})
             case "ReadPartitionKeyRanges":
-                return _feed("PartitionKeyRanges", [json.dumps(_RANGE)], headers={"etag": _RANGES_ETAG})
+                return _feed("PartitionKeyRanges", [json.dumps(_RANGE)], {"etag": _RANGES_ETAG})
             case "Query" | "ReadFeed":
                 return _query(container, request, body)
         if request.operation == "Batch" and not request.asks_for(b"x-ms-cosmos-batch-atomic"):
@@ -170,13 +168,9 @@ class App:
 def _account(host: str) -> dict[str, Any]:
     """The account, at the address by which its client knows it: a client goes to the one that it is given."""
     locations = [{"name": "Local", "databaseAccountEndpoint": f"http://{host}/"}]
-    return {
-        "id": "local",
-        "writableLocations": locations,
-        "readableLocations": locations,
-        "enableMultipleWriteLocations": False,
-        "userConsistencyPolicy": {"defaultConsistencyLevel": "Strong"},
-    }
+    policy = {"defaultConsistencyLevel": "Strong"}
+    account = {"id": "local", "writableLocations": locations, "readableLocations": locations}
+    return account | {"enableMultipleWriteLocations": False, "userConsistencyPolicy": policy}
 
 
 def _query(container: Container, request: Request, body: bytes) -> Answer:
@@ -190,17 +184,15 @@ def _query(container: Container, request: Request, body: bytes) -> Answer:
     continuation = request.header(b"x-ms-continuation")
     found = page(container, text, parameters, _partition(request), _size(request), continuation)
     headers = {"x-ms-continuation": found.continuation} if found.continuation else {}
-    return _feed("Documents", found.results, found.charge, headers)
+    return _feed("Documents", found.results, headers, found.charge)
 
 
 def _json(status: int, value: dict[str, Any]) -> Answer:
     return Answer(status, json.dumps(value), headers={"etag": value["_etag"]} if "_etag" in value else {})
 
 
-def _feed(
-    name: str, members: list[str], charge: float = charges.read(0), headers: dict[str, str] | None = None
-) -> Answer:
-    counted = {"x-ms-item-count": str(len(members)), **(headers or {})}
+def _feed(name: str, members: list[str], headers: dict[str, str], charge: float = charges.read(0)) -> Answer:
+    counted = {"x-ms-item-count": str(len(members)), **headers}
     return Answer(200, f'{{"{name}":[{",".join(members)}],"_count":{len(members)}}}', charge, counted)
 
 

@@ -130,13 +130,9 @@ class Container:
     def quota(self) -> dict[str, str]:
         """What the headers say of its size: there are no limits, and its index is never behind."""
         sizes = f"SELECT count(*), ifnull(sum(length(body)), 0) / 1024 FROM {self.table}"
-        count, kilobytes = self._db.execute(sizes).fetchone()
-        usage = f"documentsCount={count};documentsSize={kilobytes};collectionSize={kilobytes};"
-        return {
-            "x-ms-resource-quota": "documentsCount=-1;documentsSize=-1;collectionSize=-1;",
-            "x-ms-resource-usage": usage,
-            "x-ms-documentdb-collection-index-transformation-progress": "100",
-        }
+        usage = "documentsCount={};documentsSize={};".format(*self._db.execute(sizes).fetchone())
+        quota = {"x-ms-resource-quota": "documentsCount=-1;documentsSize=-1;", "x-ms-resource-usage": usage}
+        return quota | {"x-ms-documentdb-collection-index-transformation-progress": "100"}
 
     def drop(self) -> None:
         """Delete all documents for good."""

@@ -9,12 +9,8 @@ from typing import Any
 
 from local.cosmos import errors
 
-_DEFAULT: dict[str, Any] = {
-    "indexingMode": "consistent",
-    "automatic": True,
-    "includedPaths": [{"path": "/*"}],
-    "excludedPaths": [],
-}
+_LISTS = ("includedPaths", "excludedPaths")
+_DEFAULT: dict[str, Any] = {"indexingMode": "consistent", "automatic": True, _LISTS[0]: [{"path": "/*"}], _LISTS[1]: []}
 _ETAG = {"path": '/"_etag"/?'}
 _ALWAYS = {("id",), ("_ts",)}
 _NAME = re.compile(r"""/(?:"([^"]*)"|'([^']*)'|([^/]+))""")
@@ -30,24 +26,19 @@ def policy(wish: Any) -> dict[str, Any]:
     given = _DEFAULT | {name: value for name, value in (wish or {}).items() if value not in (None, [])}
     if unknown := given.keys() - _DEFAULT.keys() - {"compositeIndexes"}:
         raise errors.unsupported(f"indexing policies with {min(unknown)!r}")
-    given["indexingMode"] = str(given["indexingMode"]).lower()
-    match given["indexingMode"]:
-        case "none":
-            return {"indexingMode": "none", "automatic": False, "includedPaths": [], "excludedPaths": []}
-        case "lazy":
-            raise errors.unsupported("lazy indexing")
-        case "consistent" if given["automatic"] is True:
-            pass
-        case _:
-            raise errors.bad_request("The indexing mode is consistent and automatic, or none.")
+    match str(given["indexingMode"]).lower(), given["automatic"]:
+        case "none", _:
+            return {"indexingMode": "none", "automatic": False, _LISTS[0]: [], _LISTS[1]: []}
+        case mode, automatic if (mode, automatic) != ("consistent", True):
+            raise errors.unsupported(f"the indexing mode {mode!r}, or one that isn't automatic")
     try:
-        for name in ("includedPaths", "excludedPaths"):
+        for name in _LISTS:
             # A path's `indexes`, and / for all of them, are of old; Azure still takes both and returns neither.
             given[name] = [{"path": "/*" if one["path"] == "/" else one["path"]} for one in given[name]]
         Index(given)
     except (TypeError, KeyError, AttributeError) as error:
         raise errors.bad_request("An indexing policy consists of lists of objects with a path.") from error
-    paths = given["includedPaths"] + given["excludedPaths"]
+    paths = [path for name in _LISTS for path in given[name]]
     if {"path": "/*"} not in paths:
         raise errors.bad_request("The special mandatory indexing path '/*' is in none of the path type sets.")
     return given | ({} if _ETAG in paths else {"excludedPaths": [*given["excludedPaths"], _ETAG]})
@@ -58,11 +49,7 @@ class Index:
 
     def __init__(self, policy: dict[str, Any]) -> None:
         self._mode: str = policy["indexingMode"]
-        self._covered = {
-            names(one["path"]): name == "includedPaths"
-            for name in ("includedPaths", "excludedPaths")
-            for one in policy[name]
-        }
+        self._covered = {names(one["path"]): name == _LISTS[0] for name in _LISTS for one in policy[name]}
         self._composites = [
             [(names(part["path"]), part.get("order", "ascending").lower() == "descending") for part in index]
             for index in policy.get("compositeIndexes", [])
@@ -97,12 +84,8 @@ def names(path: str) -> Path:
 
 def _paths(value: Any, path: Path = ()) -> Iterator[Path]:
     """The path of each value, arrays' elements one by one."""
-    match value:
-        case dict():
-            for name, inner in value.items():
-                yield from _paths(inner, (*path, name))
-        case list():
-            for inner in value:
-                yield from _paths(inner, (*path, "[]"))
-        case _:
-            yield path
+    if not isinstance(value, dict | list):
+        yield path
+        return
+    for name, inner in value.items() if isinstance(value, dict) else (("[]", each) for each in value):
+        yield from _paths(inner, (*path, name))

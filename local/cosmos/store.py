@@ -80,7 +80,7 @@ class Store:
         names = path.split("/")
         if len(segments) == 6:
             with suppress(ValueError, OverflowError):
-                names += ["docs", self._containers[path].id_of(number_of(segments[5])) or segments[5]]
+                names += ["docs", self.container(path).id_of(number_of(segments[5])) or segments[5]]
         return names + segments[len(names) :]
 
     def create(self, feed: str, wish: Any) -> dict[str, Any]:
