@@ -60,15 +60,9 @@ def page(
     descending = any(descends for _, descends in query.order)
     if len(query.order) == 1:
         clauses.append(f"{keys[0]} > 0")
-    left = values["top"]
-    if left is not None and (type(left) is not int or left < 0):
-        raise errors.bad_request("TOP takes a number that isn't negative.")
-    if continuation:
-        try:
-            left, position = json.loads(continuation)
-            after = dict(zip([f"after_{number}" for number in range(len(keys))], position, strict=True))
-        except (ValueError, TypeError) as error:
-            raise errors.bad_request("Invalid continuation token.") from error
+    left, position = _start(continuation, values["top"], len(keys))
+    if position:
+        after = {f"after_{number}": value for number, value in enumerate(position)}
         clauses.insert(0, f"({', '.join(keys)}) {'<' if descending else '>'} (:{', :'.join(after)})")
         values |= after
     ordering = ", ".join(f"{part}{' DESC' * descending}" for part in keys)
@@ -87,6 +81,21 @@ def page(
     else:
         looked_at = container.looked_at
     return Page(results, more, charges.page(max(len(results), looked_at), length))
+
+
+def _start(continuation: str | None, top: Any, keys: int) -> tuple[int | None, list[Any]]:
+    """How many results are left to give (None: all), and where in the order the last one was (empty: none was)."""
+    if not continuation:
+        if top is not None and (type(top) is not int or top < 0):
+            raise errors.bad_request("TOP takes a number that isn't negative.")
+        return top, []
+    try:
+        left, position = json.loads(continuation)
+        if len(position) != keys:
+            raise ValueError("another query's")
+    except (ValueError, TypeError) as error:
+        raise errors.bad_request("Invalid continuation token.") from error
+    return left, position
 
 
 def _check_order(container: Container, query: Query) -> None:
