@@ -42,12 +42,14 @@ _POINT = re.compile(r"\( c\.id = @(\w+) AND c\.(\w+) = @(\w+) \)")
 class Condition(NamedTuple):
     """What is true or not (or undefined, which comes to the same where there is no NOT), as SQL.
 
-    `paths` are the properties that it looks at, `equal` those of them that it compares for equality.
+    `paths` are the properties that it looks at, `equal` those of them that it compares for equality, `fixed` the parts
+    of their keys that are the same in all that fulfils it.
     """
 
     sql: str
     paths: frozenset[Path] = frozenset()
     equal: frozenset[Path] = frozenset()
+    fixed: frozenset[str] = frozenset()
 
 
 type Conditions = tuple[Condition, ...]
@@ -229,10 +231,15 @@ class _Reading(Transformer[Token, Query]):
         if operator in ("!=", "<>"):
             different = f"({left.rank} != {right.rank} OR {left.value} != {right.value})"
             return (Condition(f"{left.rank} > 0 AND {right.rank} > 0 AND {different}", paths),)
+        constant = not (left.path and right.path)
+        ranks, values = ({left.rank, right.rank}, {left.value, right.value}) if constant else (set[str](), set[str]())
         if operator == "=":
-            equal = paths if not (left.path and right.path) else frozenset[Path]()
-            return (Condition(f"{same_type} AND {left.value} = {right.value}", paths, equal),)
-        return (Condition(f"{same_type} AND {right.rank} < 5 AND {left.value} {operator} {right.value}", paths),)
+            equal = paths if constant else frozenset[Path]()
+            return (
+                Condition(f"{same_type} AND {left.value} = {right.value}", paths, equal, frozenset(ranks | values)),
+            )
+        ordered = f"{same_type} AND {right.rank} < 5 AND {left.value} {operator} {right.value}"
+        return (Condition(ordered, paths, fixed=frozenset(ranks)),)
 
     def among(self, left: Term, *options: Term) -> Conditions:
         values = ", ".join(option.value for option in options)

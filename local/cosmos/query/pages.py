@@ -56,10 +56,12 @@ def page(
     columns = [sql for _, sql in query.columns]
     if query.columns[0][0] is None:
         clauses.append(f"{columns[0]} IS NOT NULL")
-    keys = [*(part for path, _ in query.order for part in key(path)), "row"]
-    descending = any(descends for _, descends in query.order)
     if len(query.order) == 1:
-        clauses.append(f"{keys[0]} > 0")
+        clauses.append(f"{key(query.order[0][0])[0]} > 0")
+    # SQLite sorts what an index has in order already if ORDER BY names what is fixed.
+    fixed = frozenset[str]().union(*(one.fixed for one in conditions))
+    keys = [*(part for path, _ in query.order for part in key(path) if part not in fixed), "row"]
+    descending = any(descends for _, descends in query.order)
     left, position = _start(continuation, values["top"], len(keys))
     if position:
         after = {f"after_{number}": value for number, value in enumerate(position)}
