@@ -16,8 +16,9 @@ from local.payment_provider.store import Store
 Intent = dict[str, Any]
 Parameters = Mapping[str, str]
 
-LEAST = {"gbp": 30, "eur": 50, "usd": 50}
-"""The least amount of each currency, in minor units: https://docs.stripe.com/currencies."""
+LEAST = {"gbp": 30, "eur": 50, "usd": 50, "jpy": 50, "bhd": 10, "jod": 10, "kwd": 10, "omr": 10, "tnd": 10}
+"""The least amount of each currency, in minor units: https://docs.stripe.com/currencies. Of the last five, which have
+three decimals, it is another's at the day's rate, which isn't known here; their last digit must be 0."""
 MOST = 99_999_999
 
 _EMPTY = "Your card has insufficient funds."
@@ -67,10 +68,12 @@ def _amount(parameters: Parameters) -> tuple[int, str]:
         raise invalid(f"Invalid currency: {currency}. Known here: {', '.join(LEAST)}", None, "currency")
     amount = _integer(parameters, "amount")
     if amount < LEAST[currency]:
-        message = f"Amount must be at least {LEAST[currency] / 100:.2f} {currency}"
+        message = f"Amount must be at least {LEAST[currency]} {currency}, in minor units"
         raise invalid(message, "amount_too_small", "amount")
     if amount > MOST:
-        raise invalid(f"Amount must be no more than {MOST / 100:.2f} {currency}", "amount_too_large", "amount")
+        raise invalid(f"Amount must be no more than {MOST} {currency}, in minor units", "amount_too_large", "amount")
+    if LEAST[currency] == 10 and amount % 10:
+        raise invalid(f"The last digit of an amount of {currency} must be 0", None, "amount")
     return amount, currency
 
 

@@ -254,6 +254,8 @@ async def test_the_ledger_orders_the_movements_of_an_orders_intents(
         ({"amount": 29}, "amount_too_small", "amount"),
         ({"amount": 49, "currency": "eur"}, "amount_too_small", "amount"),
         ({"amount": 49, "currency": "usd"}, "amount_too_small", "amount"),
+        ({"amount": 49, "currency": "jpy"}, "amount_too_small", "amount"),
+        ({"amount": 5_125, "currency": "kwd"}, None, "amount"),
         ({"amount": 100_000_000}, "amount_too_large", "amount"),
         ({"amount": 0}, "parameter_invalid_integer", "amount"),
         ({"amount": -5}, "parameter_invalid_integer", "amount"),
@@ -276,7 +278,10 @@ async def test_what_is_wrong_with_an_intent_is_named(
     assert (caught.value.http_status, caught.value.code, caught.value.param) == (400, code, param)
 
 
-@pytest.mark.parametrize("changes", [{"amount": 30}, {"amount": 99_999_999}, {"amount": 50, "currency": "EUR"}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"amount": 30}, {"amount": 99_999_999}, {"amount": 50, "currency": "EUR"}, {"amount": 5_120, "currency": "kwd"}],
+)
 async def test_amounts_at_the_limits_are_taken(intents: PaymentIntentService, changes: dict[str, Any]) -> None:
     assert (await intents.create_async(asked(**changes))).amount == changes["amount"]
 
