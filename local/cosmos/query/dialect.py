@@ -35,7 +35,6 @@ COUNT: Columns = ((None, "count(*)"),)
 _PATH_ALONE = re.compile(r"(\bBY|\bFROM|\.)\s*$", re.IGNORECASE)
 _PARSER = Lark.open("dialect.lark", __file__, parser="lalr", lexer="basic", start=["query", "condition", "refused"])
 PARTITION = "pk = :partition"
-POINTS = "(pk, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:points))"
 _POINT = re.compile(r"\( c\.id = @(\w+) AND c\.(\w+) = @(\w+) \)")
 
 
@@ -83,7 +82,8 @@ class Query:
         try:
             for name in self.names:
                 bound[f"r_{name}"], bound[f"v_{name}"] = _RANKS[type(given[name])], _value(given[name])
-            bound["points"] = json.dumps([[canonical(given[key]), given[id]] for key, id in self.points])
+            for key, id in self.points:
+                bound[f"k_{key}"], bound[f"i_{id}"] = canonical(given[key]), given[id]
             bound["top"] = given[self.top] if self.top else None
         except KeyError as error:
             raise errors.bad_request(f"The query parameter @{error.args[0]} has no value.") from error
@@ -136,7 +136,8 @@ def points(text: str, key_path: tuple[str, ...]) -> Query | None:
     parts = [f"( c.id = @{id} AND c.{name} = @{value} )" for id, name, value in found]
     if text != f"SELECT * FROM c WHERE ( {' OR '.join(parts)} )" or any((name,) != key_path for _, name, _ in found):
         return None
-    where = Condition(POINTS, frozenset([("id",), key_path]))
+    pairs = ", ".join(f"(:k_{value}, :i_{id})" for id, _, value in found)
+    where = Condition(f"(pk, id) IN (VALUES {pairs})", frozenset([("id",), key_path]))
     return Query((where,), points=tuple((value, id) for id, _, value in found))
 
 

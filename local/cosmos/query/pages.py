@@ -116,7 +116,7 @@ def _plan(container: Container, query: Query, conditions: Sequence[Condition]) -
     """SQLite's index, and the clauses, which count what Azure would look at (see `local.cosmos.charges`)."""
     indexed = [one for one in conditions if all(container.index.covers(path) for path in one.paths)]
     others = [one for one in conditions if one not in indexed]
-    if any(one.sql in (dialect.PARTITION, dialect.POINTS) for one in indexed):
+    if indexed and (query.points or indexed[-1].sql == dialect.PARTITION):
         index: str | None = container.key_index
     elif query.order:
         index = container.sql_index([part for path, _ in query.order for part in key(path)])

@@ -222,6 +222,16 @@ async def test_many_items_of_one_partition_are_read_at_once(container: Container
     assert [item["id"] for item in read] == ["5", "2"]
 
 
+async def test_items_whose_keys_have_nul_are_read_at_once(container: ContainerProxy, pk: str) -> None:
+    wanted = [("a\0b", f"{pk}\0c"), ("a", f"{pk}\0c"), ("a\0c", pk)]
+    for id, key in wanted[:2]:
+        await container.create_item({"id": id, "pk": key})
+
+    items = await container.read_items(wanted)
+
+    assert [(item["id"], item["pk"]) for item in items] == wanted[:2]
+
+
 async def test_all_items_can_be_read(container: ContainerProxy, items: str) -> None:
     everything = [item async for item in container.read_all_items(max_item_count=3) if item["pk"] == items]
 
