@@ -1,13 +1,17 @@
 """A copy of a handler that freezes, and wakes when another has run to its end: what chance seldom finds."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from services.payments.domain import Intent, IntentStatus
 from services.payments.handlers import handle
+from services.shipping import handlers as shipping
+from shared.adapters.memory import MemoryContainer
+from shared.contracts import Line
 from shared.contracts.payments import AuthorisePayment, PaymentDeclined, VoidPayment
+from shared.contracts.shipping import Address, CancelShipment, CreateShipment
 from shared.messaging import type_name
-from shared.ports import Document
+from shared.ports import Document, Operation
 from shared.retry import at_once
 from tests.unit.world import MemoryProvider, World
 
@@ -88,3 +92,66 @@ async def test_a_decline_is_stored_as_decided_before_the_intent_is_cancelled() -
     assert seen == ["declining"]
     sent = [(wire.properties or {})["cloudEvents_type"] for _, wire in world.broker.sent]
     assert sent == [type_name(PaymentDeclined)]
+
+
+class FreezingContainer(MemoryContainer):
+    """Once armed, the next write freezes before it takes effect, until it is told to wake."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.armed = False
+        self.frozen = asyncio.Event()
+        self.wake = asyncio.Event()
+
+    async def write(self, pk: str, operations: Sequence[Operation]) -> list[str]:
+        if self.armed:
+            self.armed = False
+            self.frozen.set()
+            await self.wake.wait()
+        return await super().write(pk, operations)
+
+
+async def play_shipping(
+    copy: Callable[[World], Awaitable[None]], meanwhile: Callable[[World], Awaitable[None]], *, created: bool = True
+) -> str:
+    """One copy freezes before its write; `meanwhile` happens; the copy wakes and ends: the shipment's state."""
+    world = World(container=FreezingContainer)
+    shipments = world.containers["shipping"]
+    assert isinstance(shipments, FreezingContainer)
+    if created:
+        await ship(CREATE)(world)
+    shipments.armed = True
+    frozen = asyncio.ensure_future(copy(world))
+    await shipments.frozen.wait()
+    await meanwhile(world)
+    shipments.wake.set()
+    await frozen
+    [shipment] = world.documents("shipping", "shipment")
+    return str(shipment["state"])
+
+
+CREATE = CreateShipment("ord_1", (Line("MUG", 1),), Address("Ada Lovelace", "12 St James's Square", "London", "GB"))
+CANCEL = CancelShipment("ord_1")
+
+
+def ship(command: CreateShipment | CancelShipment) -> Callable[[World], Awaitable[None]]:
+    return lambda world: at_once(lambda: shipping.handle(command, world.shipping), world.system)
+
+
+def dispatch(status: int) -> Callable[[World], Awaitable[None]]:
+    async def dispatched(world: World) -> None:
+        assert (await world.dispatched("ord_1")).status == status
+
+    return dispatched
+
+
+async def test_a_dispatch_that_wakes_after_the_cancellation_is_refused() -> None:
+    assert await play_shipping(dispatch(409), ship(CANCEL)) == "cancelled"
+
+
+async def test_a_cancellation_that_wakes_after_the_dispatch_changes_nothing() -> None:
+    assert await play_shipping(ship(CANCEL), dispatch(200)) == "dispatched"
+
+
+async def test_a_creation_that_wakes_after_the_cancellation_finds_its_tombstone() -> None:
+    assert await play_shipping(ship(CREATE), ship(CANCEL), created=False) == "cancelled"
