@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from shared.errors import Contended, FieldError, OrderflowError, Refused, Throttled, Transient, invalid
+from shared.headers import Preconditions, idempotency_key, preconditions, refuse_preconditions
 from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
@@ -32,6 +33,12 @@ class Call[Body]:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     url: str
+    preconditions: Preconditions = field(default_factory=Preconditions)
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The caller's own name for what is asked. Refused with 400 where the header holds none."""
+        return idempotency_key(self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +76,13 @@ def endpoint(
     request: type[BaseModel] | None = None,
     context: Mapping[str, Any] | None = None,
     max_body: int = MIB,
+    conditional: bool = False,
 ) -> Callable[[Callable[[Call[Any]], Awaitable[Reply]]], None]:
     """Register the decorated handler as the HTTP function named `operation`.
 
     `statuses` says when each status is answered. `context` reaches the request model's validators,
-    beside `seen`, a set that is empty for each request.
+    beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
+    where it doesn't, one on a request that writes is refused.
     """
     declared = Operation(operation, method, route, summary, request, response, statuses)
 
@@ -82,7 +91,10 @@ def endpoint(
             with logged_with(function=operation), traced(req.headers.get("traceparent")):
                 try:
                     body = _parsed(req, request, max_body, context) if request else None
-                    call = Call(body, req.route_params, req.params, req.headers, req.url)
+                    asked = preconditions(req.headers) if conditional else Preconditions()
+                    if not conditional and method != "GET":
+                        refuse_preconditions(req.headers)
+                    call = Call(body, req.route_params, req.params, req.headers, req.url, asked)
                     return _success(await at_once(lambda: handler(call), system))
                 except OrderflowError as error:
                     return _problem(_refusal(error))

@@ -46,14 +46,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
             409: "Below what is set aside for orders",
             412: "If-Match or If-None-Match does not hold",
         },
+        conditional=True,
     )
     async def put_stock(call: Call[StockCount]) -> Reply:
         item, new = await handlers.count_stock(
-            sku_in_route(call.route),
-            call.body.on_hand,
-            deps.items,
-            if_match=call.headers.get("if-match"),
-            only_new=call.headers.get("if-none-match") == "*",
+            sku_in_route(call.route), call.body.on_hand, deps.items, call.preconditions
         )
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag})
 

@@ -18,6 +18,7 @@ from shared.contracts.inventory import (
     StockReserved,
 )
 from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Refused, TooEarly, not_found
+from shared.headers import Preconditions
 from shared.messaging import EventPublisher, fact
 from shared.ports import System
 
@@ -142,7 +143,7 @@ async def get_stock(sku: str, items: StockItems) -> StockItem:
 
 
 async def count_stock(
-    sku: str, on_hand: int, items: StockItems, *, if_match: str | None = None, only_new: bool = False
+    sku: str, on_hand: int, items: StockItems, preconditions: Preconditions
 ) -> tuple[StockItem, bool]:
     """Set how many are in the house; the item, and whether it is new.
 
@@ -151,10 +152,8 @@ async def count_stock(
     """
     item = await items.get(sku)
     try:
-        if only_new and item:
-            raise _precondition_failed("There is a stock item of this SKU already.")
-        if if_match is not None and (item is None or if_match not in ("*", item.etag)):
-            raise _precondition_failed("The stock item has changed since: read it again.")
+        if not preconditions.hold(item.etag if item else None):
+            raise _precondition_failed()
         if item is None:
             return await items.add(StockItem(sku, on_hand, on_hand)), True
         return await items.save(item.counted(on_hand)), False
@@ -166,10 +165,11 @@ async def count_stock(
             f"onHand should be {below.reserved} at least.",
         ) from None
     except (AlreadyExists, ConditionFailed):
-        if only_new or if_match not in (None, "*"):
-            raise _precondition_failed("The stock item has changed since: read it again.") from None
+        if preconditions.name_a_state:
+            raise _precondition_failed() from None
         raise
 
 
-def _precondition_failed(detail: str) -> Refused:
+def _precondition_failed() -> Refused:
+    detail = "The stock item is not what If-Match or If-None-Match says: read it again."
     return Refused(412, "precondition-failed", "The precondition of the request does not hold.", detail)

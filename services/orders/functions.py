@@ -17,7 +17,7 @@ from shared.contracts.payments import (
     PaymentVoided,
 )
 from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched
-from shared.errors import Refused, not_found
+from shared.errors import not_found
 from shared.fields import sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.http import Call, Reply, endpoint
@@ -37,7 +37,6 @@ FACTS = (
     ShipmentCancelled,
 )
 PRODUCT_STATES = (ProductListed, PriceChanged, ProductDelisted)
-_LONGEST_KEY = 200
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
@@ -60,7 +59,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         context={"currency": context.settings.currency},
     )
     async def place_order(call: Call[OrderBody]) -> Reply:
-        order = await handlers.place_order(call.body.new_order(), _idempotency_key(call), deps)
+        order = await handlers.place_order(call.body.new_order(), call.idempotency_key, deps)
         location = f"{call.url.partition('?')[0].rstrip('/')}/{order.id}"
         return Reply(OrderView.of(order), 201, {"Location": location, "ETag": order.etag})
 
@@ -116,11 +115,3 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context, partial(handlers.resend_due, deps))
     return functions
-
-
-def _idempotency_key(call: Call[OrderBody]) -> str | None:
-    key = call.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
-        detail = f"It should have 1 to {_LONGEST_KEY} printable characters."
-        raise Refused(400, "invalid-header", "The header Idempotency-Key is not valid.", detail)
-    return key

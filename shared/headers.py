@@ -1,0 +1,100 @@
+"""Header fields as RFC 9110 reads them: white space around a value is no part of it, and repeated lines, which the host
+joins by commas, are one list. What can't be understood is refused by name, never passed over."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.errors import Refused
+
+type Headers = Mapping[str, str]
+"""By name in lower case."""
+
+_SPACE = " \t"
+_MEMBER = r'(?:[^",]|"(?:[^"\\]|\\.)*")*'
+_MEMBERS = re.compile(f"{_MEMBER}(?:,{_MEMBER})*", re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_LONGEST_KEY = 200
+
+_TAG = r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")'
+_EMPTY = "(?:[ \t]*,)*[ \t]*"
+_TAGS = re.compile(f"{_EMPTY}{_TAG}(?:[ \t]*,(?:[ \t]*{_TAG})?)*[ \t]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """What must hold of what is stored, or the request isn't done (RFC 9110, section 13.1); by default, nothing."""
+
+    must_be_new: bool = False
+    must_exist: bool = False
+    tags: frozenset[str] | None = None
+    """The strong tags, quotes included, of which it must have one."""
+
+    def hold(self, etag: str | None) -> bool:
+        """Whether they hold of what has this entity tag; None stands for nothing."""
+        if etag is None:
+            return not self.must_exist
+        return not self.must_be_new and (self.tags is None or etag in self.tags)
+
+    @property
+    def name_a_state(self) -> bool:
+        """Whether a write that lost a race failed them, too: whatever is stored by then, it isn't what they name."""
+        return self.must_be_new or self.tags is not None
+
+
+def preconditions(headers: Headers) -> Preconditions:
+    """Those of a request that may create or change one thing. Refused with 400 where one isn't understood."""
+    refuse_preconditions(headers, {"If-Match", "If-None-Match"})
+    if (none_match := headers.get("if-none-match")) is not None and none_match.strip(_SPACE) != "*":
+        raise invalid_header("If-None-Match", "Only * is supported: count if nothing is stored yet.")
+    if (match := headers.get("if-match")) is None:
+        return Preconditions(must_be_new=none_match is not None)
+    tags = None if match.strip(_SPACE) == "*" else _strong_tags(match)
+    return Preconditions(must_be_new=none_match is not None, must_exist=True, tags=tags)
+
+
+def refuse_preconditions(headers: Headers, but: set[str] | None = None) -> None:
+    """Refused with 400 where there is one: passed over, it would be written through."""
+    for name in ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"):
+        if name.lower() in headers and name not in (but or ()):
+            raise invalid_header(name, "This operation doesn't support it: leave it out.")
+
+
+def _strong_tags(text: str) -> frozenset[str]:
+    if not _TAGS.fullmatch(text):
+        raise invalid_header("If-Match", 'It should be * or the ETag that was read, as it is: "…", quotes included.')
+    return frozenset(opaque for weak, opaque in re.findall(_TAG, text) if not weak)
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """What Idempotency-Key says, quoted or bare, once or repeated. Refused with 400 where it is no key."""
+    text = headers.get("idempotency-key")
+    if text is None:
+        return None
+    keys = {_unquoted(member) for member in members("Idempotency-Key", text)}
+    if len(keys) > 1:
+        raise invalid_header("Idempotency-Key", "It should be one key: put one that has a comma into quotes.")
+    [key] = keys
+    if not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
+        raise invalid_header("Idempotency-Key", f"It should have 1 to {_LONGEST_KEY} printable characters.")
+    return key
+
+
+def _unquoted(member: str) -> str:
+    if '"' not in member:
+        return member
+    if not (quoted := _QUOTED.fullmatch(member)):
+        raise invalid_header("Idempotency-Key", 'It should be a bare key without a quote, or one in quotes: "…".')
+    return re.sub(r"\\(.)", r"\1", quoted[1])
+
+
+def members(name: str, text: str) -> list[str]:
+    """The values between the commas that aren't inside quotes. Refused with 400 where a quote is left open."""
+    if not _MEMBERS.fullmatch(text):
+        raise invalid_header(name, "A quote is left open.")
+    return [member.strip(_SPACE) for member in re.findall(f"({_MEMBER}),", f"{text},", re.DOTALL)]
+
+
+def invalid_header(name: str, detail: str) -> Refused:
+    """400 for a header that isn't understood."""
+    return Refused(400, "invalid-header", f"The header {name} is not valid.", detail)
