@@ -12,38 +12,36 @@ import gzip
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from io import StringIO
-from itertools import islice
 from pathlib import Path
 
-COLUMNS = {
-    "InvoiceNo": ("invoiceno", "invoice"),
-    "StockCode": ("stockcode",),
-    "Description": ("description",),
-    "Quantity": ("quantity",),
-    "InvoiceDate": ("invoicedate",),
-    "UnitPrice": ("unitprice", "price"),
-    "CustomerID": ("customerid",),
-    "Country": ("country",),
+_SPELLINGS = {
+    "invoiceno": "InvoiceNo",
+    "invoice": "InvoiceNo",
+    "stockcode": "StockCode",
+    "description": "Description",
+    "quantity": "Quantity",
+    "invoicedate": "InvoiceDate",
+    "unitprice": "UnitPrice",
+    "price": "UnitPrice",
+    "customerid": "CustomerID",
+    "country": "Country",
 }
-"""What a file must have, each with the names that it may go by, but for spaces, signs and case."""
+COLUMNS = tuple(dict.fromkeys(_SPELLINGS.values()))
+"""What a file must have."""
 
 _WANTED = "InvoiceNo or Invoice, StockCode, Description, Quantity, InvoiceDate, UnitPrice or Price, CustomerID, Country"
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 100
-_SIGNATURES = {
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"PAR1": "a Parquet file",
-}
 _DATE = re.compile(
-    r"(\d{1,4})([-./])(\d{1,2})\2(\d{1,4})"
-    r"(?:[ T]+(\d{1,2}):(\d\d)(?::(\d\d)(?:\.\d+)?)?(?: ?([AP])M)?(?:Z|[+-]\d\d:?\d\d)?)?",
+    r"(\d+[-./]\d+[-./]\d+)"
+    r"([ T]+([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?( ?[AP]M)?(Z|[+-]\d\d:?\d\d)?)?",
     re.ASCII | re.IGNORECASE,
 )
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
@@ -59,6 +57,15 @@ class Dates(StrEnum):
     YMD = "ymd"
     DMY = "dmy"
     MDY = "mdy"
+
+
+_DAYS = {
+    "%Y-%m-%d": Dates.YMD,
+    "%d-%m-%Y": Dates.DMY,
+    "%d-%m-%y": Dates.DMY,
+    "%m-%d-%Y": Dates.MDY,
+    "%m-%d-%y": Dates.MDY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +117,14 @@ def read_table(path: Path, dates: Dates | None = None) -> Table:
         raise UnusableFileError(f"{path} is empty")
     delimiter, header = _header(path, lines[first])
     rows = [(line, [field.strip() for field in fields]) for line, fields in _records(lines, first + 1, delimiter)]
-    widths = Counter(len(fields) for _, fields in rows[:_SAMPLE])
-    # R leaves the column of row numbers without a name: rows are longer by one than their header.
-    shift = int(bool(widths) and widths.most_common(1)[0][0] == len(header) + 1)
-    columns = {name: place + shift for name, place in _columns(path, header).items()}
-    width = len(header) + shift
-    whole = [fields for _, fields in rows if len(fields) == width]
-    decimal = _decimal(fields[columns["UnitPrice"]] for fields in islice(whole, _SAMPLE))
+    if rows and all(len(fields) == len(header) + 1 for _, fields in rows[:_SAMPLE]):
+        header.insert(0, "")  # R leaves the column of row numbers without a name
+    columns = {column: place for place, name in enumerate(header) if (column := _column(name))}
+    whole = [fields for _, fields in rows if len(fields) == len(header)]
+    last = Counter(re.sub("[^.,]", "", fields[columns["UnitPrice"]])[-1:] for fields in whole[:_SAMPLE])
     order = dates or _order(path, {fields[columns["InvoiceDate"]] for fields in whole})
-    return Table(Form(encoding, delimiter, columns, width, decimal, order), [""] * shift + header, rows)
+    form = Form(encoding, delimiter, columns, len(header), "," if last[","] > last["."] else ".", order)
+    return Table(form, header, rows)
 
 
 def _decoded(path: Path) -> tuple[str, str]:
@@ -127,13 +133,10 @@ def _decoded(path: Path) -> tuple[str, str]:
         content = path.read_bytes()
         if content.startswith(b"\x1f\x8b"):
             content = gzip.decompress(content)
-    except OSError as error:
-        raise UnusableFileError(f"{path} can't be read: {error.strerror or error}") from error
-    except (EOFError, zlib.error) as error:
-        raise UnusableFileError(f"{path} can't be read: its gzip data is damaged or cut short") from error
-    for signature, kind in _SIGNATURES.items():
-        if content.startswith(signature):
-            raise UnusableFileError(f"{path} is {kind}; wanted is CSV: save the sheet as such")
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnusableFileError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
+    if content.startswith(b"PK"):
+        raise UnusableFileError(f"{path} is an Excel workbook or a ZIP archive; wanted is CSV: save the sheet as such")
     encoding = _encoding(content)
     try:
         text = content.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
@@ -161,34 +164,18 @@ def _encoding(content: bytes) -> str:
 
 def _header(path: Path, line: str) -> tuple[str, list[str]]:
     """The delimiter by which most columns are found, and the names by it."""
-
-    def split(delimiter: str) -> list[str]:
-        return [name.strip() for name in _alone(line, delimiter)]
-
-    def known(delimiter: str) -> int:
-        return sum(_plain(name) in spellings for name in split(delimiter) for spellings in COLUMNS.values())
-
-    delimiter = max(_DELIMITERS, key=known)
-    if not known(delimiter):
-        raise UnusableFileError(f"{path} has a wrong header: found {line.strip()[:200]!r}; wanted are {_WANTED}")
-    return delimiter, split(delimiter)
-
-
-def _columns(path: Path, header: list[str]) -> dict[str, int]:
-    found: dict[str, list[int]] = {
-        column: [place for place, name in enumerate(header) if _plain(name) in spellings]
-        for column, spellings in COLUMNS.items()
-    }
-    wrong = [f"no {column}" for column, places in found.items() if not places]
-    wrong += [f"{column} {len(places)} times" for column, places in found.items() if len(places) > 1]
+    headers = [(delimiter, [name.strip() for name in _alone(line, delimiter)]) for delimiter in _DELIMITERS]
+    delimiter, header = max(headers, key=lambda found: sum(_column(name) is not None for name in found[1]))
+    count = Counter(map(_column, header))
+    wrong = [f"{count[column] or 'no'} {column}" for column in COLUMNS if count[column] != 1]
     if wrong:
-        named = ", ".join(header)[:200]
-        raise UnusableFileError(f"{path} has a wrong header: {', '.join(wrong)} in {named}; wanted are {_WANTED}")
-    return {column: places[0] for column, places in found.items()}
+        found = f"{', '.join(wrong)} in {line.strip()[:200]!r}"
+        raise UnusableFileError(f"{path} has a wrong header: {found}; wanted are {_WANTED}")
+    return delimiter, header
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).casefold()
+def _column(name: str) -> str | None:
+    return _SPELLINGS.get(re.sub(r"[\W_]", "", name).casefold())
 
 
 def _records(lines: list[str], start: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -211,12 +198,6 @@ def _alone(line: str, delimiter: str) -> list[str]:
         return [line]
 
 
-def _decimal(prices: Iterable[str]) -> str:
-    """What most prices have before their decimals."""
-    last = Counter(re.sub("[^.,]", "", price)[-1:] for price in prices)
-    return "," if last[","] > last["."] else "."
-
-
 def _order(path: Path, dates: set[str]) -> Dates:
     """The one order in which the dates exist. Day and month between points are in that order everywhere."""
     fits = Counter(order for date in dates for order in _orders(date))
@@ -235,29 +216,17 @@ def _order(path: Path, dates: set[str]) -> Dates:
     )
 
 
-@cache
 def _orders(date: str) -> frozenset[Dates]:
     """The orders in which it is a day that exists."""
     match = _DATE.fullmatch(date)
-    if match is None:
-        return frozenset()
-    first, _, second, third, hour, minute, second_of_minute, half = match.groups()
-    candidates = (
-        {Dates.YMD: (first, second, third)}
-        if len(first) == 4
-        else {Dates.DMY: (third, second, first), Dates.MDY: (third, first, second)}
-    )
-    clock = f"{int(hour or 0):02}:{minute or '00'}:{second_of_minute or '00'}"
-    if half and not "01" <= clock[:2] <= "12":
-        return frozenset()
-    return frozenset(order for order, day in candidates.items() if _exists(*day, clock))
+    return _orders_of_day(re.sub("[./]", "-", match[1])) if match else frozenset()
 
 
-def _exists(year: str, month: str, day: str, clock: str) -> bool:
-    if len(year) not in (2, 4):
-        return False
-    try:
-        datetime.fromisoformat(f"{year if len(year) == 4 else '20' + year}-{month:0>2}-{day:0>2} {clock}")
-    except ValueError:
-        return False
-    return True
+@cache
+def _orders_of_day(day: str) -> frozenset[Dates]:
+    found = set()
+    for pattern, order in _DAYS.items():
+        with suppress(ValueError):
+            datetime.strptime(day, pattern)  # noqa: DTZ007
+            found.add(order)
+    return frozenset(found)

@@ -11,15 +11,10 @@ from local.replay.currencies import minor_units
 from local.replay.form import COLUMNS, Dates, Form, read_table
 
 Reason = Literal["columns", "encoding", "date", "sku", "quantity", "description", "price"]
-_WANTED: dict[Reason, str] = {
-    "columns": "as many fields as the header has, an invoice's number among them",
-    "encoding": "UTF-8 throughout",
-    "date": "such as 2010-12-01 08:26, 12/1/2010 8:26 or 01.12.2010 8:26, all in one order",
-    "sku": '1 to 40 letters, digits and signs of ASCII, but none of " \\ # ? %',
-    "quantity": "a whole number above zero",
-    "description": "a text",
-    "price": "a number above zero, without the currency",
-}
+_WANTED = (
+    "wanted are rows of as many fields as the header has, with a date such as 2010-12-01 08:26, 12/1/2010 8:26 or "
+    "01.12.2010 8:26, a SKU of at most 40 characters, a description, a whole quantity and a price above zero"
+)
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _SKU = re.compile(r"(?!\.{1,2}\Z)[ !$&->@-\[\]-~]{1,40}")
@@ -69,13 +64,15 @@ class Sales:
         """Why there is nothing in it to sell, in one line."""
         if not self.rows:
             return "no row follows its header"
-        aside = len(self.returns) + len(self.adjustments)
-        said = [f"none of its {self.rows} rows can be sold", f"{aside} invoices are returns or adjustments"]
-        firsts = {reject.reason: reject for reject in reversed(self.rejects)}
-        for reason, count in Counter(reject.reason for reject in self.rejects).items():
-            shown = ", ".join(firsts[reason].fields)[:100]
-            said.append(f"{count} rejected for {reason} (line {firsts[reason].line}: {shown})")
-            said.append(f"wanted is {_WANTED[reason]}")
+        counts = Counter(reject.reason for reject in self.rejects)
+        said = [
+            f"none of its {self.rows} rows can be sold",
+            *(f"{count} rejected for {reason}" for reason, count in counts.items()),
+        ]
+        if self.rejects:
+            first = self.rejects[0]
+            said += [f"the first, line {first.line}, for {first.reason}: {', '.join(first.fields)[:200]}", _WANTED]
+        said.append(f"{len(self.returns)} invoices are returns and {len(self.adjustments)} adjustments")
         return "; ".join(said)
 
 

@@ -155,12 +155,15 @@ def test_a_byte_order_mark_and_windows_line_ends_are_nothing_special(tmp_path: P
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
-        (b"Invoice,StockCode\n1,2\n", "no Description, no Quantity, .* in Invoice, StockCode; wanted are InvoiceNo or"),
-        (b"sep=;\n", "wrong header: found 'sep=;'; wanted are InvoiceNo or Invoice, StockCode"),
-        (f"Price,{_HEADER}\n".encode(), "UnitPrice 2 times"),
+        (
+            b"Invoice,StockCode\n1,2\n",
+            "no Description, .* in 'Invoice,StockCode'; wanted are InvoiceNo or",
+        ),
+        (b"sep=;\n", "wrong header: no InvoiceNo, .* in 'sep=;'; wanted are InvoiceNo or Invoice, StockCode"),
+        (f"Price,{_HEADER}\n".encode(), "wrong header: 2 UnitPrice in 'Price,InvoiceNo"),
         (_HEADER.encode("utf-16-le")[:-1], "is utf-16-le, but not at byte"),
         (b"PK\x03\x04rest", "is an Excel workbook or a ZIP archive; wanted is CSV"),
-        (gzip.compress(_HEADER.encode())[:-9], "gzip data is damaged or cut short"),
+        (gzip.compress(_HEADER.encode())[:-9], "can't be read: Compressed file ended before"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_as_a_whole(tmp_path: Path, content: bytes | None, said: str) -> None:
@@ -296,10 +299,10 @@ def test_a_price_is_in_the_currencys_own_minor_units(tmp_path: Path, currency: s
     ("rows", "said"),
     [
         ([], "no row follows its header"),
-        ([_row(InvoiceNo="C1")], "none of its 1 rows can be sold; 1 invoices are returns or adjustments"),
+        ([_row(InvoiceNo="C1")], "none of its 1 rows can be sold; 1 invoices are returns and 0 adjustments"),
         (
             [_row(InvoiceDate="Dec 1st"), _row(UnitPrice="£2")],
-            r"1 rejected for date \(line 2: 536365, .*, Dec 1st, .*\); wanted is such as 2010-12-01 08:26",
+            "1 rejected for date; .*; the first, line 2, for date: 536365, .*, Dec 1st, .*; wanted are rows of",
         ),
     ],
 )
