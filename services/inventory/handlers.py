@@ -21,6 +21,7 @@ from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Refused
 from shared.headers import Preconditions
 from shared.messaging import EventPublisher, fact
 from shared.ports import System
+from shared.retry import at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies
     """Take the lines, sixteen at a time; False, and no further round, after one with a short line."""
 
     async def take(line: ReservedLine) -> bool:
-        return await deps.stock.take(line.sku, order_id, line.quantity)
+        return await at_once(lambda: deps.stock.take(line.sku, order_id, line.quantity), deps.system)
 
     for some in batched(lines, AT_A_TIME, strict=False):
         if not all(await for_each(some, take)):
@@ -86,16 +87,16 @@ async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies
     return True
 
 
-async def _end_lines(decision: Decision, end: Callable[[str, str, int], Awaitable[None]]) -> None:
+async def _end_lines(decision: Decision, end: Callable[[str, str, int], Awaitable[None]], system: System) -> None:
     async def end_line(line: ReservedLine) -> None:
-        await end(line.sku, decision.order_id, line.quantity)
+        await at_once(lambda: end(line.sku, decision.order_id, line.quantity), system)
 
     await for_each(decision.lines, end_line)
 
 
 async def _reject(decision: Decision, deps: Dependencies) -> None:
     # Every line, also those never taken: a frozen copy may still be about to take them.
-    await _end_lines(decision, deps.stock.give_back)
+    await _end_lines(decision, deps.stock.give_back, deps.system)
     await _conclude(decision, State.REJECTED, StockRejected(decision.order_id), deps)
 
 
@@ -105,12 +106,12 @@ async def _reject_then_released(decision: Decision, deps: Dependencies) -> None:
 
 
 async def _give_back(decision: Decision, deps: Dependencies) -> None:
-    await _end_lines(decision, deps.stock.give_back)
+    await _end_lines(decision, deps.stock.give_back, deps.system)
     await _conclude(decision, State.RELEASED, StockReleased(decision.order_id), deps)
 
 
 async def _commit(decision: Decision, deps: Dependencies) -> None:
-    await _end_lines(decision, deps.stock.use_up)
+    await _end_lines(decision, deps.stock.use_up, deps.system)
     await _conclude(decision, State.COMMITTED, StockCommitted(decision.order_id), deps)
 
 
