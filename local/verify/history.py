@@ -37,7 +37,8 @@ def _tell(
         yield f"Waits for {waits_for(order)}; sent again at {order['chaseAt']}{give_up}."
     yield "History:"
     for entry in order["history"]:
-        yield f"  {entry['at']}  {entry['step']:<20} {entry['because']}"
+        more = {name: value for name, value in entry.items() if name not in ("at", "step", "because")}
+        yield f"  {entry['at']}  {entry['step']:<20} {entry['because']}" + (f"  {_plain(more)}" if more else "")
     yield "Documents:"
     for context, found in documents.items():
         for document in found:

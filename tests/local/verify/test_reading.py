@@ -1,11 +1,13 @@
-"""What a reader takes from the stores."""
+"""What a reader takes from the stores, and what is told of it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from local.verify.history import tell
 from local.verify.invariants import Document, parked
 from local.verify.reading import Reader
+from tests.local.verify.world import World
 
 
 class _Stored(Reader):
@@ -15,8 +17,10 @@ class _Stored(Reader):
         self._containers, self._state = containers, state
         self.contexts = tuple(containers)
 
-    async def query(self, context: str, *_: object, **__: object) -> list[Document]:
-        return self._containers[context]
+    async def query(
+        self, context: str, where: str = "", partition: str | None = None, **parameters: object
+    ) -> list[Document]:
+        return [each for each in self._containers[context] if not where and partition in (None, each["pk"])]
 
     async def intents(self) -> list[Document]:
         return []
@@ -34,3 +38,18 @@ async def test_the_container_of_a_context_without_invariants_is_searched_for_wha
     snapshot = await _Stored(containers, tmp_path).snapshot()
 
     assert parked(snapshot).violations == ["m1: parked from returns: no such"]
+
+
+async def test_whatever_an_orders_documents_hold_is_told(tmp_path: Path) -> None:
+    world = World()
+    order = world.get("orders", "ord_short")
+    order["outcome"] = {"short": [{"sku": "MUG", "wanted": 2, "available": 1}]}
+    order["history"][0]["detail"] = "card_declined"
+    containers: dict[str, list[Document]] = {"orders": [*world.orders], "inventory": [*world.inventory]}
+
+    told = await tell(_Stored(containers, tmp_path), "ord_short")
+
+    assert told[0] == "Order ord_short: rejected (out_of_stock)"
+    assert any('"outcome": {"short": [{"sku": "MUG", "wanted": 2, "available": 1}]}' in line for line in told)
+    assert any(line.endswith('it is so  {"detail": "card_declined"}') for line in told)
+    assert any(line.startswith("  inventory  {") for line in told)
