@@ -122,6 +122,16 @@ def invalid(errors: Sequence[FieldError], title: str = "Some fields of the reque
     return Refused(422, "invalid-body", title, errors=errors)
 
 
+def key_reused(what: str) -> Refused:
+    """422: the Idempotency-Key names another request; `what` as in "order"."""
+    return Refused(
+        422,
+        "idempotency-key-reused",
+        f"This Idempotency-Key was used for another {what}.",
+        "Send the same body again, or take a new key.",
+    )
+
+
 def not_found(what: str) -> Refused:
     """404 for an aggregate that isn't there; `what` as in "order ord_1"."""
     return Refused(404, "not-found", f"There is no {what}.")

@@ -36,11 +36,6 @@ class Preconditions:
             return not self.must_exist
         return not self.must_be_new and (self.tags is None or etag in self.tags)
 
-    @property
-    def name_a_state(self) -> bool:
-        """Whether a write that lost a race failed them, too: whatever is stored by then, it isn't what they name."""
-        return self.must_be_new or self.tags is not None
-
 
 def preconditions(headers: Headers) -> Preconditions:
     """Those of a request that may create or change one thing. Refused with 400 where one isn't understood."""

@@ -26,8 +26,12 @@ PROBLEM_TYPES = "urn:orderflow:problem:"
 
 @dataclass(frozen=True, slots=True)
 class Call[Body]:
-    """One request: the parsed body, and the route's and the query's texts. Header names are lower case."""
+    """One request: the parsed body, and the route's and the query's texts. Header names are lower case.
 
+    `request_id` is drawn once, however often the handler is tried: what was written under it, was written by this call.
+    """
+
+    request_id: str
     body: Body
     route: Mapping[str, str]
     query: Mapping[str, str]
@@ -94,7 +98,7 @@ def endpoint(
                     asked = preconditions(req.headers) if conditional else Preconditions()
                     if not conditional and method != "GET":
                         refuse_preconditions(req.headers)
-                    call = Call(body, req.route_params, req.params, req.headers, req.url, asked)
+                    call = Call(system.new_id(), body, req.route_params, req.params, req.headers, req.url, asked)
                     return _success(await at_once(lambda: handler(call), system))
                 except OrderflowError as error:
                     return _problem(_refusal(error))

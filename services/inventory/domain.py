@@ -1,6 +1,6 @@
 """Inventory's rules: what a command means in the state of an order's decision."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -84,12 +84,27 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """What a request to count made of a stock item."""
+
+    request_id: str
+    on_hand: int
+    available: int
+    new: bool
+
+
+COUNTS_KEPT = 8
+"""So many counts of one product are remembered, for those that ask again because the answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
 class StockItem:
     """How many of one product are in the house, and how many of those nobody has set aside."""
 
     sku: str
     on_hand: int
     available: int
+    counts: tuple[Count, ...] = ()
     etag: str = field(default="", compare=False, metadata={"stored": False})
 
     @property
@@ -97,11 +112,17 @@ class StockItem:
         """Set aside for orders under way."""
         return self.on_hand - self.available
 
-    def counted(self, on_hand: int) -> "StockItem":
+    def counted(self, on_hand: int, request_id: str) -> "StockItem":
         """The item after a count. Raises BelowReserved: what is set aside must be there."""
         if on_hand < self.reserved:
             raise BelowReserved(self.reserved)
-        return StockItem(self.sku, on_hand, on_hand - self.reserved, self.etag)
+        count = Count(request_id, on_hand, on_hand - self.reserved, new=not self.etag)
+        counts = (*self.counts, count)[-COUNTS_KEPT:]
+        return replace(self, on_hand=count.on_hand, available=count.available, counts=counts)
+
+    def count(self, request_id: str) -> Count | None:
+        """What that request made of the item, if it is one of the last."""
+        return next((count for count in self.counts if count.request_id == request_id), None)
 
 
 class BelowReserved(Exception):

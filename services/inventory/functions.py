@@ -11,6 +11,7 @@ from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
 from shared.fields import sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.http import Call, Reply, endpoint
+from shared.messaging import derived_id
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
@@ -37,7 +38,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         operation="put_stock",
         method="PUT",
         route="stock/{sku}",
-        summary="Set how many of a product are in the house",
+        summary="Set how many of a product are in the house; under an Idempotency-Key once, however often it is sent",
         request=StockCount,
         response=StockView,
         statuses={
@@ -45,14 +46,17 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
             201: "Counted for the first time",
             409: "Below what is set aside for orders",
             412: "If-Match or If-None-Match does not hold",
+            422: "A field is wrong, or the key was used for another count",
         },
         conditional=True,
     )
     async def put_stock(call: Call[StockCount]) -> Reply:
+        key = call.idempotency_key
+        request_id = derived_id("count", key) if key else call.request_id
         item, new = await handlers.count_stock(
-            sku_in_route(call.route), call.body.on_hand, deps.items, call.preconditions
+            sku_in_route(call.route), call.body.on_hand, deps.items, call.preconditions, request_id
         )
-        return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag})
+        return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag} if item.etag else {})
 
     handle = partial(handlers.handle, deps=deps)
     commands = {ReserveStock: handle, ReleaseStock: handle, CommitStock: handle}

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched
 
-from services.inventory.domain import PROCESS, Act, BelowReserved, Decision, ReservedLine, State, StockItem
+from services.inventory.domain import PROCESS, Act, BelowReserved, Count, Decision, ReservedLine, State, StockItem
 from services.inventory.ports import Decisions, Stock, StockItems
 from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Contract
@@ -17,7 +17,7 @@ from shared.contracts.inventory import (
     StockReleased,
     StockReserved,
 )
-from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Refused, TooEarly, not_found
+from shared.errors import BrokenPromise, Refused, TooEarly, key_reused, not_found
 from shared.headers import Preconditions
 from shared.messaging import EventPublisher, fact
 from shared.ports import System
@@ -144,20 +144,22 @@ async def get_stock(sku: str, items: StockItems) -> StockItem:
 
 
 async def count_stock(
-    sku: str, on_hand: int, items: StockItems, preconditions: Preconditions
+    sku: str, on_hand: int, items: StockItems, preconditions: Preconditions, request_id: str
 ) -> tuple[StockItem, bool]:
-    """Set how many are in the house; the item, and whether it is new.
+    """Set how many are in the house; the item, and whether it is new. A request that was counted before is answered
+    with what it made of the item, which has its ETag only while nothing else has changed it.
 
-    Refused with 412 where a precondition doesn't hold, 409 below what is set aside. Without one, a write that lost
-    a race raises ConditionFailed or AlreadyExists: the count is done again on what is stored then.
+    Refused with 412 where a precondition doesn't hold, 409 below what is set aside, 422 where the request's id was
+    used for another count. A write that lost a race raises ConditionFailed or AlreadyExists: look anew.
     """
     item = await items.get(sku)
+    if item and (done := item.count(request_id)):
+        return _counted_before(item, done, on_hand), done.new
+    if not preconditions.hold(item.etag if item else None):
+        detail = "The stock item is not what If-Match or If-None-Match says: read it again."
+        raise Refused(412, "precondition-failed", "The precondition of the request does not hold.", detail)
     try:
-        if not preconditions.hold(item.etag if item else None):
-            raise _precondition_failed()
-        if item is None:
-            return await items.add(StockItem(sku, on_hand, on_hand)), True
-        return await items.save(item.counted(on_hand)), False
+        counted = (item or StockItem(sku, 0, 0)).counted(on_hand, request_id)
     except BelowReserved as below:
         raise Refused(
             409,
@@ -165,12 +167,11 @@ async def count_stock(
             "The count is below what is set aside for orders under way.",
             f"onHand should be {below.reserved} at least.",
         ) from None
-    except (AlreadyExists, ConditionFailed):
-        if preconditions.name_a_state:
-            raise _precondition_failed() from None
-        raise
+    return (await items.save(counted), False) if item else (await items.add(counted), True)
 
 
-def _precondition_failed() -> Refused:
-    detail = "The stock item is not what If-Match or If-None-Match says: read it again."
-    return Refused(412, "precondition-failed", "The precondition of the request does not hold.", detail)
+def _counted_before(item: StockItem, done: Count, on_hand: int) -> StockItem:
+    if done.on_hand != on_hand:
+        raise key_reused("count")
+    unchanged = (item.on_hand, item.available) == (done.on_hand, done.available)
+    return StockItem(item.sku, done.on_hand, done.available, etag=item.etag if unchanged else "")

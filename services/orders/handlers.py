@@ -12,7 +12,17 @@ from services.orders.process import Step, Trigger
 from shared.codec import encode
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
-from shared.errors import AlreadyExists, Contended, FieldError, Refused, TooEarly, Transient, invalid, not_found
+from shared.errors import (
+    AlreadyExists,
+    Contended,
+    FieldError,
+    Refused,
+    TooEarly,
+    Transient,
+    invalid,
+    key_reused,
+    not_found,
+)
 from shared.messaging import derived_id
 from shared.ports import System
 from shared.telemetry import log, logged_with
@@ -89,12 +99,7 @@ async def place_order(new: NewOrder, key: str | None, deps: Dependencies) -> Ord
 
 def _same(placed: Order, new: NewOrder) -> Order:
     if placed.request_hash != new.digest:
-        raise Refused(
-            422,
-            "idempotency-key-reused",
-            "This Idempotency-Key was used for another order.",
-            "Send the same body again, or take a new key.",
-        )
+        raise key_reused("order")
     return placed
 
 
