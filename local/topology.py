@@ -44,6 +44,7 @@ class Queue:
     name: str
     lock_duration: float = 60.0
     max_delivery_count: int = 10
+    max_size_in_megabytes: int = 1024
     duplicate_detection_window: float | None = None
     default_message_ttl: float | None = None
     dead_letter_on_expiration: bool = False
@@ -62,7 +63,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription: takes the messages whose `cloudEvents_type` is one of `types`; None takes all."""
+    """A subscription, whose one rule takes the messages whose `cloudEvents_type` is one of `types`; None takes all."""
 
     topic: str
     name: str
@@ -77,11 +78,15 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one context may do: names of queues and topics, or `<topic>/Subscriptions/<name>`."""
+    """What one context may do: names of queues and topics, or `<topic>/Subscriptions/<name>`.
+
+    Whoever manages a queue sees its length, too, which the platform needs to scale what receives from it.
+    """
 
     context: str
     send: frozenset[str] = frozenset()
     receive: frozenset[str] = frozenset()
+    manage: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,7 @@ def _check(topology: Topology) -> None:
         _known(f"grant {grant.context!r}", set(topology.contexts), [grant.context])
         _known(f"grant {grant.context!r}", entities, grant.send)
         _known(f"grant {grant.context!r}", queues | paths, grant.receive)
+        _known(f"grant {grant.context!r}", queues, grant.manage)
 
 
 def _names(entries: Iterable[Container | Queue | Topic]) -> set[str]:

@@ -3,5 +3,5 @@
 What it holds is what Microsoft documents for queues, topics and subscriptions of the Standard tier (Azure Service Bus
 documentation: "AMQP 1.0 in Azure Service Bus protocol guide", "request-response-based operations", "message transfers,
 locks, and settlement", "dead-letter queues", "duplicate detection", "autoforwarding", "message sequencing").
-Sessions, transactions and rules are refused with `amqp:not-implemented`.
+Sessions, transactions and changes of rules are refused with `amqp:not-implemented`.
 """

@@ -10,11 +10,13 @@ import re
 import time
 import uuid
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
 from local.faults import Stats
-from local.service_bus.codec import Envelope, encode, with_application_properties
+from local.service_bus.codec import Envelope, encode, string, with_application_properties, with_message_id
 from local.service_bus.entities import Box, Directory, Entity, State, Stored
 from local.service_bus.refusal import Refused
 from local.service_bus.store import Store
@@ -54,7 +56,8 @@ class Broker:
             raise Refused("amqp:not-allowed", f"Messages can't be sent to the subscription '{entity.path}'.")
         if any(len(envelope.message_id or "") > _MAX_MESSAGE_ID for envelope in envelopes):
             raise Refused("com.microsoft:argument-error", f"A message id has at most {_MAX_MESSAGE_ID} characters.")
-        return [self._send(entity, envelope) for envelope in envelopes]
+        entity.check_room(sum(map(_size, envelopes)))
+        return [self._send(entity, _identified(envelope)) for envelope in envelopes]
 
     def cancel(self, entity: Entity, sequence_numbers: set[int]) -> None:
         """Take scheduled messages back; Refused, with nothing done, when one isn't there."""
@@ -63,7 +66,7 @@ class Broker:
 
     def copy(self, stored: Stored) -> None:
         """Put a second copy of a message beside it (a fault: what a sender's lost confirmation leads to)."""
-        self._keep(stored.box, self.store.read(stored.seq))
+        self._keep(stored.box, self.store.read(stored))
 
     def _send(self, entity: Entity, envelope: Envelope) -> int:
         self._count("messagesSent", entity)
@@ -90,33 +93,47 @@ class Broker:
                 continue
             if place.forward_to is None:
                 seq = self._keep(place.box, envelope, origin=origin, source=source)
-            elif hops < _MAX_HOPS:
-                self._forward(place.forward_to, envelope, origin, source, hops)
-            else:
-                self._count("deadLettered", place)
+            elif hops == _MAX_HOPS:
                 text = f"The message was forwarded more than {_MAX_HOPS} times."
-                self._keep(place.dead, _with_reason(envelope, "MaxTransferHopCountExceeded", text), origin=origin)
+                self._bury(place, _with_reason(envelope, "MaxTransferHopCountExceeded", text), origin=origin)
+            else:
+                try:
+                    self._forward(place.forward_to, envelope, origin, source, hops)
+                except Refused as refused:
+                    self._bury(place, _with_reason(envelope, "ForwardingFailed", str(refused)), origin=origin)
         return seq
 
     def _forward(self, target: Entity, envelope: Envelope, origin: int, source: str | None, hops: int) -> None:
+        target.check_room(_size(envelope))
         if not self._is_duplicate(target, envelope):
             self._publish(target, envelope, origin, source, hops + 1)
+
+    def _bury(self, entity: Entity, envelope: Envelope, *, origin: int, seq: int = 0, delivery_count: int = 0) -> None:
+        """Make a message one of the entity's dead letters, or of those that it forwards them to."""
+        self._count("deadLettered", entity)
+        if entity.forward_dead_letters_to is not None:
+            with suppress(Refused):
+                self._forward(entity.forward_dead_letters_to, envelope, origin, entity.path, 0)
+                return
+        self._keep(entity.dead, envelope, seq=seq, delivery_count=delivery_count, origin=origin)
 
     def _keep(
         self, box: Box, envelope: Envelope, *, seq: int = 0, due: int | None = None, delivery_count: int = 0,
         origin: int = 0, source: str | None = None,
     ) -> int:  # fmt: skip
-        seq, now = seq or self.store.next_seq(), now_ms()
+        seq, now = seq or self.store.next_seq(box.entity.path), now_ms()
         lives = [ttl for ttl in (envelope.ttl, box.entity.ttl) if ttl is not None]
         expires = now + min(lives) if lives and due is None and not box.dead else None
         state = State.ACTIVE if due is None else State.SCHEDULED
-        stored = Stored(seq, box, state, delivery_count, now, due, expires, origin or seq, source)
+        size = _size(envelope)
+        stored = Stored(seq, box, state, delivery_count, now, due, expires, origin or seq, source, size)
         self.store.insert(stored, envelope)
         self._place(stored)
         return seq
 
     def _place(self, stored: Stored) -> None:
         stored.box.messages[stored.seq] = stored
+        stored.box.entity.size += stored.size
         self.offer(stored)
         if stored.due is not None:
             self._remind(stored.due, stored)
@@ -177,7 +194,8 @@ class Broker:
             own["x-opt-locked-until"] = stored.locked_until
         if stored.source is not None:
             own["x-opt-deadletter-source"] = stored.source
-        return encode(self.store.read(stored.seq), stored.delivery_count, own)
+        lock = None if stored.lock is None else uuid.UUID(bytes_le=stored.lock)
+        return encode(self.store.read(stored), stored.delivery_count, own, lock)
 
     # Settling
 
@@ -195,12 +213,14 @@ class Broker:
         self._extend(stored)
         return stored.locked_until
 
-    def settle(self, lock: bytes, outcome: Outcome, reason: str = "", description: str = "") -> None:
-        """End a lock with what its receiver decided."""
+    def settle(self, lock: bytes, outcome: Outcome, properties: Mapping[str, bytes] = {}) -> None:
+        """End a lock with what its receiver decided, who may set application properties (encoded)."""
         stored = self.held(lock)
         if outcome == "dead-letter" and stored.box.dead:
             raise Refused("amqp:not-allowed", "A dead letter can't be dead-lettered again.")
         self._unlock(stored)
+        if properties:
+            self.store.rewrite(stored, with_application_properties(self.store.read(stored).bare, properties))
         if outcome in _COUNTED:
             self._count(_COUNTED[outcome], stored.box.entity)
         match outcome:
@@ -214,7 +234,7 @@ class Broker:
                 stored.state = State.DEFERRED
                 self.store.update(stored)
             case "dead-letter":
-                self._dead_letter(stored, reason, description)
+                self._dead_letter(stored)
 
     def _extend(self, stored: Stored) -> None:
         stored.locked_until = now_ms() + stored.box.entity.lock
@@ -234,20 +254,19 @@ class Broker:
             text = f"Message could not be consumed after {stored.delivery_count} delivery attempts."
             self._dead_letter(stored, "MaxDeliveryCountExceeded", text)
 
-    def _dead_letter(self, stored: Stored, reason: str, description: str) -> None:
-        entity, origin = stored.box.entity, stored.origin
-        envelope = _with_reason(self.store.read(stored.seq), reason, description)
-        self._count("deadLettered", entity)
+    def _dead_letter(self, stored: Stored, reason: str = "", description: str = "") -> None:
+        envelope = self.store.read(stored)
+        if reason:
+            envelope = _with_reason(envelope, reason, description)
         self._remove(stored)
-        if entity.forward_dead_letters_to is not None:
-            self._forward(entity.forward_dead_letters_to, envelope, origin, entity.path, 0)
-        else:
-            self._keep(entity.dead, envelope, seq=stored.seq, delivery_count=stored.delivery_count, origin=origin)
+        count, origin = stored.delivery_count, stored.origin
+        self._bury(stored.box.entity, envelope, origin=origin, seq=stored.seq, delivery_count=count)
 
     def _remove(self, stored: Stored) -> None:
         self._unlock(stored)
         del stored.box.messages[stored.seq]
-        self.store.delete(stored.seq)
+        stored.box.entity.size -= stored.size
+        self.store.delete(stored)
 
     # Time
 
@@ -265,7 +284,7 @@ class Broker:
                     self._count("locksExpired", stored.box.entity)
                     self._failed(stored)
             elif stored.due is not None and stored.due <= now:
-                envelope = self.store.read(seq)
+                envelope = self.store.read(stored)
                 self._remove(stored)
                 self._publish(stored.box.entity, envelope)
             elif stored.expires is not None and stored.expires <= now and stored.state is State.ACTIVE:
@@ -295,6 +314,13 @@ class Broker:
 
 
 def _with_reason(envelope: Envelope, reason: str, description: str) -> Envelope:
-    given = {"DeadLetterReason": reason, "DeadLetterErrorDescription": description}
-    added = {name: text for name, text in given.items() if text}
+    added = {"DeadLetterReason": string(reason), "DeadLetterErrorDescription": string(description)}
     return replace(envelope, bare=with_application_properties(envelope.bare, added))
+
+
+def _identified(envelope: Envelope) -> Envelope:
+    return envelope if envelope.message_id is not None else with_message_id(envelope, uuid.uuid4().hex)
+
+
+def _size(envelope: Envelope) -> int:
+    return len(envelope.header) + len(envelope.annotations) + len(envelope.bare)

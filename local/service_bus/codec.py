@@ -6,10 +6,10 @@ OASIS AMQP 1.0, part 1 (types) and part 3, section 3.2 (message format).
 from __future__ import annotations
 
 import struct
-import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from uuid import UUID
 
 HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA = range(0x70, 0x76)
 FOOTER = 0x78
@@ -22,7 +22,7 @@ _CONSTANTS = {0x40: None, 0x41: True, 0x42: False, 0x43: 0, 0x44: 0}
 _WIDTHS = {4: 0, 5: 1, 6: 2, 7: 4, 8: 8, 9: 16}
 _MALFORMED = (IndexError, struct.error, UnicodeDecodeError, RecursionError)
 _FOREVER = 2**53
-_FILTERED = "cloudEvents_type"
+FILTERED = "cloudEvents_type"
 
 
 class DecodeError(ValueError):
@@ -73,7 +73,7 @@ def read(data: bytes, at: int) -> object:
     if code in _NUMBERS:
         return struct.unpack_from(_NUMBERS[code], data, at + 1)[0]
     if code == 0x98:
-        return uuid.UUID(bytes=data[at + 1 : end])
+        return UUID(bytes=data[at + 1 : end])
     if code in (0xA0, 0xA1, 0xA3, 0xB0, 0xB1, 0xB3):
         raw = data[at + (2 if code < 0xB0 else 5) : end]
         return raw if code in (0xA0, 0xB0) else raw.decode()
@@ -123,7 +123,7 @@ def parse(data: bytes) -> Envelope:
                 correlation_id = read(data, starts[5]) if len(starts) > 5 else None
             elif code == APPLICATION_PROPERTIES:
                 for name, _, value, _ in _pairs(data, start):
-                    kind = read(data, value) if name == _FILTERED else kind
+                    kind = read(data, value) if name == FILTERED else kind
     except _MALFORMED as error:
         raise DecodeError(str(error)) from error
     return Envelope(
@@ -149,10 +149,22 @@ def batch(data: bytes) -> list[bytes]:
     return [item for item in found if isinstance(item, bytes)]
 
 
-def with_application_properties(bare: bytes, added: Mapping[str, str]) -> bytes:
-    """The same message with these application properties set, all others and every other section as they were."""
+def with_message_id(envelope: Envelope, message_id: str) -> Envelope:
+    """The same message with an id, which it had none of."""
+    fields, rest = list[bytes](), envelope.bare
+    for code, _, start in _sections(envelope.bare):
+        if code == PROPERTIES:
+            starts = items(envelope.bare, start)
+            fields = [envelope.bare[one:two] for one, two in pairwise(starts)][1:]
+            rest = envelope.bare[starts[-1] :]
+    bare = b"\x00\x53\x73" + listed([string(message_id), *fields]) + rest
+    return replace(envelope, bare=bare, message_id=message_id)
+
+
+def with_application_properties(bare: bytes, added: Mapping[str, bytes]) -> bytes:
+    """The same message with these application properties (encoded) set, all others and every other section as is."""
     before, after = b"", b""
-    pairs = [_string(name) + _string(text) for name, text in added.items()]
+    pairs = [string(name) + value for name, value in added.items()]
     places = [*(at for _, at, _ in _sections(bare)), len(bare)]
     for (code, at, start), end in zip(_sections(bare), places[1:], strict=True):
         if code == PROPERTIES:
@@ -164,8 +176,8 @@ def with_application_properties(bare: bytes, added: Mapping[str, str]) -> bytes:
     return before + b"\x00\x53\x74" + _map(2 * len(pairs), b"".join(pairs)) + after
 
 
-def encode(envelope: Envelope, delivery_count: int, own: Mapping[str, object]) -> bytes:
-    """A message for a receiver, with the broker's `own` annotations."""
+def encode(envelope: Envelope, delivery_count: int, own: Mapping[str, object], lock: UUID | None = None) -> bytes:
+    """A message for a receiver, with the broker's `own` annotations, and the lock under which it is delivered."""
     fields = envelope.header + _NULL + b"\x70" + struct.pack(">I", delivery_count)
     pairs, count, at = envelope.annotations, 2 * len(own), 0
     while at < len(envelope.annotations):
@@ -173,6 +185,8 @@ def encode(envelope: Envelope, delivery_count: int, own: Mapping[str, object]) -
     for name, value in own.items():
         pairs += b"\xa3" + bytes([len(name)]) + name.encode() + _OWN[name](value)
     head = b"\x00\x53\x70\xc0" + bytes([len(fields) + 1, 5]) + fields
+    if lock is not None:
+        head += b"\x00\x53\x71" + _map(2, b"\xa3\x10x-opt-lock-token\x98" + lock.bytes)
     return head + b"\x00\x53\x72" + _map(count, pairs) + envelope.bare
 
 
@@ -211,7 +225,8 @@ def _map(count: int, pairs: bytes) -> bytes:
     return b"\xd1" + struct.pack(">II", len(pairs) + 4, count) + pairs
 
 
-def _string(text: object) -> bytes:
+def string(text: object) -> bytes:
+    """A text."""
     raw = str(text).encode()
     return b"\xa1" + bytes([len(raw)]) + raw if len(raw) < 256 else b"\xb1" + struct.pack(">I", len(raw)) + raw
 
@@ -235,5 +250,5 @@ _OWN = {
     "x-opt-enqueued-time": _timestamp,
     "x-opt-locked-until": _timestamp,
     "x-opt-message-state": _int,
-    "x-opt-deadletter-source": _string,
+    "x-opt-deadletter-source": string,
 }

@@ -96,7 +96,7 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
         for stored in _messages(server, wanted.get("entity")):
             if wanted.get("state") not in (None, _state(stored)):
                 continue
-            if wanted.get("correlationId") in (None, broker.store.read(stored.seq).correlation_id):
+            if wanted.get("correlationId") in (None, broker.store.read(stored).correlation_id):
                 found.append(_shown(stored, broker.encoded(stored)))
             if len(found) >= int(wanted.get("limit", "1000")):
                 break

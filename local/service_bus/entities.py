@@ -25,7 +25,7 @@ class Stored:
 
     `lock` is the delivery tag under which a receiver holds it until `locked_until`. Locks are in memory alone: they end
     with the process. `origin` is its sequence number where it was first sent, `source` the entity that dead-lettered it
-    before it was forwarded.
+    before it was forwarded. `size` is in bytes.
     """
 
     seq: int
@@ -37,6 +37,7 @@ class Stored:
     expires: int | None
     origin: int
     source: str | None
+    size: int
     lock: bytes | None = None
     locked_until: int = 0
 
@@ -54,7 +55,7 @@ class Box:
 
 @dataclass(slots=True, eq=False)
 class Entity:
-    """A queue, topic or subscription. A topic's box holds nothing but scheduled messages."""
+    """A queue, topic or subscription, and the bytes of its messages. A topic's box holds only scheduled messages."""
 
     path: str
     kind: Literal["queue", "topic", "subscription"]
@@ -62,11 +63,13 @@ class Entity:
     ttl: int | None = None
     lock: int = 0
     max_delivery_count: int = 0
+    max_size: int | None = None
     dead_letter_on_expiration: bool = False
     types: tuple[str, ...] | None = None
     forward_to: Entity | None = None
     forward_dead_letters_to: Entity | None = None
     subscriptions: list[Entity] = field(default_factory=list)
+    size: int = 0
     box: Box = field(init=False)
     dead: Box = field(init=False)
 
@@ -76,6 +79,11 @@ class Entity:
     def wants(self, envelope: Envelope) -> bool:
         """Whether a subscription's filter takes the message."""
         return self.types is None or envelope.type in self.types
+
+    def check_room(self, size: int) -> None:
+        """Refused when it can't take so many bytes more."""
+        if self.max_size is not None and self.size + size > self.max_size:
+            raise Refused("amqp:resource-limit-exceeded", f"The queue '{self.path}' is full: {self.size} bytes.")
 
 
 class Directory:
@@ -121,6 +129,7 @@ def _receivable(source: Queue | Subscription) -> Entity:
     entity.dead_letter_on_expiration = source.dead_letter_on_expiration
     if isinstance(source, Queue):
         entity.window = _ms(source.duplicate_detection_window) or 0
+        entity.max_size = source.max_size_in_megabytes * 2**20
     else:
         entity.kind, entity.types = "subscription", source.types
     return entity

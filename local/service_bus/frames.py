@@ -8,12 +8,12 @@ several coroutines or threads at once. So the engine sees ids that follow each o
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from proton import Array, Described, Message, ProtonException
+from proton import Array, Data, Described, Message, ProtonException
 
 from local.service_bus.codec import items, listed, read, uint
 
@@ -47,6 +47,16 @@ def decoded(data: bytes) -> Any:
         message.decode(data)
         message.properties, message.body = owned(message.properties), owned(message.body)
     return message
+
+
+def encoded(values: Mapping[Any, Any]) -> dict[str, bytes]:
+    """Values that Proton has decoded, each encoded again, by their names."""
+    found = {}
+    for name, value in values.items():
+        data = Data()
+        data.put_object(value)
+        found[str(name)] = bytes(data.encode())
+    return found
 
 
 def owned(value: Any) -> Any:

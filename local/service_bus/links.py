@@ -11,7 +11,7 @@ from local.service_bus.attempts import Attempt
 from local.service_bus.broker import Outcome
 from local.service_bus.codec import batch, parse
 from local.service_bus.entities import Box, Entity
-from local.service_bus.frames import reading
+from local.service_bus.frames import encoded, reading
 from local.service_bus.management import CBS, Request, manage, put_token
 from local.service_bus.refusal import Refused
 
@@ -106,17 +106,14 @@ class Outlet:
     def updated(self, delivery: Delivery) -> None:
         """Act on what the client says of a delivery, and confirm it unless the client has settled it already."""
         with reading():
-            outcome, reason, description = _outcome(delivery)
-            modified = bool(delivery.remote_state == Delivery.MODIFIED and delivery.remote.annotations)
+            outcome, properties = _outcome(delivery)
         if outcome is None:
             if delivery.settled:
                 delivery.settle()
             return
 
         def effect() -> None:
-            if modified:
-                raise Refused("amqp:not-implemented", "Properties to modify aren't supported by this stand-in.")
-            self.connection.server.broker.settle(delivery.lock, outcome, reason, description)
+            self.connection.server.broker.settle(delivery.lock, outcome, properties)
 
         def confirm() -> None:
             delivery.local.failed = delivery.remote.failed
@@ -128,20 +125,18 @@ class Outlet:
         Attempt("Settle", self.box.path, self.link, effect, confirm, refuse).run(self.connection)
 
 
-def _outcome(delivery: Delivery) -> tuple[Outcome | None, str, str]:
+def _outcome(delivery: Delivery) -> tuple[Outcome | None, dict[str, bytes]]:
+    remote: Any = delivery.remote
     match delivery.remote_state:
         case Delivery.ACCEPTED:
-            return "complete", "", ""
+            return "complete", {}
         case Delivery.RELEASED:
-            return "release", "", ""
+            return "release", {}
         case Delivery.MODIFIED:
-            return "defer" if delivery.remote.undeliverable else "abandon", "", ""
+            return "defer" if remote.undeliverable else "abandon", encoded(remote.annotations or {})
         case Delivery.REJECTED:
-            condition = delivery.remote.condition
-            info: Any = condition.info if condition is not None and isinstance(condition.info, dict) else {}
-            description = info.get("DeadLetterErrorDescription") or (condition and condition.description)
-            return "dead-letter", str(info.get("DeadLetterReason") or ""), str(description or "")
-    return None, "", ""
+            return "dead-letter", encoded((remote.condition and remote.condition.info) or {})
+    return None, {}
 
 
 class Desk:
@@ -157,7 +152,9 @@ class Desk:
 
         def effect() -> None:
             broker, tokens = connection.server.broker, connection.tokens
-            answers.append(manage(request, broker, box, tokens) if box else put_token(request, tokens))
+            answers.append(
+                manage(request, broker, box, tokens) if box else put_token(request, broker.directory, tokens)
+            )
 
         def answer(message: Message) -> None:
             connection.answer(self._path, message)

@@ -9,20 +9,21 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from proton import UNDESCRIBED, Array, Data, Message, int32, timestamp
+from proton import UNDESCRIBED, Array, Data, Described, Message, int32, timestamp, ulong
 
 from local.service_bus.broker import Broker, Outcome
-from local.service_bus.codec import parse
-from local.service_bus.entities import Box, State
-from local.service_bus.frames import decoded, owned, reading
+from local.service_bus.codec import FILTERED, parse
+from local.service_bus.entities import Box, Directory, State
+from local.service_bus.frames import decoded, encoded, owned, reading
 from local.service_bus.refusal import Refused
-from local.service_bus.security import Tokens
+from local.service_bus.security import Tokens, path_of
 
 MANAGEMENT, CBS = "/$management", "$cbs"
 _OUTCOMES: dict[str, Outcome] = {
     "completed": "complete", "abandoned": "abandon", "defered": "defer", "suspended": "dead-letter",
     "unlocked": "release",
 }  # fmt: skip
+_RULE, _NO_ACTION, _SQL_FILTER, _TRUE_FILTER = (ulong(0x13700000000 + code) for code in (4, 5, 6, 7))
 _MAX_PEEKED = 250
 _UNSUPPORTED = "isn't supported by this stand-in."
 
@@ -72,11 +73,14 @@ class Request:
         return Message(correlation_id=self._id, address=self._reply_to, properties=properties, body=body)
 
 
-def put_token(request: Request, tokens: Tokens) -> Message:
-    """`$cbs`: keep the token that the request carries."""
+def put_token(request: Request, directory: Directory, tokens: Tokens) -> Message:
+    """`$cbs`: keep the token that the request carries, for the namespace or an entity in it."""
     if request.name != "put-token":
         raise Refused("amqp:not-implemented", f"The operation '{request.name}' {_UNSUPPORTED}")
-    tokens.put(request.text, str(request.properties.get("name", "")))
+    audience = str(request.properties.get("name", ""))
+    tokens.put(request.text, audience)
+    if path := path_of(audience).removesuffix(MANAGEMENT):
+        directory.box(path)
     return request.reply(202, "Accepted")
 
 
@@ -127,15 +131,29 @@ def _receive(request: Request, broker: Broker, box: Box) -> object:
 
 def _settle(request: Request, broker: Broker, _box: Box) -> object:
     status = request.argument("disposition-status", str)
-    if status not in _OUTCOMES or request.body.get("properties-to-modify"):
-        raise Refused("amqp:not-implemented", f"The disposition '{status}', or properties to modify, {_UNSUPPORTED}")
-    reason, description = request.body.get("deadletter-reason"), request.body.get("deadletter-description")
+    if status not in _OUTCOMES:
+        raise Refused("amqp:not-implemented", f"The disposition '{status}' {_UNSUPPORTED}")
+    given = {"DeadLetterReason": "deadletter-reason", "DeadLetterErrorDescription": "deadletter-description"}
+    reasons = {name: request.body[field] for name, field in given.items() if request.body.get(field)}
+    with reading():
+        properties = encoded({**(request.body.get("properties-to-modify") or {}), **reasons})
     locks = {lock.bytes_le for lock in request.elements("lock-tokens", uuid.UUID)}
     for lock in locks:
         broker.held(lock)
     for lock in locks:
-        broker.settle(lock, _OUTCOMES[status], str(reason or ""), str(description or ""))
+        broker.settle(lock, _OUTCOMES[status], properties)
     return {}
+
+
+def _rules(request: Request, _broker: Broker, box: Box) -> object:
+    types = box.entity.types
+    wanted = Described(_TRUE_FILTER, [])
+    if types is not None:
+        names = ", ".join(f"'{name}'" for name in types)
+        wanted = Described(_SQL_FILTER, [f"{FILTERED} IN ({names})", int32(20)])
+    rule = {"rule-description": Described(_RULE, [wanted, Described(_NO_ACTION, []), "$Default"])}
+    is_there = box.entity.kind == "subscription" and request.argument("skip", int) == 0
+    return {"rules": [rule]} if is_there and request.argument("top", int) > 0 else None
 
 
 def _array(kind: int, elements: list[Any]) -> Array:
@@ -151,4 +169,5 @@ _HANDLERS: dict[str, tuple[str, str, Callable[[Request, Broker, Box], object]]] 
     "receive-by-sequence-number": ("Receive", "receive", _receive),
     "renew-lock": ("Renew", "receive", _renew),
     "update-disposition": ("Settle", "receive", _settle),
+    "enumerate-rules": ("Other", "receive", _rules),
 }

@@ -51,11 +51,13 @@ class Gate:
         return name, float(fields["se"])
 
     def allows(self, name: str, right: str, path: str) -> bool:
-        """Whether a key's owner may "send" to or "receive" from the entity of this path."""
+        """Whether a key's owner may "send" to or "receive" from the entity of this path. Who manages it may do both."""
         if name == OPERATOR:
             return True
         grant = self._grants.get(name)
-        granted = () if grant is None else grant.send if right == "send" else grant.receive
+        if grant is None:
+            return False
+        granted = grant.manage | (grant.send if right == "send" else grant.receive)
         return path.lower() in {entity.lower() for entity in granted}
 
 

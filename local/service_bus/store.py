@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from local.service_bus.entities import Box, State, Stored
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages(
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, box TEXT NOT NULL, state INTEGER NOT NULL,
-    delivery_count INTEGER NOT NULL, enqueued INTEGER NOT NULL, due INTEGER, expires INTEGER,
-    origin INTEGER NOT NULL, source TEXT, message_id TEXT, correlation_id TEXT, type TEXT, ttl INTEGER,
-    header BLOB NOT NULL, annotations BLOB NOT NULL, bare BLOB NOT NULL
+    box TEXT NOT NULL, seq INTEGER NOT NULL, state INTEGER NOT NULL, delivery_count INTEGER NOT NULL,
+    enqueued INTEGER NOT NULL, due INTEGER, expires INTEGER, origin INTEGER NOT NULL, source TEXT,
+    message_id TEXT, correlation_id TEXT, type TEXT, ttl INTEGER,
+    header BLOB NOT NULL, annotations BLOB NOT NULL, bare BLOB NOT NULL, PRIMARY KEY(box, seq)
 );
+CREATE TABLE IF NOT EXISTS numbered(entity TEXT PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS seen(
     entity TEXT NOT NULL, message_id TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(entity, message_id)
 ) WITHOUT ROWID;
@@ -32,43 +34,50 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-        self._last: int = 0 if row is None else row[0]
+        self._last = Counter[str](dict(self._db.execute("SELECT entity, last FROM numbered")))
+        self._numbered = set[str]()
 
     def load(self, boxes: Mapping[str, Box]) -> Iterator[Stored]:
         """Every message in these boxes, oldest first. What a former topology left stays on disk, out of sight."""
         columns = "seq, box, state, delivery_count, enqueued, due, expires, origin, source"
-        for seq, box, state, *rest in self._db.execute(f"SELECT {columns} FROM messages ORDER BY seq"):
+        size = "length(header) + length(annotations) + length(bare)"
+        for seq, box, state, *rest in self._db.execute(f"SELECT {columns}, {size} FROM messages ORDER BY box, seq"):
             if box in boxes:
                 yield Stored(seq, boxes[box], State(state), *rest)
 
-    def next_seq(self) -> int:
-        """A sequence number never given before."""
-        self._last += 1
-        return self._last
+    def next_seq(self, entity: str) -> int:
+        """A sequence number that the entity has never given before: from 1 on."""
+        self._last[entity] += 1
+        self._numbered.add(entity)
+        return self._last[entity]
 
     def insert(self, stored: Stored, envelope: Envelope) -> None:
         """Add a message."""
         self._write(
             "INSERT INTO messages VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            stored.seq, stored.box.path, stored.state, stored.delivery_count, stored.enqueued, stored.due,
+            stored.box.path, stored.seq, stored.state, stored.delivery_count, stored.enqueued, stored.due,
             stored.expires, stored.origin, stored.source, envelope.message_id, envelope.correlation_id,
             envelope.type, envelope.ttl, envelope.header, envelope.annotations, envelope.bare,
         )  # fmt: skip
 
-    def read(self, seq: int) -> Envelope:
+    def read(self, stored: Stored) -> Envelope:
         """The message itself."""
         columns = "header, annotations, bare, message_id, correlation_id, type, ttl"
-        return Envelope(*self._db.execute(f"SELECT {columns} FROM messages WHERE seq = ?", (seq,)).fetchone())
+        query = f"SELECT {columns} FROM messages WHERE box = ? AND seq = ?"
+        return Envelope(*self._db.execute(query, (stored.box.path, stored.seq)).fetchone())
 
     def update(self, stored: Stored) -> None:
         """Keep a message's state and delivery count."""
-        changed = (stored.state, stored.delivery_count, stored.seq)
-        self._write("UPDATE messages SET state = ?, delivery_count = ? WHERE seq = ?", *changed)
+        changed = (stored.state, stored.delivery_count, stored.box.path, stored.seq)
+        self._write("UPDATE messages SET state = ?, delivery_count = ? WHERE box = ? AND seq = ?", *changed)
 
-    def delete(self, seq: int) -> None:
+    def rewrite(self, stored: Stored, bare: bytes) -> None:
+        """Change a message's properties."""
+        self._write("UPDATE messages SET bare = ? WHERE box = ? AND seq = ?", bare, stored.box.path, stored.seq)
+
+    def delete(self, stored: Stored) -> None:
         """Forget a message."""
-        self._write("DELETE FROM messages WHERE seq = ?", seq)
+        self._write("DELETE FROM messages WHERE box = ? AND seq = ?", stored.box.path, stored.seq)
 
     def first_seen(self, entity: str, message_id: str, now: int, window: int) -> bool:
         """Whether the entity hasn't seen this id within the window (milliseconds); from now on it has."""
@@ -82,6 +91,9 @@ class Store:
     def commit(self) -> None:
         """Make everything since the last commit last."""
         if self._db.in_transaction:
+            numbered = [(entity, self._last[entity]) for entity in self._numbered]
+            self._db.executemany("INSERT OR REPLACE INTO numbered VALUES(?, ?)", numbered)
+            self._numbered.clear()
             self._db.execute("COMMIT")
 
     def close(self) -> None:

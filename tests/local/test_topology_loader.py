@@ -38,15 +38,17 @@ def test_every_section_becomes_dataclasses_with_durations_in_seconds() -> None:
             ],
             "topics": [{"name": "t", "defaultMessageTtl": "P1D"}],
             "subscriptions": [{"topic": "t", "name": "s", "forwardTo": "q", "maxDeliveryCount": 3, "types": ["a.v1"]}],
-            "grants": [{"context": "shop", "send": ["t"], "receive": ["q", "t/Subscriptions/s"]}],
+            "grants": [{"context": "shop", "send": ["t"], "receive": ["q", "t/Subscriptions/s"], "manage": ["q"]}],
         }
     )
 
     assert topology.containers == (Container("shop", "/pk", -1, {"automatic": True}),)
-    assert topology.queues[0] == Queue("q", 90.0, 10, 600.0, forward_dead_letters_to="dead")
+    assert topology.queues[0] == Queue("q", 90.0, 10, 1024, 600.0, forward_dead_letters_to="dead")
     assert topology.topics == (Topic("t", default_message_ttl=86400.0),)
     assert topology.subscriptions == (Subscription("t", "s", ("a.v1",), 60.0, 3, forward_to="q"),)
-    assert topology.grants == (Grant("shop", frozenset({"t"}), frozenset({"q", "t/Subscriptions/s"})),)
+    assert topology.grants == (
+        Grant("shop", frozenset({"t"}), frozenset({"q", "t/Subscriptions/s"}), frozenset({"q"})),
+    )
 
 
 @pytest.mark.parametrize(

@@ -131,11 +131,24 @@ def test_each_context_may_send_what_it_sends_and_to_its_own_queues_again() -> No
         assert set(GRANTS[context]["send"]) == expected
 
 
+def test_each_context_manages_the_queues_that_it_receives_from_so_that_azure_sees_their_length() -> None:
+    for grant in TOPOLOGY["grants"]:
+        assert grant["manage"] == grant["receive"]
+
+
+def owner(queue: str) -> str:
+    return next(str(grant["context"]) for grant in TOPOLOGY["grants"] if queue in grant["receive"])
+
+
 def test_every_queue_but_the_dead_ones_forwards_its_dead_letters_to_its_contexts() -> None:
     for queue in TOPOLOGY["queues"]:
-        owner = next(grant["context"] for grant in TOPOLOGY["grants"] if queue["name"] in grant["receive"])
-        expected = None if queue["name"].endswith("-dead") else f"{owner}-dead"
+        expected = None if queue["name"].endswith("-dead") else f"{owner(queue['name'])}-dead"
         assert queue.get("forwardDeadLettersTo") == expected
+
+
+def test_what_a_subscription_cannot_forward_goes_where_its_reader_looks() -> None:
+    for subscription in TOPOLOGY["subscriptions"]:
+        assert subscription["forwardDeadLettersTo"] == f"{owner(subscription['forwardTo'])}-dead"
 
 
 def test_every_context_has_one_container_of_its_name() -> None:

@@ -1,8 +1,8 @@
 """Entities for the tests of Service Bus.
 
 Against the stand-in, they come from `topology.json` beside this file. Against Azure or Microsoft's emulator, they must
-exist beforehand, as that file says (a subscription's only rule is a correlation filter per type, on the application
-property `cloudEvents_type`), and hold no messages that matter: every test empties what it uses.
+exist beforehand, as that file says (a subscription's only rule, `$Default`, is an SQL filter such as
+`cloudEvents_type IN ('read.v1', 'both.v1')`), and hold no messages that matter: every test empties what it uses.
 """
 
 from __future__ import annotations

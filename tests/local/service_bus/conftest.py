@@ -6,8 +6,11 @@ import gc
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from proton import Message
+from proton.utils import BlockingConnection
 
 from tests.conformance.service_bus.links import DEAD, Links
 from tests.local.service_bus.running import Running
@@ -63,3 +66,15 @@ async def fresh(tmp_path: Path) -> AsyncIterator[Running]:
     await running.start()
     yield running
     await running.close()
+
+
+@pytest.fixture
+async def raw(broker: Running, links: Links) -> Any:
+    """A plain AMQP client, with the operator's token. It blocks, which the broker, another process, doesn't mind."""
+    sender: Any = await links.sender("orders")
+    token = await sender._credential.get_token(sender._auth_uri)
+    connection = BlockingConnection(f"amqp://127.0.0.1:{broker.port}", timeout=10, allowed_mechs="ANONYMOUS")
+    properties = {"operation": "put-token", "type": "servicebus.windows.net:sastoken", "name": sender._auth_uri}
+    connection.create_sender("$cbs").send(Message(body=token.token, properties=properties))
+    yield connection
+    connection.close()

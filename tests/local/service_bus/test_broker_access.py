@@ -8,13 +8,17 @@ import hashlib
 import hmac
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from azure.servicebus.exceptions import ServiceBusAuthorizationError, ServiceBusError
+from proton import Message
 
+from local.service_bus.entities import Directory
+from local.service_bus.management import Request, put_token
 from local.service_bus.refusal import Refused
-from local.service_bus.security import Gate
+from local.service_bus.security import Gate, Tokens
 from local.topology import load
 from tests.conformance.service_bus.links import DEAD, Links
 from tests.local.service_bus.running import TOPOLOGY, Running
@@ -128,8 +132,28 @@ def test_any_other_token_is_refused(gate: Gate, bad: str) -> None:
         gate.check_token(bad, "sb://host/orders")
 
 
+def put(gate: Gate, path: str) -> Any:
+    properties: Any = {"operation": "put-token", "name": f"sb://host/{path}"}
+    request = Request(bytes(Message(token("sb://host/"), properties=properties).encode()))
+    return put_token(request, Directory(load(TOPOLOGY)), Tokens(gate))
+
+
+@pytest.mark.parametrize("path", ["orders", "orders/$management", "orders/$DeadLetterQueue", ""])
+def test_a_token_is_put_for_what_is_there(gate: Gate, path: str) -> None:
+    assert put(gate, path).properties["status-code"] == 202
+
+
+def test_a_token_for_what_is_not_there_is_not_found(gate: Gate) -> None:
+    with pytest.raises(Refused, match="'nothing' could not be found") as caught:
+        put(gate, "nothing")
+
+    assert caught.value.status == 404
+
+
 def test_grants_name_every_right_and_nothing_else(gate: Gate, tmp_path: Path) -> None:
     assert gate.allows("orders", "send", "Orders")
     assert not gate.allows("orders", "receive", "payments")
     assert not gate.allows("payments", "send", "payments")
+    assert gate.allows("payments", "send", "second")
+    assert gate.allows("payments", "receive", "second")
     assert gate.allows("operator", "send", "payments")

@@ -11,7 +11,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from proton import Array, Data, Message, symbol, timestamp, ulong
 
-from local.service_bus.codec import DecodeError, batch, encode, parse, with_application_properties
+from local.service_bus.codec import (
+    DecodeError,
+    batch,
+    encode,
+    parse,
+    string,
+    with_application_properties,
+    with_message_id,
+)
 from local.service_bus.management import Request
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=300)
@@ -54,13 +62,23 @@ def test_what_the_sender_wrote_passes_through_as_it_is(body: bytes, properties: 
     assert received.annotations == {"x-opt-sequence-number": 7, "x-opt-locked-until": 1_000}
 
 
+@pytest.mark.parametrize("subject", ["s", None])
+def test_a_message_without_an_id_gets_one_and_keeps_all_else(subject: str | None) -> None:
+    envelope = parse(bytes(Message(b"body", inferred=True, subject=subject, properties={"a": 1}).encode()))
+
+    given: Any = Message()
+    given.decode(with_message_id(envelope, "m").bare)
+
+    assert (given.id, given.subject, given.properties, given.body) == ("m", subject, {"a": 1}, b"body")
+
+
 @settings(deadline=None)
 @given(st.dictionaries(TEXT, VALUES, max_size=5))
 def test_a_reason_joins_the_other_properties(properties: dict[str, Any]) -> None:
     envelope = parse(bytes(Message(b"body", inferred=True, id="m", properties=properties).encode()))
 
     letter: Any = Message()
-    letter.decode(with_application_properties(envelope.bare, {"DeadLetterReason": "r" * 300}))
+    letter.decode(with_application_properties(envelope.bare, {"DeadLetterReason": string("r" * 300)}))
 
     assert letter.properties == properties | {"DeadLetterReason": "r" * 300}
     assert (letter.id, letter.body) == ("m", b"body")

@@ -9,7 +9,7 @@ import pytest
 from azure.servicebus.exceptions import ServiceBusError
 from proton import ConnectionException, Message, Terminus, symbol
 from proton.reactor import AtMostOnce
-from proton.utils import BlockingConnection, LinkDetached, SendException
+from proton.utils import LinkDetached, SendException
 
 from tests.conformance.service_bus.links import Links
 from tests.local.service_bus.running import Running
@@ -21,7 +21,7 @@ async def test_sessions_are_refused(links: Links) -> None:
             await receiver.receive_messages(1, max_wait_time=1)
 
 
-@pytest.mark.parametrize("operation", ["get-session-state", "enumerate-rules", "add-rule", "no-such-thing"])
+@pytest.mark.parametrize("operation", ["get-session-state", "add-rule", "remove-rule", "no-such-thing"])
 async def test_other_operations_are_refused(links: Links, operation: str) -> None:
     assert f"'{operation}' isn't supported" in await ask(links, operation, {})
 
@@ -40,10 +40,7 @@ async def test_other_operations_are_refused(links: Links, operation: str) -> Non
         ("receive-by-sequence-number", {"sequence-numbers": [1], "receiver-settle-mode": 1}),
         ("update-disposition", {"disposition-status": "completed", "lock-tokens": [uuid4()]}),
         ("update-disposition", {"disposition-status": "eaten", "lock-tokens": []}),
-        (
-            "update-disposition",
-            {"disposition-status": "abandoned", "lock-tokens": [], "properties-to-modify": {"a": 1}},
-        ),
+        ("enumerate-rules", {}),
     ],
 )
 async def test_a_request_that_makes_no_sense_is_refused(links: Links, operation: str, body: dict[str, Any]) -> None:
@@ -61,18 +58,6 @@ async def ask(links: Links, operation: str, body: dict[str, Any]) -> str:
 
     receiver = await links.receiver("orders")
     return str(await receiver._mgmt_request_response(f"com.microsoft:{operation}".encode(), body, description))
-
-
-@pytest.fixture
-async def raw(broker: Running, links: Links) -> Any:
-    """A plain AMQP client, with the operator's token. It blocks, which the broker, another process, doesn't mind."""
-    sender: Any = await links.sender("orders")
-    token = await sender._credential.get_token(sender._auth_uri)
-    connection = BlockingConnection(f"amqp://127.0.0.1:{broker.port}", timeout=10, allowed_mechs="ANONYMOUS")
-    properties = {"operation": "put-token", "type": "servicebus.windows.net:sastoken", "name": sender._auth_uri}
-    connection.create_sender("$cbs").send(Message(body=token.token, properties=properties))
-    yield connection
-    connection.close()
 
 
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b"\x00\x53\x74\xd1\x00\x00\x00\x05\x00\x00\x00\x02\xa1"])
