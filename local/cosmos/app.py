@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
+import starlette.requests
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.cosmos import batch, charges, errors
@@ -55,13 +57,10 @@ class App:
         if scope["type"] != "http" or scope["path"].startswith("/_"):
             await self._control(scope, receive, send)
             return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+        try:
+            body = await starlette.requests.Request(scope, receive).body()
+        except ClientDisconnect:
+            return
         request = request_of(scope)
         try:
             request = replace(request, segments=self._store.by_names(request.segments))

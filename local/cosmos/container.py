@@ -53,7 +53,7 @@ class Container:
         kept = "row, pk, id, expires, etag, body"
         self._find = f"SELECT {kept} FROM {self.table} WHERE pk = ? AND id = ?"
         self._put = f"INSERT OR REPLACE INTO {self.table} ({kept}) VALUES (?, ?, ?, ?, ?, ?)"
-        self._update = f"UPDATE {self.table} SET id = ?, expires = ?, etag = ?, body = ? WHERE row = ?"
+        self._update = f"UPDATE OR REPLACE {self.table} SET id = ?, expires = ?, etag = ?, body = ? WHERE row = ?"
         self._expired = f"SELECT row FROM {self.table} WHERE expires <= ? LIMIT 2"
         self._remove = f"DELETE FROM {self.table} WHERE row = ?"
         existing = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
@@ -78,7 +78,7 @@ class Container:
             self.remove(row)
 
     def update(self, new: Document) -> None:
-        """Store a document's next version."""
+        """Store a document's next version; if that has the id of an expired one, this goes for good."""
         self._db.execute(self._update, (new.id, new.expires, new.etag, new.body, new.row))
 
     def remove(self, row: int) -> None:

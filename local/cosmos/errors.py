@@ -38,9 +38,7 @@ def bad_request(message: str, substatus: int = 0) -> CosmosError:
 def invalid_id(id: object, limit: int) -> CosmosError:
     """400 for the id of a resource; SDKs look at the text."""
     ensure = f"Ensure to provide a unique non-empty string less than '{limit}' characters."
-    return bad_request(
-        f"The input name '{id}' is invalid. {ensure} None of them may be / \\ # ?, nor the last a space."
-    )
+    return bad_request(f"The input name '{id}' is invalid. {ensure} Nor may it have / \\ # ? or end in a space.")
 
 
 def not_found() -> CosmosError:

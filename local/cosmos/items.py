@@ -90,20 +90,21 @@ class Items:
         return charges.write(len(version.body), self._container.index.entries(json.loads(version.body)))
 
     def _patched(self, found: Document, body: Any) -> dict[str, Any]:
-        if not isinstance(body, dict | list):
+        body = {"operations": body} if isinstance(body, list) else body
+        if not isinstance(body, dict):
             raise errors.bad_request("A patch has operations.")
-        condition, operations = (None, body) if isinstance(body, list) else map(body.get, ("condition", "operations"))
+        condition = body.get("condition")
         if condition and not holds(self._container, condition, found.body):
             raise errors.precondition_failed()
         item: dict[str, Any] = json.loads(found.body)
-        patch(item, operations, self._container.key_path)
+        patch(item, body.get("operations"), self._container.key_path)
         return item
 
     def _version(self, row: int, id: str, item: dict[str, Any]) -> Document:
         if partition_key(item, self._container.key_path) != self._partition:
             message = "PartitionKey extracted from document doesn't match the one specified in the header"
             raise errors.bad_request(message, errors.PARTITION_KEY_MISMATCH)
-        if _depth(item) > MOST_LEVELS:
+        if _deeper(item, MOST_LEVELS):
             raise errors.bad_request(f"The item is nested more deeply than {MOST_LEVELS} levels.")
         now, etag = int(time.time()), self._sequence.etag()
         rid = resource_id(self._container.rid, row, 8)
@@ -145,6 +146,9 @@ def _checked_id(item: Any) -> str:
     return id
 
 
-def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
+def _deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+        level = [inner for inner in level if isinstance(inner, dict | list)]
+    return bool(level)

@@ -228,6 +228,7 @@ async def test_an_object_in_the_place_of_a_partition_key_is_none(container: Cont
         ({"id": "é" * 512}, False),
         ({"id": "deep", "a": json.loads("[" * 127 + "]" * 127)}, True),
         ({"id": "deeper", "a": json.loads("[" * 128 + "]" * 128)}, False),
+        ({"id": "deepest", "a": json.loads("[" * 900 + "]" * 900)}, False),
     ],
 )
 async def test_ids_and_nesting_have_limits(

@@ -7,6 +7,7 @@ from azure.core.exceptions import AzureError
 from azure.cosmos.aio import CosmosClient
 
 from local.cosmos.container import Document
+from local.cosmos.items import Items, Operation
 from local.cosmos.store import Store
 from tests.processes import free_port, running, write_keys
 
@@ -64,3 +65,20 @@ def test_what_has_expired_goes_for_good_as_others_are_created(tmp_path: Path) ->
 
     assert [row for (row,) in left] == [0, 2, 4, 6, 8]
     store.close()
+
+
+def test_a_replacement_may_take_the_id_of_what_has_expired(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "cosmos.sqlite")) as store:
+        store.create("dbs", {"id": "d"})
+        store.create("dbs/d/colls", {"id": "c", "partitionKey": {"paths": ["/pk"]}, "defaultTtl": -1})
+        container = store.container("dbs/d/colls/c")
+        container.insert(Document(2, '"p"', "a", None, '"1"', "{}"))
+        container.insert(Document(1, '"p"', "b", None, '"1"', "{}"))
+        container.update(Document(1, '"p"', "b", 1, '"2"', "{}"))
+
+        replaced = Items(container, '"p"', store.sequence).apply(
+            Operation("Replace", "a", {"id": "b", "pk": "p", "n": 1})
+        )
+
+        assert replaced.status == 200
+        assert container.find('"p"', "a") is None
