@@ -12,15 +12,14 @@ from typing import Any
 
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from shared.errors import Contended, FieldError, OrderflowError, Refused, Throttled, Transient, invalid
 from shared.headers import Preconditions, idempotency_key, preconditions, refuse_preconditions
+from shared.json_body import MIB, parse_json, pointer
 from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
 
-MIB = 1024 * 1024
 PROBLEM_TYPES = "urn:orderflow:problem:"
 
 
@@ -116,16 +115,7 @@ def endpoint(
 def _parsed(
     req: func.HttpRequest, model: type[BaseModel], max_body: int, context: Mapping[str, Any] | None
 ) -> BaseModel:
-    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise Refused(415, "unsupported-media-type", "The body must be JSON.", "Send Content-Type: application/json.")
-    body = req.get_body()
-    if len(body) > max_body:
-        raise Refused(413, "body-too-large", f"The body may have {max_body // MIB} MiB at most.")
-    try:
-        data = from_json(body, allow_inf_nan=False)
-    except ValueError:
-        raise Refused(400, "not-json", "The body is not valid JSON.", "Send one JSON object in UTF-8.") from None
+    data = parse_json(req.headers, req.get_body(), max_body)
     try:
         return model.model_validate(data, context={**(context or {}), "seen": set()})
     except ValidationError as error:
@@ -135,13 +125,8 @@ def _parsed(
 def field_errors(error: ValidationError) -> list[FieldError]:
     """Each wrong field once, in the words of whoever checks it; values are never repeated back."""
     return [
-        FieldError(_pointer(each["loc"]), _detail(each))
-        for each in error.errors(include_url=False, include_input=False)
+        FieldError(pointer(each["loc"]), _detail(each)) for each in error.errors(include_url=False, include_input=False)
     ]
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
 def _detail(error: Any) -> str:

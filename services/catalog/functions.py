@@ -10,7 +10,8 @@ from services.catalog.ports import Products
 from shared.context import BoundedContext
 from shared.fields import sku_in_route
 from shared.functions import sweep_every_minute
-from shared.http import MIB, Call, Reply, endpoint
+from shared.http import Call, Reply, endpoint
+from shared.json_body import MIB
 
 
 def blueprint(context: BoundedContext, open_products: Callable[[], Products]) -> func.Blueprint:
