@@ -6,7 +6,7 @@ handler runs, retries what another writer was faster at, and turns every refusal
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,8 @@ from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
 
+API = "/api"
+"""What every path begins with, host.json's prefix of routes. Links are paths, so that they hold behind any proxy."""
 PROBLEM_TYPES = "urn:orderflow:problem:"
 
 
@@ -35,7 +37,6 @@ class Call[Body]:
     route: Mapping[str, str]
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    url: str
     preconditions: Preconditions = field(default_factory=Preconditions)
 
     @property
@@ -80,12 +81,13 @@ def endpoint(
     context: Mapping[str, Any] | None = None,
     max_body: int = MIB,
     conditional: bool = False,
+    query: Collection[str] = (),
 ) -> Callable[[Callable[[Call[Any]], Awaitable[Reply]]], None]:
     """Register the decorated handler as the HTTP function named `operation`.
 
     `statuses` says when each status is answered. `context` reaches the request model's validators,
     beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
-    where it doesn't, one on a request that writes is refused.
+    where it doesn't, one on a request that writes is refused. `query` names the parameters that there are.
     """
     declared = Operation(operation, method, route, summary, request, response, statuses)
 
@@ -93,11 +95,12 @@ def endpoint(
         async def answer(req: func.HttpRequest) -> func.HttpResponse:
             with logged_with(function=operation), traced(req.headers.get("traceparent")):
                 try:
+                    _refuse_unknown(req.params, query)
                     body = _parsed(req, request, max_body, context) if request else None
                     asked = preconditions(req.headers) if conditional else Preconditions()
                     if not conditional and method != "GET":
                         refuse_preconditions(req.headers)
-                    call = Call(system.new_id(), body, req.route_params, req.params, req.headers, req.url, asked)
+                    call = Call(system.new_id(), body, req.route_params, req.params, req.headers, asked)
                     return _success(await at_once(lambda: handler(call), system))
                 except OrderflowError as error:
                     return _problem(_refusal(error))
@@ -110,6 +113,18 @@ def endpoint(
         blueprint.function_name(operation)(decorated)
 
     return register
+
+
+def _refuse_unknown(given: Mapping[str, str], known: Collection[str]) -> None:
+    for name in given:
+        if name not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes none"
+            raise invalid_query(name[:40], f"It is not a known one: remove it. This operation {takes}.")
+
+
+def invalid_query(name: str, detail: str) -> Refused:
+    """400 for a query parameter that isn't understood."""
+    return Refused(400, "invalid-query", f"The query parameter {name} is not valid.", detail)
 
 
 def _parsed(

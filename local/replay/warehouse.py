@@ -38,7 +38,7 @@ async def _pending(api: Api) -> list[dict[str, Any]]:
         response.raise_for_status()
         page = response.json()
         found += page["value"]
-        link = page.get("nextLink")
+        link = str(response.url.join(page["nextLink"])) if "nextLink" in page else None
     return found
 
 

@@ -20,7 +20,7 @@ from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipme
 from shared.errors import not_found
 from shared.fields import sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.http import Call, Reply, endpoint
+from shared.http import API, Call, Reply, endpoint
 
 FACTS = (
     StockReserved,
@@ -60,8 +60,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     )
     async def place_order(call: Call[OrderBody]) -> Reply:
         order = await handlers.place_order(call.body.new_order(), call.idempotency_key, deps)
-        location = f"{call.url.partition('?')[0].rstrip('/')}/{order.id}"
-        return Reply(OrderView.of(order), 201, {"Location": location, "ETag": order.etag})
+        return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
 
     @endpoint(
         functions,

@@ -5,15 +5,11 @@ from functools import partial
 import azure.functions as func
 
 from services.shipping import handlers
-from services.shipping.domain import State
-from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentView, cursor, keyset
+from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentView, cursor, keyset, page_size, status
 from shared.context import BoundedContext
 from shared.contracts.shipping import CancelShipment, CreateShipment
-from shared.errors import Refused
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.http import Call, Reply, endpoint
-
-_PAGE = 100
+from shared.http import API, Call, Reply, endpoint
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
@@ -29,14 +25,13 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         summary="Shipments in a state, oldest first",
         response=ShipmentPage,
         statuses={200: "A page of shipments", 400: "A query parameter is wrong"},
+        query=("status", "limit", "after"),
     )
     async def list_shipments(call: Call[None]) -> Reply:
-        state = _state(call.query.get("status", State.PENDING))
-        after = keyset(call.query["after"]) if "after" in call.query else None
-        shipments = await deps.shipments.page(state, after, _PAGE)
-        more = len(shipments) == _PAGE
-        address = call.url.partition("?")[0]
-        next_link = f"{address}?status={state}&after={cursor(shipments[-1])}" if more else None
+        state, limit = status(call.query), page_size(call.query)
+        shipments = await deps.shipments.page(state, keyset(call.query, state), limit)
+        more = len(shipments) == limit
+        next_link = f"{API}/shipments?status={state}&limit={limit}&after={cursor(shipments[-1])}" if more else None
         return Reply(ShipmentPage(value=[ShipmentView.of(each) for each in shipments], next_link=next_link))
 
     @endpoint(
@@ -79,11 +74,3 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
     return functions
-
-
-def _state(text: str) -> State:
-    try:
-        return State(text)
-    except ValueError:
-        detail = f"It should be one of {', '.join(State)}."
-        raise Refused(400, "invalid-query", "The query parameter status is not valid.", detail) from None

@@ -26,7 +26,7 @@ async def test_placing_an_order_answers_with_its_lines_its_total_and_where_it_is
 
     assert answer.status == 201
     order_id = answer.body["orderId"]
-    assert answer.headers["Location"].endswith(f"/api/orders/{order_id}")
+    assert answer.headers["Location"] == f"/api/orders/{order_id}"
     assert answer.body["status"] == "pending"
     assert answer.body["lines"][0] == {
         "sku": "MUG",
@@ -353,26 +353,6 @@ class TestShipments:
         assert listed["value"][0]["lines"] == [{"sku": "MUG", "quantity": 1}]
         assert listed["value"][0]["shippingAddress"]["city"] == "London"
         assert "nextLink" not in listed
-
-    async def test_a_next_link_goes_on_where_the_page_ended(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("services.shipping.functions._PAGE", 2)
-        ids = await self.confirmed(world, 5)
-        seen: list[str] = []
-        query = {"status": "pending"}
-        while True:
-            page = (await world.call("list_shipments", query=query)).body
-            seen += [each["orderId"] for each in page["value"]]
-            if "nextLink" not in page:
-                break
-            pairs = (pair.split("=") for pair in page["nextLink"].partition("?")[2].split("&"))
-            query = dict(pairs)
-        assert seen == ids
-
-    @pytest.mark.parametrize("query", [{"status": "lost"}, {"after": "!"}, {"after": "YWJj"}])
-    async def test_a_query_that_is_none_is_400(self, world: World, query: dict[str, str]) -> None:
-        assert (await world.call("list_shipments", query=query)).status == 400
 
     async def test_dispatching_the_same_again_is_fine_and_with_other_data_is_409(self, world: World) -> None:
         [order_id] = await self.confirmed(world, 1)

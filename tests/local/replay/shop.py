@@ -131,7 +131,7 @@ class Shop:
         pending = sorted(id for id, state in self.shipments.items() if state == "pending" and id > after)
         page: dict[str, Any] = {"value": [{"shipmentId": id} for id in pending[:_PAGE]]}
         if len(pending) > _PAGE:
-            page["nextLink"] = f"http://shop/api/shipments?status=pending&after={pending[_PAGE - 1]}"
+            page["nextLink"] = f"/api/shipments?status=pending&after={pending[_PAGE - 1]}"
         return JSONResponse(page)
 
     async def _dispatch(self, request: Request) -> Response:
