@@ -41,13 +41,11 @@ _POINT = re.compile(r"\( c\.id = @(\w+) AND c\.(\w+) = @(\w+) \)")
 class Condition(NamedTuple):
     """What is true or not (or undefined, which comes to the same where there is no NOT), as SQL.
 
-    `paths` are the properties that it looks at, `equal` those of them that it compares for equality, `fixed` the parts
-    of their keys that are the same in all that fulfils it.
+    `paths` are the properties that it looks at, `fixed` the parts of their keys that it compares for equality.
     """
 
     sql: str
     paths: frozenset[Path] = frozenset()
-    equal: frozenset[Path] = frozenset()
     fixed: frozenset[str] = frozenset()
 
 
@@ -232,22 +230,16 @@ class _Reading(Transformer[Token, Query]):
         if operator in ("!=", "<>"):
             different = f"({left.rank} != {right.rank} OR {left.value} != {right.value})"
             return (Condition(f"{left.rank} > 0 AND {right.rank} > 0 AND {different}", paths),)
-        constant = not (left.path and right.path)
-        ranks, values = ({left.rank, right.rank}, {left.value, right.value}) if constant else (set[str](), set[str]())
+        single = left if not right.path else right
+        fixed = [single.rank, single.value] if len(left.path) + len(right.path) == 1 else []
         if operator == "=":
-            equal = paths if constant else frozenset[Path]()
-            return (
-                Condition(f"{same_type} AND {left.value} = {right.value}", paths, equal, frozenset(ranks | values)),
-            )
+            return (Condition(f"{same_type} AND {left.value} = {right.value}", paths, frozenset(fixed)),)
         ordered = f"{same_type} AND {right.rank} < 5 AND {left.value} {operator} {right.value}"
-        return (Condition(ordered, paths, fixed=frozenset(ranks)),)
+        return (Condition(ordered, paths, frozenset(fixed[:1])),)
 
     def among(self, left: Term, *options: Term) -> Conditions:
-        values = ", ".join(option.value for option in options)
         pairs = ", ".join(f"({option.rank}, {option.value})" for option in options)
-        # The first is what an index can be used for.
-        among = f"{left.value} IN ({values}) AND ({left.rank}, {left.value}) IN (VALUES {pairs})"
-        return (Condition(among, left.path, left.path),)
+        return (Condition(f"({left.rank}, {left.value}) IN (VALUES {pairs})", left.path),)
 
     def holds(self, term: Term) -> Conditions:
         return (Condition(f"({term.rank} = 2 AND {term.value})", term.path),)

@@ -8,7 +8,7 @@ from typing import Any
 from local.cosmos import charges, errors
 from local.cosmos.container import Container
 from local.cosmos.query import dialect
-from local.cosmos.query.dialect import Condition, Path, Query, key, together
+from local.cosmos.query.dialect import Condition, Query, key, together
 
 _MOST_BYTES = 4 * 1024 * 1024
 
@@ -122,9 +122,8 @@ def _plan(container: Container, query: Query, conditions: Sequence[Condition]) -
         index = container.sql_index([part for path, _ in query.order for part in key(path)])
         return index, [container.looking, together(conditions)]
     else:
-        # An index of equal values may begin with them, so that it serves lists of values as well.
-        equal = sorted(frozenset[Path]().union(*(one.equal for one in indexed)))
-        index = container.sql_index([part for path in equal for part in reversed(key(path))]) if equal else None
+        fixed = sorted(frozenset[str]().union(*(one.fixed for one in indexed)))
+        index = container.sql_index(fixed) if fixed else None
     if not others:
         return index, [together(indexed)]
     looked = f"CASE WHEN {together(indexed)} THEN {container.looking} AND {together(others)} END"
