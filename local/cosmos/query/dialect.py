@@ -16,6 +16,7 @@ from lark.exceptions import VisitError
 
 from local.cosmos import errors
 from local.cosmos.container import canonical
+from local.cosmos.requests import number
 
 _RANKS: dict[type, int] = {type(None): 1, bool: 2, int: 3, float: 3, str: 4, list: 5, dict: 6}
 _RANK = (
@@ -31,10 +32,10 @@ type Names = tuple[str, ...]
 type Sortings = tuple[tuple[Path, bool], ...]
 """Properties' paths, and whether they descend."""
 _EVERYTHING: Columns = ((None, "body"),)
+PARTITION = "pk = :partition"
 COUNT: Columns = ((None, "count(*)"),)
 _PATH_ALONE = re.compile(r"(\bBY|\bFROM|\.)\s*$", re.IGNORECASE)
 _PARSER = Lark.open("dialect.lark", __file__, parser="lalr", lexer="basic", start=["query", "condition", "refused"])
-PARTITION = "pk = :partition"
 _POINT = re.compile(r"\( c\.id = @(\w+) AND c\.(\w+) = @(\w+) \)")
 
 
@@ -262,7 +263,7 @@ class _Reading(Transformer[Token, Query]):
         return self._constant(_WORDS[token.upper()])
 
     def number(self, token: Token) -> str:
-        return self._constant(float(token) if re.search("[.e]", token, re.IGNORECASE) else int(token))
+        return self._constant(number(token))
 
     def string(self, token: Token) -> str:
         inner = token[1:-1]

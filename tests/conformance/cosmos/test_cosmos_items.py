@@ -258,6 +258,8 @@ async def test_numbers_are_doubles(container: ContainerProxy, pk: str) -> None:
     read = await container.read_item("a", pk)
 
     assert (read["whole"], read["large"]) == (2, float(2**53))
+    same = container.query_items(f"SELECT * FROM c WHERE c.large = {2**53 + 1}", partition_key=pk)
+    assert [item["id"] async for item in same] == ["a"]
 
 
 async def test_an_answer_names_its_activity_and_each_write_is_numbered(container: ContainerProxy, pk: str) -> None:
