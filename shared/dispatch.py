@@ -3,7 +3,8 @@
 A bad message never blocks a good one, and none is ever lost:
 
 - *at once*: another writer was faster (412, 449): again in process, up to eight times within a second;
-- *later*: anything transient: sent again to the queue that it came from, with a delay, and the original completes;
+- *later*: anything transient: sent again to the queue that it came from, with a delay, and the original completes; a
+  handler that postpones a message says what the next attempt is to know;
 - *parked*: what can't succeed is stored, whole and with the reason, as a document of the context, and completes;
 - *dead-lettered*: by the broker, when the worker itself dies over a message; `park_dead_letter` parks those.
 
@@ -18,8 +19,8 @@ from hashlib import sha256
 
 from shared.codec import rfc3339
 from shared.contracts import Contract
-from shared.errors import AlreadyExists, BrokenPromise, Contended, MessageTooLarge, Transient, Unparseable
-from shared.messaging import derived_id, from_wire
+from shared.errors import AlreadyExists, BrokenPromise, Contended, MessageTooLarge, Postponed, Transient, Unparseable
+from shared.messaging import derived_id, from_wire, restated
 from shared.ports import Container, Create, Document, Sender, System, WireMessage
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
@@ -107,11 +108,13 @@ class Dispatcher:
         first_failure = _moment(properties.get(_FIRST_FAILURE)) or now
         delay = self._delay(attempt)
         retry_until = _moment(properties.get("orderflow_retryUntil"))
+        if postponed := isinstance(failure, Postponed):
+            wire = restated(wire, failure.contract)
         if strikes >= self._times.strikes:
             await self._park(wire, f"failed {strikes} times: {failure!r}", attempt)
         elif now + delay > first_failure + self._times.give_up:
             await self._park(wire, f"still failing after {self._times.give_up}: {failure!r}", attempt)
-        elif retry_until and now + delay >= retry_until and not strikes:
+        elif retry_until and now + delay >= retry_until and not (strikes or postponed):
             log.info("completed without success, its sender sends it again: %r", failure)
         else:
             log.warning("tried again in %.1f s, attempt %d: %r", delay.total_seconds(), attempt, failure)

@@ -65,6 +65,14 @@ class TooEarly(Transient):
     """The aggregate, or an earlier step of it, isn't there yet."""
 
 
+class Postponed(Transient):
+    """To be handled again later, as `contract`: the same message, which remembers what this attempt found."""
+
+    def __init__(self, why: str, contract: object) -> None:
+        super().__init__(why)
+        self.contract = contract
+
+
 class BrokenPromise(OrderflowError):
     """The protocol rules this message out in the state that was read; parked if ten tries see the same."""
 

@@ -144,11 +144,20 @@ def to_wire(message: Message) -> WireMessage:
         properties["orderflow_retryUntil"] = message.retry_until
     if message.traceparent:
         properties["traceparent"] = message.traceparent
-    body = json.dumps(message.data, ensure_ascii=False, separators=(",", ":")).encode()
+    body = _body(message.data)
     size = len(body) + sum(len(name) + len(value.encode()) for name, value in properties.items())
     if size > MAX_BYTES:
         raise MessageTooLarge(f"{message.type} for {message.subject} has {size} bytes; the limit is {MAX_BYTES}")
     return WireMessage(id=message.id, body=body, correlation_id=message.subject, properties=properties)
+
+
+def _body(data: Document) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def restated(wire: WireMessage, contract: object) -> WireMessage:
+    """The same message with another state of its contract."""
+    return replace(wire, body=_body(codec.encode(contract)))
 
 
 def from_wire(wire: WireMessage, queue: str) -> Message:

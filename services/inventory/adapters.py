@@ -66,6 +66,11 @@ class StockAdapter:
         except ConditionFailed as failed:
             await self._expect(sku, order_id, "committed", failed)
 
+    async def held(self, order_id: str, skus: Sequence[str]) -> set[str]:
+        """Those of the SKUs of which there is a reservation of the order."""
+        documents = await self._container.read_many([(_partition(sku), _id(order_id)) for sku in skus])
+        return {document["sku"] for document in documents}
+
     async def _end(self, sku: str, order_id: str, state: str, change: Change) -> None:
         end = (Change("set", "state", state), Change("set", "ttl", _KEPT_SECONDS))
         active = Condition("state", "=", "active")
@@ -83,7 +88,12 @@ class StockAdapter:
     async def get(self, sku: str) -> StockItem | None:
         """The stock item, or None."""
         document = await self._container.read(_partition(sku), _STOCK)
-        return replace(decode(StockItem, document), etag=document["_etag"]) if document else None
+        return _item(document) if document else None
+
+    async def find(self, skus: Sequence[str]) -> dict[str, StockItem]:
+        """Those of the items that exist, by SKU."""
+        documents = await self._container.read_many([(_partition(sku), _STOCK) for sku in skus])
+        return {document["sku"]: _item(document) for document in documents}
 
     async def add(self, item: StockItem) -> StockItem:
         """Store a new stock item. Raises AlreadyExists."""
@@ -125,6 +135,10 @@ def _partition(sku: str) -> str:
 
 def _id(order_id: str) -> str:
     return f"res:{order_id}"
+
+
+def _item(document: Document) -> StockItem:
+    return replace(decode(StockItem, document), etag=document["_etag"])
 
 
 def _stock_document(item: StockItem) -> Document:

@@ -1,32 +1,37 @@
 """Inventory's composition root."""
 
 import os
+from datetime import timedelta
 from typing import ClassVar
 
 import azure.functions as func
+from pydantic import Field
 
 from services.inventory import functions
 from services.inventory.adapters import DecisionAdapter, StockAdapter
 from services.inventory.handlers import Dependencies
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
-from shared.settings import Settings
+from shared.settings import Seconds, Settings
 
 
 class InventorySettings(Settings):
-    """Inventory needs nothing but what every context needs."""
+    """How long a short line waits for what other orders may give back."""
 
     context: ClassVar[str] = "inventory"
 
+    stock_timeout: Seconds = Field(timedelta(seconds=10), alias="STOCK_TIMEOUT_SECONDS")
 
-def dependencies(context: BoundedContext) -> Dependencies:
+
+def dependencies(context: BoundedContext, settings: InventorySettings) -> Dependencies:
     """The handlers' needs, on the context's container."""
     stock = StockAdapter(context.container)
     decisions = DecisionAdapter(context.container, context.outbox)
-    return Dependencies(stock, stock, decisions, context.outbox, context.system)
+    return Dependencies(stock, stock, decisions, context.outbox, context.system, settings.stock_timeout)
 
 
 def blueprint() -> func.Blueprint:
     """The context's functions, from the environment's settings. Raises SettingsError."""
-    context = azure_context(InventorySettings.read(os.environ))
-    return functions.blueprint(context, dependencies(context))
+    settings = InventorySettings.read(os.environ)
+    context = azure_context(settings)
+    return functions.blueprint(context, dependencies(context, settings))

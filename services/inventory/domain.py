@@ -1,5 +1,6 @@
 """Inventory's rules: what a command means in the state of an order's decision."""
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -18,7 +19,7 @@ class State(StrEnum):
 class Act(StrEnum):
     """What a command asks for, given the decision."""
 
-    TAKE = "take the lines, then decide"
+    TAKE = "take the lines, then decide; later, a few times, where other orders have set aside what a line is short of"
     FINISH_REJECTING = "give every line back, then StockRejected"
     RELEASE = "decide `releasing`, give every line back, then StockReleased"
     GIVE_BACK = "give every line back, then StockReleased"
@@ -74,12 +75,27 @@ class ReservedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortage:
+    """A line that can't be had now. `hopeless`: nor if every order gave back what it has set aside."""
+
+    sku: str
+    wanted: int
+    available: int
+    hopeless: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What inventory decided about one order; created once, never overwritten by another decision."""
+    """What inventory decided about one order; created once, never overwritten by another decision.
+
+    A rejection keeps the first few of its shortages, and the count of all.
+    """
 
     order_id: str
     state: State
     lines: tuple[ReservedLine, ...]
+    shortages: tuple[Shortage, ...] = ()
+    shortage_count: int = 0
     etag: str = field(default="", compare=False, metadata={"stored": False})
 
 
@@ -131,3 +147,43 @@ class BelowReserved(Exception):
     def __init__(self, reserved: int) -> None:
         super().__init__(f"{reserved} are set aside for orders under way")
         self.reserved = reserved
+
+
+PLENTY = 100
+"""A line is scarce unless this many orders like it could be served: so many will hardly come between look and take."""
+
+
+def in_order_of_taking(
+    lines: Iterable[ReservedLine], items: Mapping[str, StockItem]
+) -> tuple[list[ReservedLine], list[ReservedLine]]:
+    """The scarce lines, to be taken one by one, and the plentiful ones, to be taken together after them.
+
+    Both in the order of their SKUs, which is the same for all orders, so that of two that want the same scarce lines
+    none holds what the other waits for. Hopeless ones come first: an order that is bound to fail takes nothing.
+    """
+    scarce: list[tuple[bool, ReservedLine]] = []
+    plentiful: list[ReservedLine] = []
+    for line in sorted(lines, key=lambda line: line.sku):
+        item = items.get(line.sku)
+        if item and item.available >= PLENTY * line.quantity:
+            plentiful.append(line)
+        else:
+            scarce.append((not _is_hopeless(line, item), line))
+    return [line for _, line in sorted(scarce, key=lambda each: each[0])], plentiful
+
+
+def shortages(
+    lines: Iterable[ReservedLine], items: Mapping[str, StockItem], held: Collection[str]
+) -> tuple[Shortage, ...]:
+    """Those of the lines that can't be had now, but for SKUs that are `held` for the order already."""
+    short: list[Shortage] = []
+    for line in lines:
+        item = items.get(line.sku)
+        available = item.available if item else 0
+        if line.sku not in held and available < line.quantity:
+            short.append(Shortage(line.sku, line.quantity, available, _is_hopeless(line, item)))
+    return tuple(short)
+
+
+def _is_hopeless(line: ReservedLine, item: StockItem | None) -> bool:
+    return item is None or item.on_hand < line.quantity

@@ -2,13 +2,28 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import batched
 
-from services.inventory.domain import PROCESS, Act, BelowReserved, Count, Decision, ReservedLine, State, StockItem
+from services.inventory.domain import (
+    PROCESS,
+    Act,
+    BelowReserved,
+    Count,
+    Decision,
+    ReservedLine,
+    Shortage,
+    State,
+    StockItem,
+    in_order_of_taking,
+    shortages,
+)
 from services.inventory.ports import Decisions, Stock, StockItems
 from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Contract
+from shared.contracts import inventory as contracts
 from shared.contracts.inventory import (
+    SHORTAGES_SHOWN,
     CommitStock,
     ReleaseStock,
     ReserveStock,
@@ -17,11 +32,12 @@ from shared.contracts.inventory import (
     StockReleased,
     StockReserved,
 )
-from shared.errors import BrokenPromise, Refused, TooEarly, key_reused, not_found
+from shared.errors import BrokenPromise, Contended, Postponed, Refused, TooEarly, key_reused, not_found
 from shared.headers import Preconditions
 from shared.messaging import EventPublisher, fact
 from shared.ports import System
 from shared.retry import at_once
+from shared.telemetry import log
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,7 @@ class Dependencies:
     decisions: Decisions
     publisher: EventPublisher
     system: System
+    stock_timeout: timedelta
 
 
 async def handle(command: ReserveStock | ReleaseStock | CommitStock, deps: Dependencies) -> None:
@@ -47,7 +64,8 @@ async def handle(command: ReserveStock | ReleaseStock | CommitStock, deps: Depen
     )
     match act:
         case Act.TAKE:
-            await _reserve(order_id, lines, deps)
+            assert isinstance(command, ReserveStock)
+            await _reserve(command, lines, deps)
         case Act.RELEASE:
             await _give_back(await _decide(Decision(order_id, State.RELEASING, lines), deps), deps)
         case Act.NOTHING:
@@ -61,12 +79,22 @@ async def handle(command: ReserveStock | ReleaseStock | CommitStock, deps: Depen
             await _STEPS[act](decision, deps)
 
 
-async def _reserve(order_id: str, lines: tuple[ReservedLine, ...], deps: Dependencies) -> None:
+async def _reserve(command: ReserveStock, lines: tuple[ReservedLine, ...], deps: Dependencies) -> None:
+    order_id = command.order_id
     if await _take(order_id, lines, deps):
         decision = Decision(order_id, State.RESERVED, lines)
         await deps.decisions.create(decision, [fact(StockReserved(order_id), order_id, deps.system)])
-    else:
-        await _reject(await _decide(Decision(order_id, State.REJECTING, lines), deps), deps)
+        return
+    short = await _shortages(order_id, lines, deps)
+    now = deps.system.now()
+    since = command.short_since or now
+    if not any(line.hopeless for line in short) and now - since < deps.stock_timeout:
+        # What is taken stays taken: nothing is given back before that is decided.
+        waiting = f"{len(short)} lines are short of what other orders have set aside"
+        raise Postponed(waiting, replace(command, short_since=since))
+    log.info("stock_rejected: %d of %d lines are short, the first %s", len(short), len(lines), short[0])
+    rejecting = Decision(order_id, State.REJECTING, lines, short[:SHORTAGES_SHOWN], len(short))
+    await _reject(await _decide(rejecting, deps), deps)
 
 
 async def _decide(decision: Decision, deps: Dependencies) -> Decision:
@@ -76,15 +104,26 @@ async def _decide(decision: Decision, deps: Dependencies) -> Decision:
 
 
 async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies) -> bool:
-    """Take the lines, sixteen at a time; False, and no further round, after one with a short line."""
+    """Take the lines, the scarce ones one by one, then the others sixteen at a time; False, and nothing further, after
+    a short one. What the look says decides about the order alone: whether a line is short, the take itself tells."""
 
     async def take(line: ReservedLine) -> bool:
         return await at_once(lambda: deps.stock.take(line.sku, order_id, line.quantity), deps.system)
 
-    for some in batched(lines, AT_A_TIME, strict=False):
+    scarce, plentiful = in_order_of_taking(lines, await deps.items.find([line.sku for line in lines]))
+    for some in (*batched(scarce, 1, strict=False), *batched(plentiful, AT_A_TIME, strict=False)):
         if not all(await for_each(some, take)):
             return False
     return True
+
+
+async def _shortages(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies) -> tuple[Shortage, ...]:
+    """The lines that are short by now. Raises Contended where none is any more: take again."""
+    skus = [line.sku for line in lines]
+    short = shortages(lines, await deps.items.find(skus), await deps.stock.held(order_id, skus))
+    if not short:
+        raise Contended("what was short has come back")
+    return short
 
 
 async def _end_lines(decision: Decision, end: Callable[[str, str, int], Awaitable[None]], system: System) -> None:
@@ -97,12 +136,17 @@ async def _end_lines(decision: Decision, end: Callable[[str, str, int], Awaitabl
 async def _reject(decision: Decision, deps: Dependencies) -> None:
     # Every line, also those never taken: a frozen copy may still be about to take them.
     await _end_lines(decision, deps.stock.give_back, deps.system)
-    await _conclude(decision, State.REJECTED, StockRejected(decision.order_id), deps)
+    await _conclude(decision, State.REJECTED, _rejected(decision), deps)
 
 
 async def _reject_then_released(decision: Decision, deps: Dependencies) -> None:
     await _reject(decision, deps)
     await _again(StockReleased(decision.order_id), decision, deps)
+
+
+def _rejected(decision: Decision) -> StockRejected:
+    short = tuple(contracts.Shortage(line.sku, line.wanted, line.available) for line in decision.shortages)
+    return StockRejected(decision.order_id, short, decision.shortage_count)
 
 
 async def _give_back(decision: Decision, deps: Dependencies) -> None:
@@ -129,7 +173,7 @@ _STEPS: dict[Act, Callable[[Decision, Dependencies], Awaitable[None]]] = {
     Act.REJECT_THEN_RELEASED: _reject_then_released,
     Act.COMMIT: _commit,
     Act.RESERVED_AGAIN: lambda decision, deps: _again(StockReserved(decision.order_id), decision, deps),
-    Act.REJECTED_AGAIN: lambda decision, deps: _again(StockRejected(decision.order_id), decision, deps),
+    Act.REJECTED_AGAIN: lambda decision, deps: _again(_rejected(decision), decision, deps),
     Act.RELEASED_AGAIN: lambda decision, deps: _again(StockReleased(decision.order_id), decision, deps),
     Act.COMMITTED_AGAIN: lambda decision, deps: _again(StockCommitted(decision.order_id), decision, deps),
 }

@@ -25,12 +25,20 @@ class Stock(Protocol):
         """End the reservation: what it held has left the house. Raises BrokenPromise where it isn't active."""
         ...
 
+    async def held(self, order_id: str, skus: Sequence[str]) -> set[str]:
+        """Those of the SKUs of which the order has something set aside, or had."""
+        ...
+
 
 class StockItems(Protocol):
     """Stock items as people count them."""
 
     async def get(self, sku: str) -> StockItem | None:
         """The item, or None."""
+        ...
+
+    async def find(self, skus: Sequence[str]) -> dict[str, StockItem]:
+        """Those of the items that exist, by SKU, in a few requests."""
         ...
 
     async def add(self, item: StockItem) -> StockItem:

@@ -1,8 +1,11 @@
 """What inventory takes and announces. Commands carry all lines, since one may overtake another."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.contracts import Command, Event, Line
+
+SHORTAGES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +14,8 @@ class ReserveStock(Command):
 
     order_id: str
     lines: tuple[Line, ...]
+    short_since: datetime | None = None
+    """Since when inventory waits for what other orders may give back. Inventory's own: orders sends none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,21 @@ class StockReserved(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Shortage:
+    """A line that was short when that was decided: so many were wanted, and so many nobody had set aside."""
+
+    sku: str
+    wanted: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
 class StockRejected(Event):
-    """At least one line was short; nothing is set aside."""
+    """At least one line was short; nothing is set aside. Names the first twenty short lines, and counts all."""
 
     order_id: str
+    shortages: tuple[Shortage, ...] = ()
+    shortage_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

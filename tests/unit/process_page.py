@@ -33,7 +33,8 @@ Four contexts agree on one order without a distributed transaction, while any me
 and any process may die or freeze at any instruction. Each holds one state machine per order. An order orchestrates;
 inventory, payments and shipping answer. Two words:
 
-- *later*: only an old read can show this; the message is sent again to its queue, with a delay;
+- *later*: only an old read can show this, or stock may be on its way back; the message is sent again to its queue, with
+  a delay;
 - *parked*: the protocol rules it out; if ten tries see the same, the message is stored for a person.
 
 A command to one who has acted already is answered again with the outcome that stands: the same event id under a fresh

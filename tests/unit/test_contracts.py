@@ -12,7 +12,7 @@ import pytest
 from shared import codec
 from shared.contracts import Command, Event, Line
 from shared.contracts.catalog import PriceChanged
-from shared.contracts.inventory import ReserveStock, StockReserved
+from shared.contracts.inventory import ReleaseStock, ReserveStock, StockReserved
 from shared.contracts.shipping import Address, CreateShipment
 from shared.errors import Unparseable
 from shared.messaging import MAX_BYTES, contract_class, first, from_wire, to_wire, type_name
@@ -49,18 +49,18 @@ def test_every_contract_is_a_frozen_dataclass_of_one_kind_found_by_its_type(cls:
 
 
 def test_a_message_is_a_cloud_event_in_binary_mode() -> None:
-    command = ReserveStock("ord_1", (Line("MUG", 2),))
+    command = ReleaseStock("ord_1", (Line("MUG", 2),))
     wire = to_wire(first(command, "ord_1", NOW, retry_until=NOW))
     assert json.loads(wire.body) == {"orderId": "ord_1", "lines": [{"sku": "MUG", "quantity": 2}]}
     assert (wire.content_type, wire.correlation_id) == ("application/json", "ord_1")
     assert dict(wire.properties or {}) == {
         "cloudEvents_specversion": "1.0",
         "cloudEvents_id": wire.id,
-        "cloudEvents_type": "orderflow.inventory.ReserveStock.v1",
+        "cloudEvents_type": "orderflow.inventory.ReleaseStock.v1",
         "cloudEvents_source": "/inventory",
         "cloudEvents_time": "2026-11-24T06:00:00.000120Z",
         "cloudEvents_subject": "ord_1",
-        "cloudEvents_dataschema": "urn:orderflow:inventory:ReserveStock:v1",
+        "cloudEvents_dataschema": "urn:orderflow:inventory:ReleaseStock:v1",
         "orderflow_retryUntil": "2026-11-24T06:00:00.000120Z",
     }
     assert from_wire(wire, "inventory").contract == command

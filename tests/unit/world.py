@@ -137,11 +137,12 @@ class World:
         self.provider = provider()
         self.containers = {name: container() for name in CONTEXTS}
         orders_settings = orders.OrdersSettings.read(environment)
+        inventory_settings = inventory.InventorySettings.read(environment)
         self.contexts: dict[str, BoundedContext] = {
             settings.context: bounded_context(settings, self.containers[settings.context], self.broker, self.system)
             for settings in (
                 catalog.CatalogSettings.read(environment),
-                inventory.InventorySettings.read(environment),
+                inventory_settings,
                 orders_settings,
                 payments.PaymentsSettings.read(environment),
                 shipping.ShippingSettings.read(environment),
@@ -149,7 +150,7 @@ class World:
         }
         of = self.contexts
         self.orders = orders.dependencies(of["orders"], orders_settings)
-        self.inventory = inventory.dependencies(of["inventory"])
+        self.inventory = inventory.dependencies(of["inventory"], inventory_settings)
         self.payments = payments.dependencies(of["payments"], self.provider)
         self.shipping = shipping.dependencies(of["shipping"])
         blueprints = (
