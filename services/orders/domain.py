@@ -21,6 +21,7 @@ from services.orders.process import (
     Step,
     Trigger,
 )
+from shared.contracts.inventory import Shortage
 
 
 class Status(StrEnum):
@@ -131,6 +132,8 @@ class Order:
     settled_at: datetime | None = None
     waiting_for: frozenset[Reply] = frozenset()
     reason: Reason | None = None
+    shortages: tuple[Shortage, ...] = ()
+    shortage_count: int = 0
     shipment_id: str | None = None
     payment_due: bool = False
     resends: int = field(default=0, metadata={"stored_as": "chases"})

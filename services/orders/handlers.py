@@ -1,7 +1,7 @@
 """Orders' requests and facts: load, act, commit."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from services.orders import domain, messages
@@ -12,6 +12,7 @@ from services.orders.process import Step, Trigger
 from shared.codec import encode
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
+from shared.contracts.inventory import StockRejected
 from shared.errors import (
     AlreadyExists,
     Contended,
@@ -174,6 +175,8 @@ async def on_fact(event: Event, deps: Dependencies) -> None:
     order = await deps.orders.get(order_id)
     if order is None:
         raise TooEarly(f"order {order_id} isn't there")
+    if isinstance(event, StockRejected):
+        order = replace(order, shortages=event.shortages, shortage_count=event.shortage_count)
     trigger = Trigger(type(event).__name__)
     shipment_id: str | None = getattr(event, "shipment_id", None)
     try:

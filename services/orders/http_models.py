@@ -93,6 +93,21 @@ class AddressView(View):
     country: str
 
 
+class ShortLineView(View):
+    """A line that was short when the order was rejected: so many were wanted, and so many were to be had."""
+
+    sku: str
+    wanted: int
+    available: int
+
+
+class ShortagesView(View):
+    """How many lines were short, and the first of them."""
+
+    count: int
+    lines: list[ShortLineView]
+
+
 class OrderView(View):
     """An order as its customer sees it; `settledAt` is null until it is final."""
 
@@ -105,6 +120,7 @@ class OrderView(View):
     placed_at: str
     settled_at: str | None
     reason: str | None = optional()
+    shortages: ShortagesView | None = optional()
 
     @classmethod
     def of(cls, order: Order) -> "OrderView":
@@ -139,7 +155,15 @@ class OrderView(View):
             placed_at=rfc3339(order.placed_at),
             settled_at=rfc3339(order.settled_at) if order.settled_at else None,
             reason=order.reason if order.status == "rejected" else None,
+            shortages=_shortages(order),
         )
+
+
+def _shortages(order: Order) -> ShortagesView | None:
+    if not order.shortages:
+        return None
+    lines = [ShortLineView(sku=each.sku, wanted=each.wanted, available=each.available) for each in order.shortages]
+    return ShortagesView(count=order.shortage_count, lines=lines)
 
 
 class PriceView(View):

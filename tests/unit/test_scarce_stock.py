@@ -204,3 +204,55 @@ async def test_an_uncontended_order_costs_one_request_more_for_each_500_lines(li
 async def deliver_all(world: World, queue: str) -> None:
     while message := world.broker.receive(queue):
         await world.deliver(queue, message)
+
+
+async def test_a_rejected_order_says_which_of_its_lines_were_short() -> None:
+    world = World()
+    await world.stocked(A=5, B=5, C=5, D=5)
+    await world.placed(("B", 2))
+    await world.drain()
+    order_id = await world.placed(("A", 5), ("B", 4), ("C", 6), ("D", 1))
+    await world.drain()
+
+    shortages = (await world.order(order_id))["shortages"]
+
+    assert shortages == {
+        "count": 2,
+        "lines": [{"sku": "B", "wanted": 4, "available": 3}, {"sku": "C", "wanted": 6, "available": 5}],
+    }
+
+
+async def test_what_an_order_holds_itself_is_not_short_when_it_is_rejected() -> None:
+    world = World()
+    await world.stocked(A=1, B=1)
+    await world.placed(("B", 1))
+    await world.drain()
+    order_id = await world.placed(("A", 1), ("B", 1))
+    await world.drain(timedelta(minutes=1))
+
+    assert (await world.order(order_id))["shortages"]["lines"] == [{"sku": "B", "wanted": 1, "available": 0}]
+
+
+async def test_of_many_short_lines_twenty_are_named_and_all_are_counted() -> None:
+    world = World()
+    skus = [f"SKU-{number:03}" for number in range(100)]
+    await world.stocked(**dict.fromkeys(skus, 1))
+    order_id = await world.placed(*((sku, 2) for sku in skus))
+    await world.drain()
+    answer = await world.call("get_order", route={"orderId": order_id})
+
+    assert answer.body["shortages"]["count"] == 100
+    assert [line["sku"] for line in answer.body["shortages"]["lines"]] == skus[:20]
+
+
+async def test_a_rejection_announced_again_says_the_same_though_stock_has_come() -> None:
+    world = World()
+    await world.stocked(MUG=1)
+    command = ReserveStock("ord_1", (Line("MUG", 2),))
+    await handle(command, world.inventory)
+    await world.call("put_stock", {"onHand": 9}, route={"sku": "MUG"})
+    await handle(command, world.inventory)
+
+    said = [wire.body for destination, wire in world.broker.sent if destination == "inventory-events"]
+    assert said == [said[0]] * 2
+    assert b'"shortages":[{"sku":"MUG","wanted":2,"available":1}],"shortageCount":1' in said[0]

@@ -44,12 +44,14 @@ async def test_whatever_an_orders_documents_hold_is_told(tmp_path: Path) -> None
     world = World()
     order = world.get("orders", "ord_short")
     order["outcome"] = {"short": [{"sku": "MUG", "wanted": 2, "available": 1}]}
+    order["shortages"] = [{"sku": "MUG", "wanted": 2, "available": 1}]
     order["history"][0]["detail"] = "card_declined"
     containers: dict[str, list[Document]] = {"orders": [*world.orders], "inventory": [*world.inventory]}
 
     told = await tell(_Stored(containers, tmp_path), "ord_short")
 
     assert told[0] == "Order ord_short: rejected (out_of_stock)"
+    assert told[1] == "Short: MUG, 2 wanted, 1 available."
     assert any('"outcome": {"short": [{"sku": "MUG", "wanted": 2, "available": 1}]}' in line for line in told)
     assert any(line.endswith('it is so  {"detail": "card_declined"}') for line in told)
     assert any(line.startswith("  inventory  {") for line in told)
