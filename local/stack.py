@@ -20,6 +20,7 @@ LOCAL_SETTINGS = {
     "ORDERS_FIRST_RESEND_SECONDS": "30",
     "ORDERS_LONGEST_RESEND_SECONDS": "60",
     "ORDERS_DISPATCH_RESEND_SECONDS": "120",
+    "ORDERS_RESEND_RUN_SECONDS": "5",
     "PAYMENT_PROVIDER_TIMEOUT_SECONDS": "4",
 }
 """Settings of the application that differ from what it does in Azure, the same for every context; what this process

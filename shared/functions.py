@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 
 import azure.functions as func
 
@@ -9,10 +10,11 @@ from shared.context import BoundedContext
 from shared.contracts import Contract
 from shared.dispatch import Handler
 from shared.ports import WireMessage
-from shared.telemetry import logged_with
+from shared.telemetry import log_event, logged_with
 
 # Service Bus messages are declared binary: the worker would take a JSON text's own fields for the message's metadata.
 _BINARY = func.DataType.BINARY
+_LATE = timedelta(minutes=5)
 
 
 def drain_queue(
@@ -46,16 +48,25 @@ def sweep_every_minute(
     blueprint: func.Blueprint, context: BoundedContext, *others: Callable[[], Awaitable[object]]
 ) -> None:
     """Register the timer `<context>_sweep`, by default once a minute: the outbox, and whatever else a context sweeps,
-    each whatever becomes of the others."""
+    each whatever becomes of the others. While none has succeeded for five minutes, each run logs `sweep_late`."""
     name = f"{context.name}_sweep"
+    now = context.system.now
+    succeeded_at: datetime | None = None
 
     async def sweep(timer: func.TimerRequest) -> None:
+        nonlocal succeeded_at
+        began = now()
+        succeeded_at = succeeded_at or began
         with logged_with(function=name):
             sweeps = (context.outbox.sweep, *others)
             results = await asyncio.gather(*(each() for each in sweeps), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+            failures = [result for result in results if isinstance(result, BaseException)]
+            if not failures:
+                succeeded_at = began
+            elif now() - succeeded_at > _LATE:
+                log_event("sweep_late", "the sweep of %s has not succeeded since %s", context.name, succeeded_at)
+        for failure in failures:
+            raise failure
 
     timer = blueprint.timer_trigger(
         arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False, use_monitor=False

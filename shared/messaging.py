@@ -124,6 +124,12 @@ def fact(event: Contract, order_id: str, system: System) -> Message:
     return first(event, order_id, system.now())
 
 
+def has_given_up(give_up_at: datetime | None, system: System) -> bool:
+    """Whether a command comes after its sender has given up. It is undone, or will be, so that doing nothing is safe;
+    doing it would take what a live order could have had. Where clocks are apart, it is sent again, or undone."""
+    return give_up_at is not None and give_up_at <= system.now()
+
+
 def again(message: Message, fresh_id: str) -> Message:
     """The same fact or command, sent once more."""
     return replace(message, id=fresh_id)

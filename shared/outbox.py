@@ -65,7 +65,13 @@ class Outbox:
     ) -> tuple[list[str], list[Document]]:
         """The first half of `commit`, for whoever commits many aggregates and publishes once."""
         documents = [self._document(pk, message) for message in messages]
-        etags = await self._container.write(pk, [*operations, *map(Create, documents)])
+        try:
+            etags = await self._container.write(pk, [*operations, *map(Create, documents)])
+        except Contended:
+            # It may be this very batch that the store has seen before, its answer lost: then its messages are due.
+            if documents and await self._container.read(pk, documents[0]["id"]):
+                await self.publish(documents)
+            raise
         return etags[: len(operations)], documents
 
     async def publish(self, documents: Sequence[Document]) -> None:

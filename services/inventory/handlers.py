@@ -34,7 +34,7 @@ from shared.contracts.inventory import (
 )
 from shared.errors import BrokenPromise, Contended, Postponed, Refused, TooEarly, key_reused, not_found
 from shared.headers import Preconditions
-from shared.messaging import EventPublisher, fact
+from shared.messaging import EventPublisher, fact, has_given_up
 from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log
@@ -63,6 +63,8 @@ async def handle(command: ReserveStock | ReleaseStock | CommitStock, deps: Depen
         else tuple(ReservedLine(line.sku, line.quantity) for line in command.lines)
     )
     match act:
+        case Act.TAKE if isinstance(command, ReserveStock) and has_given_up(command.give_up_at, deps.system):
+            log.info("no stock is taken for an order that has given up")
         case Act.TAKE:
             assert isinstance(command, ReserveStock)
             await _reserve(command, lines, deps)

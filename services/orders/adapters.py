@@ -42,6 +42,10 @@ class OrderAdapter:
         documents = await self._container.find(Query("order", (due,), ("chaseAt", "id"), after or (), size))
         return [(document["chaseAt"], document["id"]) for document in documents]
 
+    async def is_unpublished(self, order_id: str, messages: Sequence[Message]) -> bool:
+        """Whether one of these messages of the order is still in the outbox."""
+        return bool(await self._container.read_many([(order_id, message.id) for message in messages]))
+
 
 class PriceAdapter:
     """services.orders.ports.Prices."""

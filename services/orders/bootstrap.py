@@ -25,6 +25,7 @@ class OrdersSettings(Settings):
     dispatch_resend: Seconds = Field(Timeouts().dispatch_resend, alias="ORDERS_DISPATCH_RESEND_SECONDS")
     reply_timeout: Seconds = Field(Timeouts().reply, alias="ORDERS_GIVE_UP_SECONDS")
     dispatch_timeout: Seconds = Field(Timeouts().dispatch, alias="ORDERS_DISPATCH_GIVE_UP_SECONDS")
+    resend_run: Seconds = Field(Timeouts().resend_run, alias="ORDERS_RESEND_RUN_SECONDS")
     least_total: int = Field(30, alias="ORDERS_LEAST_TOTAL", ge=1)
     most_total: int = Field(99_999_999, alias="ORDERS_MOST_TOTAL", ge=1)
 
@@ -32,7 +33,12 @@ class OrdersSettings(Settings):
     def timeouts(self) -> Timeouts:
         """The domain's share."""
         return Timeouts(
-            self.first_resend, self.longest_resend, self.dispatch_resend, self.reply_timeout, self.dispatch_timeout
+            self.first_resend,
+            self.longest_resend,
+            self.dispatch_resend,
+            self.reply_timeout,
+            self.dispatch_timeout,
+            self.resend_run,
         )
 
 

@@ -55,13 +55,15 @@ _STATUS = {
 class Timeouts:
     """How long an order waits. `first_resend` doubles up to `longest_resend`; a created shipment is asked for again
     every `dispatch_resend`. `reply` is how long stock and payment may take, `dispatch` how long the warehouse may: less
-    than the life of an authorisation."""
+    than the life of an authorisation. `resend_run` is the time that one run of sending again may take: less than the
+    minute between two runs, since the sweep of the outbox shares their timer."""
 
     first_resend: timedelta = timedelta(minutes=1)
     longest_resend: timedelta = timedelta(minutes=60)
     dispatch_resend: timedelta = timedelta(days=1)
     reply: timedelta = timedelta(hours=1)
     dispatch: timedelta = timedelta(days=6)
+    resend_run: timedelta = timedelta(seconds=40)
 
     def give_up_at(self, step: Step, now: datetime) -> datetime | None:
         """When a step that begins now is given up; None where it never is."""
@@ -230,12 +232,12 @@ def resent(order: Order, now: datetime, timeouts: Timeouts) -> Change:
     return Change(again, order.outstanding)
 
 
-ALARMING = timedelta(hours=1)
+OVERDUE = timedelta(hours=1)
 
 
-def is_alarming(order: Order, now: datetime) -> bool:
+def is_overdue(order: Order, now: datetime) -> bool:
     """Whether an order that is never given up has been waiting for so long that a person should look."""
-    return order.give_up_at is None and now - order.since > ALARMING
+    return order.give_up_at is None and now - order.since > OVERDUE
 
 
 def _ended(order: Order, trigger: Trigger, now: datetime, timeouts: Timeouts) -> Change:

@@ -59,7 +59,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         context={"currency": context.settings.currency},
     )
     async def place_order(call: Call[OrderBody]) -> Reply:
-        order = await handlers.place_order(call.body.new_order(), call.idempotency_key, deps)
+        order = await handlers.place_order(call.body.new_order(), call.idempotency_key, call.request_id, deps)
         return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
 
     @endpoint(

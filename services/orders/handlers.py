@@ -2,7 +2,10 @@
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
+from itertools import batched
+from typing import Any
 
 from services.orders import domain, messages
 from services.orders.domain import Address, Change, Order, OrderLine, Timeouts, TooLate, TooSoon
@@ -10,6 +13,7 @@ from services.orders.ports import Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import Step, Trigger
 from shared.codec import encode
+from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockRejected
@@ -26,7 +30,7 @@ from shared.errors import (
 )
 from shared.messaging import derived_id
 from shared.ports import System
-from shared.telemetry import log, logged_with
+from shared.telemetry import log, log_event, logged_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,9 @@ class NewOrder:
 
     @property
     def digest(self) -> str:
-        """SHA-256: the same for the same request, however its JSON was written."""
-        return sha256(json.dumps(encode(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256: the same for the same request, however its JSON was written. What is absent takes no part, so that
+        a field added later leaves it as it is."""
+        return sha256(json.dumps(_present(encode(self)), sort_keys=True).encode()).hexdigest()
 
     def order_id(self, key: str) -> str:
         """The id that this caller's idempotency key stands for."""
@@ -78,15 +83,22 @@ class NewOrder:
         return "ord_" + derived_id("order", *caller, key).replace("-", "")
 
 
-async def place_order(new: NewOrder, key: str | None, deps: Dependencies) -> Order:
-    """Accept the order, or give the one that this key placed before, as it stands.
+def _present(value: Any) -> Any:
+    """JSON without the members that are null."""
+    if isinstance(value, dict):
+        return {name: _present(member) for name, member in value.items() if member is not None}
+    return value
+
+
+async def place_order(new: NewOrder, key: str | None, request_id: str, deps: Dependencies) -> Order:
+    """Accept the order, or give the one that this key, or else this request, placed before, as it stands.
 
     Refused with 422 where a key is used for another body, and for what the catalogue doesn't allow.
     """
-    if key is not None and (placed := await deps.orders.get(new.order_id(key))):
-        return _same(placed, new)
-    order_id = new.order_id(key) if key is not None else "ord_" + deps.system.new_id().replace("-", "")
+    order_id = new.order_id(key) if key is not None else "ord_" + request_id.replace("-", "")
     with logged_with(order_id=order_id):
+        if placed := await deps.orders.get(order_id):
+            return _same(placed, new)
         change = domain.place(await _priced(new, order_id, deps), deps.timeouts)
         try:
             return await _commit(change, deps, is_new=True)
@@ -203,31 +215,42 @@ async def _commit(change: Change, deps: Dependencies, *, is_new: bool = False) -
     return await write(change.order, outgoing)
 
 
-PAGE = 100
+PAGE = 200
 
 
 async def resend_due(deps: Dependencies) -> int:
     """Send outstanding commands again, and give up on what took too long; how many orders were looked at.
 
-    One that fails holds up no other; it is due again the next time.
+    Each order that is due now is looked at once, sixteen at a time, longest due first. One that fails holds up no
+    other, and is due again the next time, as is what the run's time doesn't suffice for. Raises what the search for
+    due orders raises.
     """
+    now = deps.system.now()
     looked_at = 0
     last: tuple[str, str] | None = None
-    while due := await deps.orders.due(deps.system.now(), last, PAGE):
-        for last in due:
-            with logged_with(order_id=last[1]):
-                try:
-                    await _resend(last[1], deps)
-                except Transient:
-                    raise
-                except Exception:  # noqa: BLE001 - logged, and due again: the others are not to wait for its repair
-                    log.exception("sending again failed")
-        looked_at += len(due)
+
+    async def look(order_id: str) -> None:
+        with logged_with(order_id=order_id):
+            try:
+                await _resend(order_id, now, deps)
+            except (Transient, Contended) as failure:
+                log.warning("not sent again this time: %r", failure)
+            except Exception:  # noqa: BLE001 - logged, and due again: the others are not to wait for its repair
+                log.exception("sending again failed")
+
+    while due := await deps.orders.due(now, last, PAGE):
+        for some in batched(due, AT_A_TIME, strict=False):
+            if deps.system.now() - now > deps.timeouts.resend_run:
+                log.warning("the time for sending again is over: what is left is for the next run")
+                return looked_at
+            await for_each((order_id for _, order_id in some), look)
+            looked_at += len(some)
+        last = due[-1]
     return looked_at
 
 
-async def _resend(order_id: str, deps: Dependencies) -> None:
-    order, now = await get_order(order_id, deps), deps.system.now()
+async def _resend(order_id: str, now: datetime, deps: Dependencies) -> None:
+    order = await get_order(order_id, deps)
     if order.resend_at is None or order.resend_at > now:
         return
     if order.give_up_at and order.give_up_at <= now:
@@ -237,10 +260,10 @@ async def _resend(order_id: str, deps: Dependencies) -> None:
         outgoing = messages.first_of(change, now)
     else:
         change = domain.resent(order, now, deps.timeouts)
-        if domain.is_alarming(order, now):
-            log.error("ALERT: the order has been %s for over an hour", order.step)
+        if domain.is_overdue(order, now):
+            log_event("order_overdue", "the order has been %s for over an hour", order.step)
+        if await deps.orders.is_unpublished(order_id, messages.first_of(change, now)):
+            log.info("not sent again: its first copy is still in the outbox")
+            return
         outgoing = messages.sent_again(change, now, deps.system)
-    try:
-        await deps.orders.save(change.order, outgoing)
-    except Contended:
-        log.info("the order moved on while it was to be sent again")
+    await deps.orders.save(change.order, outgoing)

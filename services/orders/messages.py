@@ -35,13 +35,13 @@ def contract_of(send: Send, order: Order) -> Contract:
     lines = tuple(Line(line.sku, line.quantity) for line in order.lines)
     match send:
         case Send.RESERVE_STOCK:
-            return ReserveStock(order.id, lines)
+            return ReserveStock(order.id, lines, give_up_at=order.give_up_at)
         case Send.RELEASE_STOCK:
             return ReleaseStock(order.id, lines)
         case Send.COMMIT_STOCK:
             return CommitStock(order.id)
         case Send.AUTHORISE_PAYMENT:
-            return AuthorisePayment(order.id, order.total, order.currency, order.payment_method)
+            return AuthorisePayment(order.id, order.total, order.currency, order.payment_method, order.give_up_at)
         case Send.VOID_PAYMENT:
             return VoidPayment(order.id)
         case Send.CAPTURE_PAYMENT:

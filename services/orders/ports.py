@@ -28,6 +28,10 @@ class Orders(Protocol):
         """Those to be seen to by now, as (when, order id), longest due first, strictly after the one given."""
         ...
 
+    async def is_unpublished(self, order_id: str, messages: Sequence[Message]) -> bool:
+        """Whether one of these messages of the order is still to be published."""
+        ...
+
 
 class Prices(Protocol):
     """The replica of the catalogue's prices."""

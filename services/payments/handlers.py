@@ -19,8 +19,9 @@ from shared.contracts.payments import (
     VoidPayment,
 )
 from shared.errors import BrokenPromise, Contended, TooEarly, Unavailable
-from shared.messaging import EventPublisher, fact
+from shared.messaging import EventPublisher, fact, has_given_up
 from shared.ports import System
+from shared.telemetry import log
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ async def handle(command: AuthorisePayment | VoidPayment | CapturePayment, deps:
     match act:
         case Act.CREATE_INTENT:
             assert isinstance(command, AuthorisePayment)
+            if has_given_up(command.give_up_at, deps.system):
+                log.info("nothing is authorised for an order that has given up")
+                return
             await _authorise(command, deps)
         case Act.TOMBSTONE:
             await deps.payments.add(

@@ -10,12 +10,13 @@ SHORTAGES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class ReserveStock(Command):
-    """Set every line's quantity aside for the order, or nothing."""
+    """Set every line's quantity aside for the order, or nothing. Without effect once the order has given up."""
 
     order_id: str
     lines: tuple[Line, ...]
     short_since: datetime | None = None
     """Since when inventory waits for what other orders may give back. Inventory's own: orders sends none."""
+    give_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

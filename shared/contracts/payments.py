@@ -1,18 +1,20 @@
 """What payments takes and announces. Amounts are in minor units of an ISO 4217 currency."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.contracts import Command, Event
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorisePayment(Command):
-    """Have the provider hold the order's total."""
+    """Have the provider hold the order's total. Without effect once the order has given up."""
 
     order_id: str
     amount: int
     currency: str
     payment_method: str
+    give_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
