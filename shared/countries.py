@@ -1,4 +1,9 @@
-"""Country codes: ISO 3166-1 alpha-2, as officially assigned."""
+"""Country codes: ISO 3166-1 alpha-2, as officially assigned, and XK, which it leaves to its users.
+
+By XK carriers, the provider and the European Union mean Kosovo.
+"""
+
+import re
 
 from pydantic_core import PydanticCustomError
 
@@ -9,13 +14,17 @@ GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE
 KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT
 MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW
 SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ
-UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW
 """
 CODES = frozenset(_CODES.split())
 
 
 def country_code(value: str) -> str:
     """Validator of a country: one of the codes."""
-    if value not in CODES:
+    if not re.fullmatch("[A-Z]{2}", value):
         raise PydanticCustomError("field", "should be a country code of two capital letters (ISO 3166-1), such as GB")
+    if value not in CODES:
+        raise PydanticCustomError(
+            "field", "is a country code that ISO 3166-1 does not know: GB, for instance, it knows"
+        )
     return value

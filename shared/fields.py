@@ -4,24 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from shared.errors import Refused
+from shared.texts import is_empty, parse_email, parse_sku, parse_text
 
-_SKU = re.compile(r"[A-Z0-9._ -]{1,40}", re.ASCII)
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
-_MOST_IN_A_TEXT = 200
-_MOST_IN_AN_EMAIL = 254
-
-
-def parse_sku(text: str) -> str:
-    """A SKU in its one spelling, upper case. Raises ValueError."""
-    folded = text.upper() if text.isascii() else text
-    if not _SKU.fullmatch(folded):
-        raise ValueError("should be a SKU: 1 to 40 letters (A-Z), digits, dots, underscores, hyphens or spaces")
-    return folded
+_ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 def _checked(parse: Callable[[str], str]) -> AfterValidator:
@@ -34,24 +24,6 @@ def _checked(parse: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _text(value: str) -> str:
-    if not value.strip():
-        raise ValueError("should not be empty")
-    if len(value) > _MOST_IN_A_TEXT:
-        raise ValueError(f"should have {_MOST_IN_A_TEXT} characters at most")
-    if any(character < " " or character == "\x7f" for character in value):
-        raise ValueError("should not contain control characters")
-    return value
-
-
-def _email(value: str) -> str:
-    if len(value) > _MOST_IN_AN_EMAIL:
-        raise ValueError(f"should have {_MOST_IN_AN_EMAIL} characters at most")
-    if not _EMAIL.fullmatch(value):
-        raise ValueError("should be an e-mail address such as name@example.com")
-    return value
-
-
 def of_the_shop(currency: str, info: ValidationInfo) -> str:
     """Validator of a currency: only the shop's own, which the validation's context names."""
     expected = (info.context or {})["currency"]
@@ -60,9 +32,15 @@ def of_the_shop(currency: str, info: ValidationInfo) -> str:
     return currency
 
 
+def _says_something(value: object) -> bool:
+    return not (isinstance(value, str) and is_empty(value))
+
+
 Sku = Annotated[str, _checked(parse_sku)]
-Text = Annotated[str, _checked(_text)]
-Email = Annotated[str, _checked(_email)]
+Text = Annotated[str, _checked(parse_text)]
+OptionalText = Annotated[Text | None, BeforeValidator(lambda value: value if _says_something(value) else None)]
+"""None also where the text is empty."""
+Email = Annotated[str, _checked(parse_email)]
 Quantity = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -91,8 +69,11 @@ def optional(**options: Any) -> Any:
 
 
 def sku_in_route(route: Mapping[str, str]) -> str:
-    """The SKU that a path names, folded. Refused with 422 where it can't be one."""
+    """The SKU that a path names, in its one form. Refused with 422 where it can't be one.
+
+    The host has decoded the path once, but for a slash, which would have parted it.
+    """
     try:
-        return parse_sku(route["sku"])
+        return parse_sku(_ENCODED_SLASH.sub("/", route["sku"]))
     except ValueError as fault:
         raise Refused(422, "invalid-sku", "The SKU in the path is not one.", f"It {fault}.") from None

@@ -105,6 +105,9 @@ class Address:
     country: str
     line2: str | None = None
     postal_code: str | None = None
+    company: str | None = None
+    state: str | None = None
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

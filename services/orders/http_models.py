@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 from services.orders.domain import Address, Order
 from services.orders.handlers import NewOrder, WantedLine
 from services.orders.prices import Price
-from shared.codec import rfc3339
+from shared.codec import encode, rfc3339
 from shared.countries import country_code
-from shared.fields import Body, Email, MoneyView, Quantity, Sku, Text, View, of_the_shop, optional
+from shared.fields import Body, Email, MoneyView, OptionalText, Quantity, Sku, Text, View, of_the_shop, optional
 
 MOST_LINES = 1000
 _PAYMENT_METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,100}", re.ASCII)
@@ -21,10 +21,13 @@ class AddressBody(Body):
     """Where the goods go."""
 
     name: Text
+    company: OptionalText = None
     line1: Text
-    line2: Text | None = None
+    line2: OptionalText = None
     city: Text
-    postal_code: Text | None = None
+    state: OptionalText = None
+    postal_code: OptionalText = None
+    phone: OptionalText = None
     country: Annotated[str, AfterValidator(country_code)]
 
 
@@ -53,7 +56,7 @@ def _payment_method(value: str) -> str:
 class OrderBody(Body):
     """What a customer asks for. Without a `customerId` it is a guest's order."""
 
-    customer_id: Text | None = None
+    customer_id: OptionalText = None
     email: Email
     currency: Annotated[str, AfterValidator(of_the_shop)]
     payment_method: Annotated[str, AfterValidator(_payment_method)]
@@ -62,12 +65,11 @@ class OrderBody(Body):
 
     def new_order(self) -> NewOrder:
         """The request in the domain's words."""
-        to = self.shipping_address
         return NewOrder(
             email=self.email,
             currency=self.currency,
             payment_method=self.payment_method,
-            shipping_address=Address(to.name, to.line1, to.city, to.country, to.line2, to.postal_code),
+            shipping_address=Address(**self.shipping_address.model_dump()),
             lines=tuple(WantedLine(line.sku, line.quantity) for line in self.lines),
             customer_id=self.customer_id,
         )
@@ -86,10 +88,13 @@ class AddressView(View):
     """Where the goods go."""
 
     name: str
+    company: str | None = optional()
     line1: str
     line2: str | None = optional()
     city: str
+    state: str | None = optional()
     postal_code: str | None = optional()
+    phone: str | None = optional()
     country: str
 
 
@@ -129,7 +134,6 @@ class OrderView(View):
         def money(amount: int) -> MoneyView:
             return MoneyView(amount=amount, currency=order.currency)
 
-        to = order.shipping_address
         return cls(
             order_id=order.id,
             status=order.status,
@@ -144,14 +148,7 @@ class OrderView(View):
                 for line in order.lines
             ],
             total=money(order.total),
-            shipping_address=AddressView(
-                name=to.name,
-                line1=to.line1,
-                line2=to.line2,
-                city=to.city,
-                postal_code=to.postal_code,
-                country=to.country,
-            ),
+            shipping_address=AddressView.model_validate(encode(order.shipping_address)),
             placed_at=rfc3339(order.placed_at),
             settled_at=rfc3339(order.settled_at) if order.settled_at else None,
             reason=order.reason if order.status == "rejected" else None,

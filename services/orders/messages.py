@@ -1,5 +1,6 @@
 """What an order sends, as contracts."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from services.orders.domain import Change, Order
@@ -47,9 +48,7 @@ def contract_of(send: Send, order: Order) -> Contract:
         case Send.CAPTURE_PAYMENT:
             return CapturePayment(order.id)
         case Send.CREATE_SHIPMENT:
-            to = order.shipping_address
-            address = Address(to.name, to.line1, to.city, to.country, to.line2, to.postal_code)
-            return CreateShipment(order.id, lines, address)
+            return CreateShipment(order.id, lines, Address(**asdict(order.shipping_address)))
         case Send.CANCEL_SHIPMENT:
             return CancelShipment(order.id)
         case Send.ORDER_PLACED:

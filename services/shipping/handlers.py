@@ -1,6 +1,6 @@
 """Shipping's commands and requests."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from services.shipping.domain import (
@@ -63,15 +63,12 @@ async def handle(command: CreateShipment | CancelShipment, deps: Dependencies) -
 def _new(command: CreateShipment | CancelShipment, now: datetime) -> Shipment:
     if isinstance(command, CancelShipment):
         return Shipment(command.order_id, State.PENDING, now)
-    address = command.shipping_address
     return Shipment(
         order_id=command.order_id,
         state=State.PENDING,
         created_at=now,
         lines=tuple(ShipmentLine(line.sku, line.quantity) for line in command.lines),
-        shipping_address=Destination(
-            address.name, address.line1, address.city, address.country, address.line2, address.postal_code
-        ),
+        shipping_address=Destination(**asdict(command.shipping_address)),
     )
 
 

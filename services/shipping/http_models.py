@@ -29,10 +29,13 @@ class AddressView(View):
     """Where the goods go."""
 
     name: str
+    company: str | None = optional()
     line1: str
     line2: str | None = optional()
     city: str
+    state: str | None = optional()
     postal_code: str | None = optional()
+    phone: str | None = optional()
     country: str
 
 

@@ -87,7 +87,13 @@ def test_a_field_that_a_newer_version_adds_is_passed_over() -> None:
 def test_the_largest_order_fits_every_message() -> None:
     lines = tuple(Line("W" * 40, 100_000) for _ in range(1000))
     wide = "\N{MATHEMATICAL BOLD CAPITAL A}" * 200
-    to_wire(first(CreateShipment("ord_" + "0" * 32, lines, Address(wide, wide, wide, "GB", wide, wide)), "o", NOW))
+    to_wire(
+        first(
+            CreateShipment("ord_" + "0" * 32, lines, Address(wide, wide, wide, "GB", wide, wide, wide, wide, wide)),
+            "o",
+            NOW,
+        )
+    )
     with pytest.raises(Exception, match=str(MAX_BYTES)):
         to_wire(first(ReserveStock("o", lines * 5), "o", NOW))
 

