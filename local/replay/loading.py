@@ -47,7 +47,7 @@ async def _import(api: Api, plan: Plan, gauge: Gauge) -> dict[str, str]:
 
 
 async def _stock(api: Api, sku: str, on_hand: int, gauge: Gauge) -> None:
-    response = await api.send("PUT", f"stock/{in_path(sku)}", {"onHand": on_hand}, {"If-None-Match": "*"})
+    response = await api.send("PUT", f"stock/{quote(sku, safe='')}", {"onHand": on_hand}, {"If-None-Match": "*"})
     if response.status_code not in (200, 201, 204, 412):
         raise RefusedError(f"Inventory refused a stock of {on_hand} for {sku}: {explain(response)}")
     gauge.step("stock")
@@ -56,7 +56,7 @@ async def _stock(api: Api, sku: str, on_hand: int, gauge: Gauge) -> None:
 async def _price(api: Api, product: Product, currency: str, gauge: Gauge) -> None:
     pause = 0.1
     while True:
-        response = await api.send("GET", f"prices/{in_path(product.sku)}")
+        response = await api.send("GET", f"prices/{quote(product.sku, safe='')}")
         if response.status_code == 200:
             known = response.json()
             if known["price"] == _money(product, currency) and known["listed"]:
@@ -86,8 +86,3 @@ async def _each[Item](items: Iterable[Item], act: Callable[[Item], Awaitable[Non
     async with asyncio.TaskGroup() as group:
         for _ in range(_AT_A_TIME):
             group.create_task(worker())
-
-
-def in_path(text: str) -> str:
-    """One segment of a path; "." and ".." stay names, which a client would otherwise resolve."""
-    return quote(text, safe="").replace(".", "%2E") if not text.strip(".") else quote(text, safe="")

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from local.replay.countries import code_of
-from local.replay.sales import Sale, Sales
+from local.replay.sales import Sale, Sales, one_line
 
 type Cancel = Literal["at once", "later"]
 
@@ -150,8 +150,7 @@ def _body(invoice: str, rows: list[Sale], lines: Counter[str]) -> dict[str, Any]
 
 
 def _text(text: str) -> str:
-    """The text as the API takes one: of 200 characters at most, and in one line."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())[:200]
+    return one_line(text)[:200]
 
 
 def _local_part(text: str) -> str:

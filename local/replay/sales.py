@@ -117,11 +117,16 @@ def _sale(form: Form, fields: list[str], currency: str) -> Sale | Reason:
         return "sku"
     if not _WHOLE.fullmatch(quantity := form.number(quantity)) or (count := int(Decimal(quantity))) <= 0:
         return "quantity"
-    if not description:
+    if not (name := one_line(description)):
         return "description"
     if (amount := _amount(form.number(price), currency)) < 1:
         return "price"
-    return Sale(invoice, sku.upper(), description, count, amount, customer, country)
+    return Sale(invoice, sku.upper(), name, count, amount, customer, country)
+
+
+def one_line(text: str) -> str:
+    """The text as the API takes one: without what can't be seen, in one line."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _amount(text: str, currency: str) -> int:

@@ -111,7 +111,7 @@ def test_every_nth_order_is_declined_or_cancelled_in_turn_at_once_and_later() ->
 
 
 def test_texts_are_cut_to_what_the_api_takes() -> None:
-    result = _plan(_sale(name="TWO\nLINES " + "x" * 300, country="y" * 300))
+    result = _plan(_sale(name="TWO\nLINES\x85\u202e " + "x" * 300, country="y" * 300))
 
     assert result.products["A"].name == ("TWO LINES " + "x" * 300)[:200]
     assert len(result.orders[0].body["shippingAddress"]["city"]) == 200

@@ -65,6 +65,7 @@ def test_a_good_row_is_a_sale_in_pennies(tmp_path: Path) -> None:
         (_row(Quantity="٣"), "quantity"),
         (_row(Description=""), "description"),
         (_row(Description="  "), "description"),
+        (_row(Description="\u200b\u2028"), "description"),
         (_row(UnitPrice=""), "price"),
         (_row(UnitPrice="."), "price"),
         (_row(UnitPrice="0.0"), "price"),
@@ -119,7 +120,7 @@ def test_skus_are_folded_and_each_spelling_that_changed_is_counted_once(tmp_path
 def test_line_numbers_count_lines_even_where_a_field_spans_several(tmp_path: Path) -> None:
     sales = _read(tmp_path, _row(Description='"RED, ""BIG""\nHEART"'), "", _row(Quantity="0"), _GOOD)
 
-    assert sales.accepted[0].name == 'RED, "BIG"\nHEART'
+    assert sales.accepted[0].name == 'RED, "BIG" HEART'
     assert _reasons(sales) == [(5, "quantity")]
     assert sales.rows == 3
 
