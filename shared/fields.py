@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from shared.currencies import amount_step
 from shared.errors import Refused
 from shared.texts import is_empty, parse_email, parse_sku, parse_text
 
@@ -30,6 +31,16 @@ def of_the_shop(currency: str, info: ValidationInfo) -> str:
     if currency != expected:
         raise PydanticCustomError("field", "should be {expected}, the shop's currency", {"expected": expected})
     return currency
+
+
+def payable(amount: int, info: ValidationInfo) -> int:
+    """Validator of an amount in the shop's currency: what the payment provider can take."""
+    step = amount_step((info.context or {})["currency"])
+    if amount % step:
+        raise PydanticCustomError(
+            "field", "should be a multiple of {step}: payments take no thousandths", {"step": step}
+        )
+    return amount
 
 
 def _says_something(value: object) -> bool:

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from shared.currencies import shop_currency
 from shared.dispatch import RetryTimes
 from shared.errors import SettingsError
 from shared.outbox import OutboxTimes
@@ -73,7 +74,7 @@ class Settings(BaseModel):
     cosmos: Connection
     service_bus: Connection
     database: str = Field("orderflow", alias="COSMOS_DATABASE", min_length=1)
-    currency: str = Field("GBP", alias="SHOP_CURRENCY", pattern="^[A-Z]{3}$")
+    currency: Annotated[str, AfterValidator(shop_currency)] = Field("GBP", alias="SHOP_CURRENCY")
     cosmos_timeout: Seconds = Field(timedelta(seconds=5), alias="COSMOS_TIMEOUT_SECONDS")
     service_bus_timeout: Seconds = Field(timedelta(seconds=3), alias="SERVICEBUS_TIMEOUT_SECONDS")
     outbox_grace: Seconds = Field(OutboxTimes().grace, alias="OUTBOX_GRACE_SECONDS")

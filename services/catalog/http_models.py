@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from services.catalog.domain import Product
 from services.catalog.handlers import Outcome
-from shared.fields import Body, MoneyView, Sku, Text, View, of_the_shop, optional
+from shared.fields import Body, MoneyView, Sku, Text, View, of_the_shop, optional, payable
 from shared.http import field_errors
 
 MOST_PRODUCTS = 5000
@@ -17,7 +17,7 @@ _HIGHEST_PRICE = 99_999_999
 class Price(Body):
     """What one piece costs, in minor units of the shop's currency."""
 
-    amount: Annotated[int, Field(ge=1, le=_HIGHEST_PRICE)]
+    amount: Annotated[int, Field(ge=1, le=_HIGHEST_PRICE), AfterValidator(payable)]
     currency: Annotated[str, AfterValidator(of_the_shop)]
 
 

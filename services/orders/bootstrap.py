@@ -12,6 +12,7 @@ from services.orders.domain import Timeouts
 from services.orders.handlers import Dependencies, Limits
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
+from shared.currencies import amount_step, least_total
 from shared.settings import Seconds, Settings
 
 
@@ -26,7 +27,7 @@ class OrdersSettings(Settings):
     reply_timeout: Seconds = Field(Timeouts().reply, alias="ORDERS_GIVE_UP_SECONDS")
     dispatch_timeout: Seconds = Field(Timeouts().dispatch, alias="ORDERS_DISPATCH_GIVE_UP_SECONDS")
     resend_run: Seconds = Field(Timeouts().resend_run, alias="ORDERS_RESEND_RUN_SECONDS")
-    least_total: int = Field(30, alias="ORDERS_LEAST_TOTAL", ge=1)
+    least_total: int | None = Field(None, alias="ORDERS_LEAST_TOTAL", ge=1)
     most_total: int = Field(99_999_999, alias="ORDERS_MOST_TOTAL", ge=1)
 
     @property
@@ -41,6 +42,12 @@ class OrdersSettings(Settings):
             self.resend_run,
         )
 
+    @property
+    def limits(self) -> Limits:
+        """What the provider takes of the shop's currency."""
+        least = self.least_total or least_total(self.currency)
+        return Limits(least, self.most_total, amount_step(self.currency))
+
 
 def dependencies(context: BoundedContext, settings: OrdersSettings) -> Dependencies:
     """The handlers' needs, on the context's container."""
@@ -49,7 +56,7 @@ def dependencies(context: BoundedContext, settings: OrdersSettings) -> Dependenc
         prices=PriceAdapter(context.container),
         system=context.system,
         timeouts=settings.timeouts,
-        limits=Limits(settings.least_total, settings.most_total),
+        limits=settings.limits,
     )
 
 

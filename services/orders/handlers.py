@@ -39,6 +39,7 @@ class Limits:
 
     least_total: int
     most_total: int
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +153,10 @@ def _unsellable(price: Price | None, currency: str) -> str | None:
 
 
 def _within(limits: Limits, total: int) -> int:
-    if not limits.least_total <= total <= limits.most_total:
-        detail = (
-            f"the order's total should be from {limits.least_total} to {limits.most_total} minor units; it is {total}"
-        )
+    if not limits.least_total <= total <= limits.most_total or total % limits.step:
+        of = f", in steps of {limits.step}" if limits.step > 1 else ""
+        wanted = f"from {limits.least_total} to {limits.most_total} minor units{of}"
+        detail = f"the order's total should be {wanted}; it is {total}"
         raise invalid([FieldError("/lines", detail)], "The order's total is outside the limits.")
     return total
 

@@ -58,7 +58,7 @@ def settings() -> dict[str, Any]:
     """Every setting of every context with its default."""
     classes: list[type[Settings]] = [Settings, *Settings.__subclasses__()]
     fields = [field for each in classes for field in each.model_fields.values() if field.alias]
-    return {str(field.alias): None if field.is_required() else field.default for field in fields}
+    return {str(field.alias): ... if field.is_required() else field.default for field in fields}
 
 
 def test_every_setting_is_documented_with_its_default_and_the_local_stacks_value() -> None:
@@ -68,7 +68,8 @@ def test_every_setting_is_documented_with_its_default_and_the_local_stacks_value
     for name, default in settings().items():
         value = f"{default.total_seconds():g}" if isinstance(default, timedelta) else str(default)
         here = LOCAL_SETTINGS.get(name, value)
-        assert documented[name][0] == ("none: required" if default is None else f"`{value}`"), name
+        said = {...: "none: required", None: "the currency's"}.get(default, f"`{value}`")
+        assert documented[name][0] == said, name
         assert re.findall("^`(.+)`$", documented[name][1]) == ([] if here == value else [here]), name
     assert documented["SWEEP_SCHEDULE"][1] == f"`{LOCAL_SETTINGS['SWEEP_SCHEDULE']}`"
     assert documented.keys() == settings().keys() | HOSTING
