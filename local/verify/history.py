@@ -30,6 +30,8 @@ def _tell(
 ) -> Iterator[str]:
     reason = f" ({order['reason']})" if order["reason"] else ""
     yield f"Order {order['id']}: {order['step']}{reason}"
+    if code := order.get("declineCode"):
+        yield f"Declined: {code}."
     for line in order.get("shortages", ()):
         yield f"Short: {line['sku']}, {line['wanted']} wanted, {line['available']} available."
     if order["step"] in FINAL:

@@ -139,6 +139,7 @@ class Order:
     reason: Reason | None = None
     shortages: tuple[Shortage, ...] = ()
     shortage_count: int = 0
+    decline_code: str | None = None
     shipment_id: str | None = None
     payment_due: bool = False
     resends: int = field(default=0, metadata={"stored_as": "chases"})

@@ -17,6 +17,7 @@ from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockRejected
+from shared.contracts.payments import PaymentDeclined
 from shared.errors import (
     AlreadyExists,
     Contended,
@@ -188,18 +189,27 @@ async def on_fact(event: Event, deps: Dependencies) -> None:
     order = await deps.orders.get(order_id)
     if order is None:
         raise TooEarly(f"order {order_id} isn't there")
-    if isinstance(event, StockRejected):
-        order = replace(order, shortages=event.shortages, shortage_count=event.shortage_count)
     trigger = Trigger(type(event).__name__)
     shipment_id: str | None = getattr(event, "shipment_id", None)
     try:
-        change = domain.react(order, trigger, deps.system.now(), deps.timeouts, shipment_id)
+        change = domain.react(_explained(order, event), trigger, deps.system.now(), deps.timeouts, shipment_id)
     except TooSoon as soon:
         raise TooEarly(f"order {order_id}: {soon}") from None
     if change is None:
         log.info("%s changes nothing: the order is %s", trigger, order.step)
     else:
         await _commit(change, deps)
+
+
+def _explained(order: Order, event: Event) -> Order:
+    """The order with what the event says of why it can't be had."""
+    match event:
+        case StockRejected():
+            return replace(order, shortages=event.shortages, shortage_count=event.shortage_count)
+        case PaymentDeclined():
+            return replace(order, decline_code=event.code)
+        case _:
+            return order
 
 
 async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices: Prices) -> None:

@@ -126,6 +126,7 @@ class OrderView(View):
     settled_at: str | None
     reason: str | None = optional()
     shortages: ShortagesView | None = optional()
+    decline_code: str | None = optional()
 
     @classmethod
     def of(cls, order: Order) -> "OrderView":
@@ -153,6 +154,7 @@ class OrderView(View):
             settled_at=rfc3339(order.settled_at) if order.settled_at else None,
             reason=order.reason if order.status == "rejected" else None,
             shortages=_shortages(order),
+            decline_code=order.decline_code if order.status == "rejected" else None,
         )
 
 

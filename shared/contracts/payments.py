@@ -40,9 +40,10 @@ class PaymentAuthorised(Event):
 
 @dataclass(frozen=True, slots=True)
 class PaymentDeclined(Event):
-    """Nothing is held, and nothing will be."""
+    """Nothing is held, and nothing will be. `code` says why, in the API's own words."""
 
     order_id: str
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

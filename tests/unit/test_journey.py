@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from shared.contracts.payments import PaymentDeclined
+from shared.messaging import fact, to_wire
 from shared.ports import Create
 from tests.unit.world import World
 
@@ -50,6 +52,21 @@ async def test_a_payment_that_is_declined_gives_the_stock_back(world: World, met
     order = await world.order(order_id)
     assert (order["status"], order["reason"]) == ("rejected", "payment_declined")
     assert (await world.call("get_stock", route={"sku": "MUG"})).body["available"] == 10
+
+
+async def test_a_declined_order_says_why_once_it_is_rejected(world: World) -> None:
+    order_id = await world.placed(("MUG", 4))
+    for queue in ("inventory", "orders"):
+        message = world.broker.receive(queue)
+        assert message
+        await world.deliver(queue, message)
+    declined = PaymentDeclined(order_id, "insufficient_funds")
+    await world.deliver("orders", to_wire(fact(declined, order_id, world.system)))
+    assert "declineCode" not in await world.order(order_id)
+    await world.drain()
+
+    order = await world.order(order_id)
+    assert (order["status"], order["declineCode"]) == ("rejected", "insufficient_funds")
 
 
 async def test_a_cancellation_before_anything_happened_undoes_the_reservation(world: World) -> None:

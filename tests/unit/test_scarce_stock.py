@@ -172,6 +172,34 @@ async def test_an_order_waits_with_what_it_has_taken() -> None:
     )
 
 
+@pytest.mark.parametrize("gone", ["A", "M", "Z", "unknown"])
+async def test_a_hopeless_order_takes_nothing_and_leaves_a_tombstone_for_each_line(gone: str) -> None:
+    world = World()
+    stocked = {"B": 1, "C": 5000} | ({} if gone == "unknown" else {gone: 1})
+    await world.stocked(**stocked)
+    before = world.documents("inventory", "stock")
+
+    await handle(ReserveStock("ord_1", (Line("C", 1), Line("B", 1), Line(gone, 2))), world.inventory)
+
+    assert world.documents("inventory", "stock") == before
+    assert [decision["state"] for decision in world.documents("inventory", "decision")] == ["rejected"]
+    left = {each["sku"]: each["state"] for each in world.documents("inventory", "reservation")}
+    assert left == {"B": "released", "C": "released", gone: "released"}
+
+
+async def test_what_is_taken_stays_taken_though_nothing_is_left() -> None:
+    """A handler died before it could decide: its line counts as taken, whatever the stock says by now."""
+    world = World()
+    await world.stocked(MUG=1)
+    assert await world.inventory.stock.take("MUG", "ord_1", 1)
+
+    assert await world.inventory.stock.take("MUG", "ord_1", 1)
+    await handle(ReserveStock("ord_1", (Line("MUG", 1),)), world.inventory)
+
+    assert [decision["state"] for decision in world.documents("inventory", "decision")] == ["reserved"]
+    assert await stock(world) == {"MUG": (1, 0)}
+
+
 @pytest.mark.parametrize(("lines", "looks"), [(1, 1), (500, 1), (501, 2)])
 async def test_an_uncontended_order_costs_one_request_more_for_each_500_lines(lines: int, looks: int) -> None:
     calls: list[str] = []

@@ -44,6 +44,7 @@ async def test_whatever_an_orders_documents_hold_is_told(tmp_path: Path) -> None
     world = World()
     order = world.get("orders", "ord_short")
     order["outcome"] = {"short": [{"sku": "MUG", "wanted": 2, "available": 1}]}
+    order["declineCode"] = "card_declined"
     order["shortages"] = [{"sku": "MUG", "wanted": 2, "available": 1}]
     order["history"][0]["detail"] = "card_declined"
     containers: dict[str, list[Document]] = {"orders": [*world.orders], "inventory": [*world.inventory]}
@@ -51,7 +52,7 @@ async def test_whatever_an_orders_documents_hold_is_told(tmp_path: Path) -> None
     told = await tell(_Stored(containers, tmp_path), "ord_short")
 
     assert told[0] == "Order ord_short: rejected (out_of_stock)"
-    assert told[1] == "Short: MUG, 2 wanted, 1 available."
+    assert told[1:3] == ["Declined: card_declined.", "Short: MUG, 2 wanted, 1 available."]
     assert any('"outcome": {"short": [{"sku": "MUG", "wanted": 2, "available": 1}]}' in line for line in told)
     assert any(line.endswith('it is so  {"detail": "card_declined"}') for line in told)
     assert any(line.startswith("  inventory  {") for line in told)
