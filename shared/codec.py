@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeAliasType, cast, get_args, get_origin, get_type_hints
 
 from shared.errors import Unparseable
 
@@ -63,6 +63,8 @@ def _stored_name(field: Field[Any]) -> str:
 
 @cache
 def _decoder(hint: Hashable) -> Decoder:
+    if isinstance(hint, TypeAliasType):
+        hint = hint.__value__
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is UnionType and NoneType in arguments:
         inner = _decoder(next(a for a in arguments if a is not NoneType))
@@ -77,6 +79,8 @@ def _decoder(hint: Hashable) -> Decoder:
         return _parsed(hint, "one of " + ", ".join(hint))
     if hint in (str, int, bool):
         return _exactly(hint)
+    if origin is dict:
+        return _exactly(dict)
     raise TypeError(f"the codec does not know {hint!r}")
 
 

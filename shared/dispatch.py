@@ -5,13 +5,13 @@ A bad message never blocks a good one, and none is ever lost:
 - *at once*: another writer was faster (412, 449): again in process, up to eight times within a second;
 - *later*: anything transient: sent again to the queue that it came from, with a delay, and the original completes; a
   handler that postpones a message says what the next attempt is to know;
-- *parked*: what can't succeed is stored, whole and with the reason, as a document of the context, and completes;
+- *parked*: what can't succeed is stored, whole and with the reason, as a document of the context, and completes; of a
+  promise that stays broken, what comes again completes as long as it is parked;
 - *dead-lettered*: by the broker, when the worker itself dies over a message; `park_dead_letter` parks those.
 
 When neither sending nor storing works, the function raises, and the broker delivers again.
 """
 
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,9 +19,18 @@ from hashlib import sha256
 
 from shared.codec import rfc3339
 from shared.contracts import Contract
-from shared.errors import AlreadyExists, BrokenPromise, Contended, MessageTooLarge, Postponed, Transient, Unparseable
+from shared.errors import (
+    BrokenPromise,
+    Contended,
+    MessageTooLarge,
+    Postponed,
+    Transient,
+    UnknownType,
+    Unparseable,
+)
 from shared.messaging import derived_id, from_wire, restated
-from shared.ports import Container, Create, Document, Sender, System, WireMessage
+from shared.parking import ParkedMessages
+from shared.ports import Container, Sender, System, WireMessage
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
 
@@ -36,13 +45,15 @@ _FIRST_FAILURE = "orderflow_firstFailure"
 @dataclass(frozen=True, slots=True)
 class RetryTimes:
     """The policy of *later*: `delay` doubles up to `longest_delay`, for `give_up` at most; `strikes` unexpected
-    failures park a message. `hold`: how long a function waits, trying to send, before it raises; below half a lock."""
+    failures park a message. `hold`: how long a function waits, trying to send, before it raises; below half a lock.
+    `parked`: how long what is parked is kept."""
 
     delay: timedelta = timedelta(seconds=2)
     longest_delay: timedelta = timedelta(minutes=5)
     give_up: timedelta = timedelta(hours=24)
     hold: timedelta = timedelta(seconds=20)
     strikes: int = 10
+    parked: timedelta = timedelta(days=90)
 
 
 class Dispatcher:
@@ -59,7 +70,7 @@ class Dispatcher:
     ) -> None:
         self._queue = queue
         self._handlers = handlers
-        self._container = container
+        self._parked = ParkedMessages(container, system, times.parked)
         self._sender = sender
         self._system = system
         self._times = times
@@ -70,14 +81,21 @@ class Dispatcher:
             try:
                 message = from_wire(wire, self._queue)
                 contract = message.contract
+            except UnknownType as fault:
+                # Contexts are deployed one by one: the version that knows it may be on its way.
+                await self._later(wire, fault, strikes=1)
+                return
             except Unparseable as fault:
                 await self._park(wire, str(fault))
                 return
             try:
                 with traced(message.traceparent):
-                    await self._deliver(contract)
+                    if wire.id != message.event_id and await self._parked.has_broken_promise(message.event_id):
+                        await self._parked.count(message.event_id)
+                    else:
+                        await self._deliver(contract)
             except MessageTooLarge as fault:
-                await self._park(wire, str(fault))
+                await self._park(wire, str(fault), is_known=True)
             except (Transient, Contended) as failure:
                 await self._later(wire, failure, strikes=0)
             except BrokenPromise as failure:
@@ -91,7 +109,7 @@ class Dispatcher:
         """Park what the broker gave up on."""
         with logged_with(message_id=wire.id, queue=self._queue, order_id=wire.correlation_id):
             reason = (wire.properties or {}).get("DeadLetterReason", "unknown reason")
-            await self._park(wire, f"dead-lettered: {reason}")
+            await self._park(wire, f"dead-lettered: {reason}", is_known=True)
 
     async def _deliver(self, contract: Contract) -> None:
         handler = self._handlers.get(type(contract))
@@ -111,9 +129,11 @@ class Dispatcher:
         if postponed := isinstance(failure, Postponed):
             wire = restated(wire, failure.contract)
         if strikes >= self._times.strikes:
-            await self._park(wire, f"failed {strikes} times: {failure!r}", attempt)
+            broken = isinstance(failure, BrokenPromise)
+            reason = f"failed {strikes} times: {failure!r}"
+            await self._park(wire, reason, attempt, is_known=True, is_broken_promise=broken)
         elif now + delay > first_failure + self._times.give_up:
-            await self._park(wire, f"still failing after {self._times.give_up}: {failure!r}", attempt)
+            await self._park(wire, f"still failing after {self._times.give_up}: {failure!r}", attempt, is_known=True)
         elif retry_until and now + delay >= retry_until and not (strikes or postponed):
             log.info("completed without success, its sender sends it again: %r", failure)
         else:
@@ -129,7 +149,7 @@ class Dispatcher:
         """Send it to its queue again, trying for as long as the lock surely holds: an abandoned message would come
         back at once, and burn its delivery count. Its id derives from the one that failed, so that two copies of this
         handler don't become two chains of retries."""
-        again = replace(wire, id=derived_id(parking_place(wire), attempt))
+        again = replace(wire, id=derived_id(_own_place(wire), attempt))
         give_up = self._system.now() + self._times.hold
         pause = 0.5
         while True:
@@ -141,49 +161,31 @@ class Dispatcher:
             await self._system.sleep(pause)
             pause *= 2
 
-    async def _park(self, wire: WireMessage, reason: str, attempts: int = 1) -> None:
+    async def _park(
+        self,
+        wire: WireMessage,
+        reason: str,
+        attempts: int = 1,
+        *,
+        is_known: bool = False,
+        is_broken_promise: bool = False,
+    ) -> None:
+        """`is_known`: it says what it says by its event id, however often it is sent, and is parked once."""
+        event_id = (wire.properties or {}).get("cloudEvents_id") if is_known else None
+        place = event_id if isinstance(event_id, str) and event_id else _own_place(wire)
         try:
-            await self._container.write(parking_place(wire), [Create(self._parked(wire, reason, attempts))])
-        except AlreadyExists:
-            log.info("parked already")
+            await self._parked.park(place, wire, self._queue, reason, attempts, is_broken_promise=is_broken_promise)
         except (Transient, Contended) as failure:
             log.warning("parking failed, tried again later: %r", failure)
             properties = dict(wire.properties or {})
             attempt = _number(properties.get(_ATTEMPT)) + 1
             again = replace(wire, properties=properties | {_ATTEMPT: attempt})
             await self._send(again, attempt, self._system.now() + self._delay(attempt))
-        else:
-            log.error("parked: %s", reason)
-
-    def _parked(self, wire: WireMessage, reason: str, attempts: int) -> Document:
-        return {
-            "id": "parked",
-            "pk": parking_place(wire),
-            "kind": "parked",
-            "queue": self._queue,
-            "reason": reason[:1000],
-            "attempts": attempts,
-            "parkedAt": rfc3339(self._system.now()),
-            "message": {
-                "messageId": wire.id,
-                "correlationId": wire.correlation_id,
-                "contentType": wire.content_type,
-                "properties": dict(wire.properties or {}),
-                **_body(wire.body),
-            },
-        }
 
 
-def parking_place(wire: WireMessage) -> str:
-    """The partition of a parked message: its id, or its body's digest where a stranger sent none."""
+def _own_place(wire: WireMessage) -> str:
+    """The message's id, or its body's digest where a stranger sent none."""
     return wire.id or sha256(wire.body).hexdigest()
-
-
-def _body(body: bytes) -> Document:
-    try:
-        return {"body": body.decode()}
-    except UnicodeDecodeError:
-        return {"body": b64encode(body).decode(), "encoding": "base64"}
 
 
 def _number(value: object) -> int:

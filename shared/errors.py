@@ -12,6 +12,7 @@ OrderflowError
 │   └── TooEarly               an aggregate or an earlier step isn't there yet
 ├── BrokenPromise          a message that the protocol rules out; parked if it stays so
 ├── Unparseable            not a message of ours; parked
+│   └── UnknownType            a message of ours that this version doesn't know: later, then parked
 ├── MessageTooLarge        refused before anything is written; parked
 ├── SettingsError          the app can't start; names every setting at fault
 └── Refused                an HTTP caller's fault, answered as a problem (RFC 9457)
@@ -79,6 +80,10 @@ class BrokenPromise(OrderflowError):
 
 class Unparseable(OrderflowError):
     """A message that no contract describes. The text names fields, never values: it is logged."""
+
+
+class UnknownType(Unparseable):
+    """A message type of Orderflow's own that this version doesn't know: another context's may be newer."""
 
 
 class MessageTooLarge(OrderflowError):

@@ -10,7 +10,7 @@ Source: CloudEvents 1.0.2 and its AMQP protocol binding, section 3.1.
 import importlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pkgutil import iter_modules
@@ -19,7 +19,7 @@ from uuid import UUID, uuid5
 
 from shared import codec, contracts
 from shared.contracts import Command, Contract, Event
-from shared.errors import MessageTooLarge, Unparseable
+from shared.errors import MessageTooLarge, UnknownType, Unparseable
 from shared.ports import Document, System, WireMessage
 
 MAX_BYTES = 240_000
@@ -70,10 +70,11 @@ def type_name(cls: type[Contract]) -> str:
 
 @cache
 def contract_class(type: str) -> type[Contract]:
-    """The contract of that type name. Raises Unparseable for one that nobody declares."""
+    """The contract of that type name. Raises Unparseable for one that nobody declares, UnknownType for one of ours."""
     cls = _catalogue().get(type)
     if cls is None:
-        raise Unparseable(f"unknown type {type[:200]!r}")
+        error = UnknownType if type.startswith("orderflow.") else Unparseable
+        raise error(f"unknown type {type[:200]!r}")
     return cls
 
 
@@ -198,9 +199,10 @@ def _text(value: Any) -> str | None:
 
 def to_document(message: Message) -> Document:
     """The message as the outbox keeps it."""
-    return {codec.camel(name): value for name, value in asdict(message).items()}
+    document: Document = codec.encode(message)
+    return document
 
 
 def from_document(document: Document) -> Message:
-    """The message that the outbox kept."""
-    return Message(**{name: document[codec.camel(name)] for name in Message.__slots__})
+    """The message that the outbox kept. Raises Unparseable."""
+    return codec.decode(Message, document)

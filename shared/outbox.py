@@ -6,13 +6,14 @@ sweep, a timer of every context, publishes them. A message may so be sent twice,
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import batched
 
-from shared.codec import rfc3339
+from shared.codec import decode, rfc3339
 from shared.concurrency import for_each
-from shared.errors import Contended, Transient
+from shared.errors import Contended, Transient, Unparseable
 from shared.messaging import Message, again, from_document, to_document, to_wire
 from shared.ports import (
     Condition,
@@ -25,7 +26,7 @@ from shared.ports import (
     Sender,
     System,
 )
-from shared.telemetry import current_traceparent, log
+from shared.telemetry import current_traceparent, log, log_event
 
 _PAGE = 200
 _MOST_IN_A_BATCH = 100
@@ -34,10 +35,20 @@ _MOST_IN_A_BATCH = 100
 @dataclass(frozen=True, slots=True)
 class OutboxTimes:
     """`grace`: how old a document must be for the sweep to take it for left behind. `pause`: how long after a failed
-    publishing nobody but the sweep tries that destination again, so that an outage doesn't slow every request down."""
+    publishing nobody but the sweep tries that destination again, so that an outage doesn't slow every request down.
+    `parked`: how long a document that can't be read is kept."""
 
     grace: timedelta = timedelta(seconds=30)
     pause: timedelta = timedelta(seconds=5)
+    parked: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What publishing needs of an outbox document."""
+
+    destination: str
+    message: Message
 
 
 class Outbox:
@@ -102,7 +113,8 @@ class Outbox:
         swept = 0
         failed: dict[str, Transient] = {}
         while documents := await self._container.find(page):
-            sent, failures = await self._send([each for each in documents if each["destination"] not in failed])
+            readable = [each for each in documents if await self._is_readable(each)]
+            sent, failures = await self._send([each for each in readable if each["destination"] not in failed])
             failed |= failures
             await self._clear(sent)
             swept += len(sent)
@@ -112,6 +124,20 @@ class Outbox:
         for failure in failed.values():
             raise failure
         return swept
+
+    async def _is_readable(self, document: Document) -> bool:
+        """Whether it can be published. What can't be, another version wrote: it is parked beside, and holds up none."""
+        try:
+            decode(_Published, document)
+        except Unparseable as fault:
+            parked = document | {"id": f"parked:{document['id']}", "kind": "parked", "queue": "outbox"}
+            parked |= {"attempts": 1, "occurrences": 1, "ttl": int(self._times.parked.total_seconds())}
+            parked |= {"reason": f"the outbox can't read it: {fault}", "parkedAt": rfc3339(self._system.now())}
+            with suppress(Contended):
+                await self._container.write(document["pk"], [Create(parked), Delete(document["id"])])
+                log_event("message_parked", "%s in the outbox can't be read: %s", document["id"], fault)
+            return False
+        return True
 
     def _document(self, pk: str, message: Message) -> Document:
         message = replace(message, traceparent=current_traceparent())

@@ -83,16 +83,19 @@ class Settings(BaseModel):
     retry_longest_delay: Seconds = Field(RetryTimes().longest_delay, alias="RETRY_LONGEST_DELAY_SECONDS")
     retry_give_up: Seconds = Field(RetryTimes().give_up, alias="RETRY_GIVE_UP_SECONDS")
     retry_hold: Seconds = Field(RetryTimes().hold, alias="RETRY_HOLD_SECONDS")
+    parked: Seconds = Field(RetryTimes().parked, alias="PARKED_SECONDS")
 
     @property
     def outbox_times(self) -> OutboxTimes:
         """The outbox's share."""
-        return OutboxTimes(self.outbox_grace, self.publish_pause)
+        return OutboxTimes(self.outbox_grace, self.publish_pause, self.parked)
 
     @property
     def retry_times(self) -> RetryTimes:
         """The dispatcher's share."""
-        return RetryTimes(self.retry_delay, self.retry_longest_delay, self.retry_give_up, self.retry_hold)
+        return RetryTimes(
+            self.retry_delay, self.retry_longest_delay, self.retry_give_up, self.retry_hold, parked=self.parked
+        )
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:

@@ -69,9 +69,10 @@ async def _parked(state: Path) -> list[str]:
     async with reader(state) as stack:
         for context in stack.contexts:
             for found in await stack.query(context, "c.kind = 'parked'"):
-                of_type = found["message"]["properties"].get("cloudEvents_type", "no type")
+                properties = found["message"].get("properties", {}) if isinstance(found["message"], dict) else {}
                 lines.append(
-                    f"{context:<10} {found['pk']}  {of_type} from {found['queue']}, parked at {found['parkedAt']} "
+                    f"{context:<10} {found['pk']}  {properties.get('cloudEvents_type', 'no type')} from "
+                    f"{found['queue']}, parked at {found['parkedAt']}, {found['occurrences']} times in all, "
                     f"after {found['attempts']} attempts: {found['reason']}"
                 )
     return lines

@@ -66,7 +66,7 @@ def test_every_setting_is_documented_with_its_default_and_the_local_stacks_value
     documented = {name: cells for name, cells in tables.items() if re.fullmatch("[A-Z_]+", name)}
 
     for name, default in settings().items():
-        value = f"{default.total_seconds():g}" if isinstance(default, timedelta) else str(default)
+        value = f"{default.total_seconds():.15g}" if isinstance(default, timedelta) else str(default)
         here = LOCAL_SETTINGS.get(name, value)
         said = {...: "none: required", None: "the currency's"}.get(default, f"`{value}`")
         assert documented[name][0] == said, name

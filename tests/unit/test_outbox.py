@@ -12,7 +12,7 @@ from shared.contracts.shipping import Address, CreateShipment
 from shared.errors import AlreadyExists, MessageTooLarge, Unavailable
 from shared.messaging import first
 from shared.outbox import Outbox, OutboxTimes
-from shared.ports import Create, Document
+from shared.ports import Create, Document, Replace
 from shared.telemetry import traced
 from tests.unit.world import TOPOLOGY, VirtualSystem
 
@@ -186,3 +186,39 @@ async def test_an_answer_that_is_given_again_has_the_same_event_id_and_a_fresh_m
     assert len({wire.id for wire in sent} | {message.id}) == 3
     assert {(wire.properties or {})["cloudEvents_id"] for wire in sent} == {message.event_id}
     assert setting.left == []
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [{"message": {"type": "orderflow.inventory.ReserveStock.v1"}}, {"message": 7}, {"destination": None}],
+    ids=["of another version", "no message", "no destination"],
+)
+async def test_a_document_that_cannot_be_read_is_parked_and_holds_up_no_other(unreadable: Document) -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    await setting.commit(1)
+    [document] = setting.container.documents("outbox")
+    strange = document | {"id": "strange", "pk": "ord_0", "createdAt": "2026-11-24T05:00:00.000000Z"} | unreadable
+    await setting.container.write("ord_0", [Create(strange)])
+    await setting.system.sleep(60)
+
+    assert await setting.outbox.sweep() == 1
+
+    assert setting.container.documents("outbox") == []
+    [parked] = setting.container.documents("parked")
+    assert (parked["pk"], parked["message"]) == ("ord_0", strange["message"])
+    assert "should be" in parked["reason"] or "is missing" in parked["reason"]
+
+
+async def test_a_document_of_another_version_is_read_with_defaults() -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    await setting.commit(1)
+    [document] = setting.container.documents("outbox")
+    del document["message"]["traceparent"]
+    document["message"]["addedLater"] = True
+    await setting.container.write(document["pk"], [Replace(document, document["_etag"])])
+    await setting.system.sleep(60)
+
+    assert await setting.outbox.sweep() == 1
+    assert setting.container.documents("parked") == []
