@@ -89,6 +89,10 @@ class MemoryContainer:
         """Every document of a kind, for assertions."""
         return [_copy(d) for partition in self._partitions.values() for d in partition.values() if d["kind"] == kind]
 
+    def partition(self, pk: str) -> dict[str, Document]:
+        """The documents of a partition by id, for assertions."""
+        return self._partitions[pk]
+
     def _apply(self, partition: dict[str, Document], pk: str, index: int, operation: Operation) -> str:
         match operation:
             case Create(document):
@@ -161,6 +165,10 @@ class MemoryBroker:
         if waiting and waiting[0][0] <= self._system.now():
             return heapq.heappop(waiting)[2]
         return None
+
+    def forget(self) -> None:
+        """The window of duplicate detection ends: from now on every message id is new."""
+        self._seen.clear()
 
     def next_due(self) -> datetime | None:
         """When the earliest message of any queue is visible; None when all are empty."""

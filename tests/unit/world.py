@@ -131,6 +131,7 @@ class World:
         broker: Callable[[Any, System], MemoryBroker] = MemoryBroker,
         provider: Callable[[], MemoryProvider] = MemoryProvider,
         environment: Mapping[str, str] = ENVIRONMENT,
+        clock: Callable[[System], System] = lambda system: system,
     ) -> None:
         self.system = VirtualSystem(seed)
         self.broker = broker(TOPOLOGY, self.system)
@@ -139,7 +140,9 @@ class World:
         orders_settings = orders.OrdersSettings.read(environment)
         inventory_settings = inventory.InventorySettings.read(environment)
         self.contexts: dict[str, BoundedContext] = {
-            settings.context: bounded_context(settings, self.containers[settings.context], self.broker, self.system)
+            settings.context: bounded_context(
+                settings, self.containers[settings.context], self.broker, clock(self.system)
+            )
             for settings in (
                 catalog.CatalogSettings.read(environment),
                 inventory_settings,
