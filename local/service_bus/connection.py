@@ -15,9 +15,9 @@ from local.service_bus.attempts import Attempt
 from local.service_bus.broker import MAX_MESSAGE_SIZE
 from local.service_bus.frames import MAX_FRAME_SIZE, Frames, MalformedError, reading, sasl
 from local.service_bus.links import Desk, Inlet, Outlet, Reply, refill, reject
-from local.service_bus.management import CBS, MANAGEMENT
+from local.service_bus.management import CBS
 from local.service_bus.refusal import Refused
-from local.service_bus.security import Tokens, path_of
+from local.service_bus.security import MANAGEMENT, Tokens, path_of
 
 if TYPE_CHECKING:
     from local.service_bus.server import Server

@@ -16,9 +16,9 @@ from local.service_bus.codec import FILTERED, parse
 from local.service_bus.entities import Box, Directory, State
 from local.service_bus.frames import decoded, encoded, owned, reading
 from local.service_bus.refusal import Refused
-from local.service_bus.security import Tokens, path_of
+from local.service_bus.security import MANAGEMENT, Tokens, path_of
 
-MANAGEMENT, CBS = "/$management", "$cbs"
+CBS = "$cbs"
 _OUTCOMES: dict[str, Outcome] = {
     "completed": "complete", "abandoned": "abandon", "defered": "defer", "suspended": "dead-letter",
     "unlocked": "release",

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from local.service_bus.refusal import Refused
 from local.topology import Topology
 
-OPERATOR = "operator"
+OPERATOR, MANAGEMENT = "operator", "/$management"
 _ADDRESS = re.compile(r"[a-z]+://[^/]*/?")
 
 
@@ -69,8 +69,8 @@ class Tokens:
         self._put: dict[str, tuple[str, float]] = {}
 
     def put(self, token: str, audience: str) -> None:
-        """Keep a token, when it is valid; Refused otherwise."""
-        self._put[path_of(audience)] = self._gate.check_token(token, audience)
+        """Keep a token, when it is valid; Refused otherwise. A token for a management node opens its entity."""
+        self._put[path_of(audience).removesuffix(MANAGEMENT)] = self._gate.check_token(token, audience)
 
     def demand(self, path: str, entity: str, *rights: str) -> None:
         """Refused unless a token that is valid for this path gives one of these rights on the entity."""

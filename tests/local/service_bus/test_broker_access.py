@@ -143,6 +143,16 @@ def test_a_token_is_put_for_what_is_there(gate: Gate, path: str) -> None:
     assert put(gate, path).properties["status-code"] == 202
 
 
+def test_a_token_for_a_management_node_opens_the_entity(gate: Gate) -> None:
+    tokens = Tokens(gate)
+
+    tokens.put(token("sb://host/"), "sb://host/orders/$management")
+
+    tokens.demand("orders", "orders", "send")
+    with pytest.raises(Refused):
+        tokens.demand("payments", "payments", "receive")
+
+
 def test_a_token_for_what_is_not_there_is_not_found(gate: Gate) -> None:
     with pytest.raises(Refused, match="'nothing' could not be found") as caught:
         put(gate, "nothing")
