@@ -47,7 +47,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
     try:
-        asyncio.run(_serve(server, faults, arguments.control_port), loop_factory=uvloop.new_event_loop)
+        asyncio.run(_serve(server, faults, stats, arguments.control_port), loop_factory=uvloop.new_event_loop)
     except OSError as error:
         _refuse(error)
 
@@ -57,13 +57,13 @@ def _refuse(error: Exception) -> NoReturn:
     raise SystemExit(2)
 
 
-async def _serve(server: Server, faults: BrokerFaults, control_port: int) -> None:
+async def _serve(server: Server, faults: BrokerFaults, stats: Stats, control_port: int) -> None:
     asyncio.get_running_loop().set_exception_handler(_die)
     try:
         await server.start()
-        await http_server(application(server, faults, server.stats), control_port).serve()
+        await http_server(application(server, faults, stats), control_port).serve()
     finally:
-        server.broker.store.close()
+        server.dispatcher.broker.store.close()
 
 
 def _die(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

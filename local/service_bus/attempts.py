@@ -3,68 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 from proton import Link
 
-from local.faults import Fault
+from local.faults import Fault, Faults, Stats
 from local.service_bus.codec import DecodeError
 from local.service_bus.refusal import CONDITIONS, Refused
 
-if TYPE_CHECKING:
-    from local.service_bus.connection import Connection
+type Action = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """`effect` does it, or raises Refused; then the client hears `reply`, or why not by `refuse`.
+class Attempts:
+    """Those of one connection, which `abort` resets, and which does a thing `later` if its link is still there."""
 
-    `reply_twice` is the reply under the fault `duplicate`, for what knows that one. Nothing is said any more once
-    `link` is detached.
-    """
+    def __init__(
+        self, faults: Faults, stats: Stats, abort: Action, later: Callable[[float, Link | None, Action], None]
+    ) -> None:
+        self._faults, self._stats, self._abort, self._later = faults, stats, abort, later
 
-    operation: str
-    path: str
-    link: Link | None
-    effect: Callable[[], None]
-    reply: Callable[[], None]
-    refuse: Callable[[Refused], None]
-    reply_twice: Callable[[], None] | None = None
+    def run(
+        self, operation: str, path: str, link: Link | None, effect: Action, reply: Action,
+        refuse: Callable[[Refused], None], reply_twice: Action | None = None,
+    ) -> None:  # fmt: skip
+        """Do `effect`, which may raise Refused, and tell by `reply` or `refuse`; unless a fault wants something else.
 
-    def run(self, connection: Connection) -> None:
-        """Do it and reply; unless a fault wants something else."""
-        server = connection.server
-        server.stats.request(self.operation)
-        fault = server.faults.take("", self.path, self.operation)
+        `reply_twice` is the reply under the fault `duplicate`, for what knows that one.
+        """
+        do = partial(_do, effect, refuse)
+        self._stats.request(operation)
+        fault = self._faults.take("", path, operation)
         if fault is None:
-            self._do(self.reply)
+            do(reply)
             return
-        server.stats.add("faults")
-        if fault.when == "after":
-            self._do(lambda: self._strike(fault, connection, self.reply))
+        self._stats.add("faults")
+        if fault.kind == "duplicate":
+            do(reply_twice or reply)
+        elif fault.when == "after":
+            do(lambda: self._strike(fault, link, reply, refuse))
         else:
-            self._strike(fault, connection, lambda: self._do(self.reply))
+            self._strike(fault, link, lambda: do(reply), refuse)
 
-    def _do(self, then: Callable[[], None]) -> None:
-        try:
-            self.effect()
-        except DecodeError as error:
-            self.refuse(Refused("amqp:decode-error", str(error)))
-        except Refused as refused:
-            self.refuse(refused)
-        else:
-            then()
-
-    def _strike(self, fault: Fault, connection: Connection, go_on: Callable[[], None]) -> None:
+    def _strike(self, fault: Fault, link: Link | None, go_on: Action, refuse: Callable[[Refused], None]) -> None:
         match fault.kind:
             case "reset":
-                connection.abort()
+                self._abort()
             case "hang" if fault.seconds is not None:
-                connection.later(fault.seconds, None, connection.abort)
+                self._later(fault.seconds, None, self._abort)
             case "slow":
-                connection.later(1 if fault.seconds is None else fault.seconds, self.link, go_on)
+                self._later(1 if fault.seconds is None else fault.seconds, link, go_on)
             case "status":
-                self.refuse(Refused(CONDITIONS[fault.status], f"injected by {fault.id}"))
-            case "duplicate":
-                self._do(self.reply_twice or self.reply)
+                refuse(Refused(CONDITIONS[fault.status], f"injected by {fault.id}"))
+
+
+def _do(effect: Action, refuse: Callable[[Refused], None], then: Action) -> None:
+    try:
+        effect()
+    except DecodeError as error:
+        refuse(Refused("amqp:decode-error", str(error)))
+    except Refused as refused:
+        refuse(refused)
+    else:
+        then()

@@ -6,21 +6,20 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from proton import Collector, Condition, Delivery, Endpoint, Event, Link, Message, Terminus, Transport
+from proton import Collector, Condition, Endpoint, Event, Link, Message, Terminus, Transport
 from proton import Connection as Engine
 
-from local.service_bus.attempts import Attempt
+from local.faults import Faults, Stats
+from local.service_bus.attempts import Attempts
 from local.service_bus.broker import MAX_MESSAGE_SIZE
+from local.service_bus.dispatch import Dispatcher
 from local.service_bus.frames import MAX_FRAME_SIZE, Frames, MalformedError, reading, sasl
-from local.service_bus.links import Desk, Inlet, Outlet, Reply, refill, reject
-from local.service_bus.management import CBS
+from local.service_bus.links import ReceivingLink, RequestLink, SendingLink, detach, refill, reject
+from local.service_bus.management import CBS, Request, manage, put_token
 from local.service_bus.refusal import Refused
-from local.service_bus.security import MANAGEMENT, Tokens, path_of
-
-if TYPE_CHECKING:
-    from local.service_bus.server import Server
+from local.service_bus.security import MANAGEMENT, Gate, Tokens, path_of
 
 _IDLE_TIMEOUT = 240.0
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -29,9 +28,13 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 class Connection(asyncio.Protocol):
     """What comes in is acted on at once; what goes out leaves with `flush`, after the server has committed."""
 
-    def __init__(self, server: Server) -> None:
-        self.server, self.tokens = server, Tokens(server.gate)
-        self._nodes: dict[Link, Inlet | Outlet | Desk | Reply] = {}
+    def __init__(
+        self, dispatcher: Dispatcher, gate: Gate, faults: Faults, stats: Stats, connections: set[Connection]
+    ) -> None:
+        self._dispatcher, self._broker, self._tokens = dispatcher, dispatcher.broker, Tokens(gate)
+        self._attempts, self._connections = Attempts(faults, stats, self.abort, self._later), connections
+        self._links: dict[Link, ReceivingLink | SendingLink | RequestLink] = {}
+        self._answers: dict[Link, str] = {}
         self._frames, self._collector = Frames(), Collector()
         self._waiting: list[tuple[bytes, bool]] = []
         self._is_open, self._refused = False, cast(Refused | None, None)
@@ -46,8 +49,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         self._socket = cast(asyncio.Transport, transport)
-        self.server.connections.add(self)
-        Attempt("Open", "", None, lambda: None, self._open, self._open).run(self)
+        self._connections.add(self)
+        self._attempts.run("Open", "", None, lambda: None, self._open, self._open)
 
     def data_received(self, data: bytes) -> None:
         """Act on what the client sent."""
@@ -56,7 +59,7 @@ class Connection(asyncio.Protocol):
             self._proceed()
         except MalformedError:
             self.abort()
-        self.server.touch(self)
+        self._dispatcher.touch(self.flush)
 
     def _open(self, refused: Refused | None = None) -> None:
         self._refused, self._is_open = refused, True
@@ -83,7 +86,7 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Send what the engine has for the client."""
-        if self not in self.server.connections:
+        if self not in self._connections:
             return
         while (pending := self._engine.pending()) > 0:
             self._socket.write(self._frames.sent(self._engine.peek(pending) or b""))
@@ -95,7 +98,7 @@ class Connection(asyncio.Protocol):
         """Let the engine send heartbeats and notice a client that has sent none."""
         self._engine.tick(now)
         self._pump(False)
-        self.server.touch(self)
+        self._dispatcher.touch(self.flush)
 
     def abort(self) -> None:
         """Reset the connection: the client sees a TCP RST, and nothing that wasn't flushed yet."""
@@ -103,36 +106,20 @@ class Connection(asyncio.Protocol):
         self._socket.abort()
         self._leave()
 
-    def later(self, seconds: float, link: Any, action: Callable[[], None]) -> None:
-        """Do something in a while, if the client, and its link, are still there."""
-
+    def _later(self, seconds: float, link: Link | None, action: Callable[[], None]) -> None:
         def run() -> None:
-            if self in self.server.connections and not (link is not None and link.state & Endpoint.REMOTE_CLOSED):
+            if self in self._connections and not (link is not None and link.state & Endpoint.REMOTE_CLOSED):
                 action()
-                self.server.touch(self)
+                self._dispatcher.touch(self.flush)
 
         asyncio.get_running_loop().call_later(seconds, run)
 
     def _leave(self) -> None:
-        self.server.connections.discard(self)
-        for link in list(self._nodes):
+        self._connections.discard(self)
+        for link in list(self._links):
             self._forget(link)
 
     # AMQP
-
-    def answer(self, path: str, message: Message) -> None:
-        """Send a management node's answer by the link that the client attached for it."""
-        links = [node.link for node in self._nodes.values() if isinstance(node, Reply) and node.path == path]
-        with reading():
-            matching = [link for link in links if link.remote_target.address == message.address]
-        for link in (matching or links)[:1]:
-            link.send(message)
-
-    def refuse_link(self, link: Link, refused: Refused) -> None:
-        """Detach a link with an error."""
-        self._forget(link)
-        link.condition = Condition(refused.condition, refused.description)
-        link.close()
 
     def _pump(self, batched: bool) -> None:
         while (event := self._collector.peek()) is not None:
@@ -157,7 +144,7 @@ class Connection(asyncio.Protocol):
         def attach() -> None:
             if terminus.type == Terminus.COORDINATOR:
                 raise Refused("amqp:not-implemented", "Transactions aren't supported by this stand-in.")
-            self._nodes[link] = self._node(link, path, filters)
+            self._attach(link, path, filters)
             link.source.copy(link.remote_source)
             link.target.copy(link.remote_target)
             link.snd_settle_mode, link.rcv_settle_mode = link.remote_snd_settle_mode, link.remote_rcv_settle_mode
@@ -165,8 +152,8 @@ class Connection(asyncio.Protocol):
 
         def opened() -> None:
             link.open()
-            if isinstance(node := self._nodes[link], Outlet):
-                self.server.attached(node)
+            if isinstance(ours := self._links.get(link), SendingLink):
+                self._dispatcher.attached(ours)
             elif link.is_receiver:
                 refill(link)
 
@@ -174,62 +161,69 @@ class Connection(asyncio.Protocol):
             # Without ends the client knows that an error is about to follow (AMQP 1.0, part 2, section 2.6.3).
             link.source.type = link.target.type = Terminus.UNSPECIFIED
             link.open()
-            self.refuse_link(link, refused)
+            detach(link, refused)
 
-        Attempt("Attach", path, link, attach, opened, refuse).run(self)
+        self._attempts.run("Attach", path, link, attach, opened, refuse)
 
-    def _node(self, link: Link, path: str, filters: list[str]) -> Inlet | Outlet | Desk | Reply:
+    def _attach(self, link: Link, path: str, filters: list[str]) -> None:
         if path == CBS:
-            return Reply(link, path) if link.is_sender else Desk(self, link, path, None)
-        box = self.server.broker.directory.box(path.removesuffix(MANAGEMENT))
+            self._attach_node(link, path, lambda request: put_token(request, self._broker.directory, self._tokens))
+            return
+        box = self._broker.directory.box(path.removesuffix(MANAGEMENT))
         entity = box.entity
         if path.endswith(MANAGEMENT):
-            self.tokens.demand(box.path, entity.path, "send", "receive")
-            return Reply(link, path) if link.is_sender else Desk(self, link, path, box)
-        self.tokens.demand(box.path, entity.path, "receive" if link.is_sender else "send")
-        if link.is_receiver:
-            if entity.kind == "subscription" or box.dead:
-                raise Refused("amqp:not-allowed", f"Messages can't be sent to '{path}'.")
-            return Inlet(self, link, entity)
+            self._tokens.demand(box.path, entity.path, "send", "receive")
+            self._attach_node(link, path, lambda request: manage(request, self._broker, box, self._tokens))
+            return
+        self._tokens.demand(box.path, entity.path, "receive" if link.is_sender else "send")
+        if link.is_receiver and (entity.kind == "subscription" or box.dead):
+            raise Refused("amqp:not-allowed", f"Messages can't be sent to '{path}'.")
         if filters:
             raise Refused("amqp:not-implemented", f"The filter '{filters[0]}' isn't supported by this stand-in.")
-        if entity.kind == "topic" or (entity.forward_to is not None and not box.dead):
-            raise Refused(
-                "amqp:not-allowed", f"Messages can't be received from '{path}', a topic or one that forwards."
-            )
-        return Outlet(self, link, box)
+        if link.is_receiver:
+            self._links[link] = ReceivingLink(link, entity, self._broker, self._attempts)
+        elif entity.kind == "topic" or (entity.forward_to is not None and not box.dead):
+            text = f"Messages can't be received from '{path}', a topic or one that forwards."
+            raise Refused("amqp:not-allowed", text)
+        else:
+            self._links[link] = SendingLink(link, box, self._broker, self._attempts)
+
+    def _attach_node(self, link: Link, path: str, carry_out: Callable[[Request], Message]) -> None:
+        if link.is_sender:
+            self._answers[link] = path
+        else:
+            self._links[link] = RequestLink(link, path, self._answers, carry_out, self._attempts)
 
     def _on_flow(self, event: Any) -> None:
-        if isinstance(node := self._nodes.get(event.link), Outlet):
-            self.server.flowed(node)
+        if isinstance(link := self._links.get(event.link), SendingLink):
+            self._dispatcher.flowed(link)
 
     def _on_delivery(self, delivery: Any, batched: bool) -> None:
-        node = self._nodes.get(delivery.link)
-        if isinstance(node, Outlet):
+        link = self._links.get(delivery.link)
+        if isinstance(link, SendingLink):
             if delivery.updated:
-                node.updated(delivery)
-        elif isinstance(node, Inlet | Desk):
+                link.updated(delivery)
+        elif link is not None and not delivery.link.state & Endpoint.LOCAL_CLOSED:
             # Only the first frame of a transfer tells its format.
             delivery.batched = batched or getattr(delivery, "batched", False)
             if delivery.aborted:
                 delivery.settle()
             elif delivery.readable and not delivery.partial:
-                self._on_message(node, delivery)
+                self._on_message(link, delivery)
             elif delivery.pending > 4 * MAX_MESSAGE_SIZE:
                 self.abort()
 
-    def _on_message(self, node: Inlet | Desk, delivery: Delivery) -> None:
-        link: Any = node.link
-        batched, data = delivery.batched, bytes(link.recv(delivery.pending) or b"")
-        link.advance()
-        refill(link)
+    def _on_message(self, link: ReceivingLink | RequestLink, delivery: Any) -> None:
+        batched, data = delivery.batched, bytes(delivery.link.recv(delivery.pending) or b"")
+        delivery.link.advance()
+        refill(delivery.link)
         if len(data) > MAX_MESSAGE_SIZE:
             text = f"The received message (size: {len(data)} bytes) exceeds the limit ({MAX_MESSAGE_SIZE} bytes)."
             refused = Refused("amqp:link:message-size-exceeded", text)
             reject(delivery, refused)
-            self.refuse_link(link, refused)
+            detach(delivery.link, refused)
         else:
-            node.received(delivery, data, batched)
+            link.received(delivery, data, batched)
 
     def _on_detach(self, event: Any) -> None:
         self._forget(event.link)
@@ -237,13 +231,14 @@ class Connection(asyncio.Protocol):
         event.link.free()
 
     def _on_end(self, event: Any) -> None:
-        for link in [link for link in self._nodes if link.session == event.session]:
+        for link in [link for link in (*self._links, *self._answers) if link.session == event.session]:
             self._forget(link)
         event.session.close()
 
     def _forget(self, link: Link) -> None:
-        if isinstance(node := self._nodes.pop(link, None), Outlet):
-            self.server.detached(node)
+        self._answers.pop(link, None)
+        if isinstance(ours := self._links.pop(link, None), SendingLink):
+            self._dispatcher.detached(ours)
 
 
 def _filters(link: Link) -> list[str]:

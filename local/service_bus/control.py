@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.faults import Fault, Faults, Stats, control_routes
+from local.service_bus.broker import Broker
 from local.service_bus.entities import State, Stored
 from local.service_bus.frames import decoded, owned
 from local.service_bus.refusal import CONDITIONS
@@ -60,7 +61,7 @@ class BrokerFaults(Faults):
 
 def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette:
     """The control's application. It runs in the event loop of the AMQP server, so that neither needs locks."""
-    broker = server.broker
+    broker = server.dispatcher.broker
     outages = set[asyncio.Task[None]]()
 
     def act(fault: Fault) -> None:
@@ -68,7 +69,7 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
             outages.add(asyncio.ensure_future(server.outage(1 if fault.seconds is None else fault.seconds)))
         else:
             broker.expire_locks(fault.path)
-            server.soon()
+            server.dispatcher.soon()
 
     faults.act = act
 
@@ -93,7 +94,7 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
         if "entity" in wanted and wanted["entity"].lower() not in broker.directory.entities:
             return JSONResponse({"error": f"no entity named {wanted['entity']!r}"}, 404)
         found = []
-        for stored in _messages(server, wanted.get("entity")):
+        for stored in _messages(broker, wanted.get("entity")):
             if wanted.get("state") not in (None, _state(stored)):
                 continue
             if wanted.get("correlationId") in (None, broker.store.read(stored).correlation_id):
@@ -112,8 +113,8 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
     )
 
 
-def _messages(server: Server, name: str | None) -> Iterator[Stored]:
-    for path, entity in server.broker.directory.entities.items():
+def _messages(broker: Broker, name: str | None) -> Iterator[Stored]:
+    for path, entity in broker.directory.entities.items():
         if name is None or path == name.lower():
             for box in (entity.box, entity.dead):
                 yield from (box.messages[seq] for seq in sorted(box.messages))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from proton import Condition, Delivery, Link, Message
+from proton import Condition, Delivery, Endpoint, Link, Message
 
-from local.service_bus.attempts import Attempt
-from local.service_bus.broker import Outcome
+from local.service_bus.attempts import Attempts
+from local.service_bus.broker import Broker, Outcome
 from local.service_bus.codec import batch, parse
 from local.service_bus.entities import Box, Entity
 from local.service_bus.frames import encoded, reading
-from local.service_bus.management import CBS, Request, manage, put_token
+from local.service_bus.management import Request
 from local.service_bus.refusal import Refused
-
-if TYPE_CHECKING:
-    from local.service_bus.connection import Connection
+from local.service_bus.security import MANAGEMENT
 
 _CREDIT = 1_000
 
@@ -41,40 +40,44 @@ def refill(link: Link) -> None:
         link.flow(_CREDIT - link.credit)
 
 
-class Inlet:
-    """A link on which a client sends messages to a queue or topic."""
+def detach(link: Link, refused: Refused) -> None:
+    """Detach a link with an error."""
+    link.condition = Condition(refused.condition, refused.description)
+    link.close()
 
-    def __init__(self, connection: Connection, link: Link, entity: Entity) -> None:
-        self.link, self._connection, self._entity = link, connection, entity
+
+class ReceivingLink:
+    """A link on which messages come from a client for a queue or topic."""
+
+    def __init__(self, link: Link, entity: Entity, broker: Broker, attempts: Attempts) -> None:
+        self._link, self._entity, self._broker, self._attempts = link, entity, broker, attempts
 
     def received(self, delivery: Delivery, data: bytes, batched: bool) -> None:
         """Take a message, or all messages of a batch; the client hears of it when they are stored."""
 
         def effect() -> None:
-            envelopes = [parse(part) for part in (batch(data) if batched else [data])]
-            self._connection.server.broker.send(self._entity, envelopes)
+            self._broker.send(self._entity, [parse(part) for part in (batch(data) if batched else [data])])
 
         reply, refuse = partial(accept, delivery), partial(reject, delivery)
-        Attempt("Send", self._entity.path, self.link, effect, reply, refuse).run(self._connection)
+        self._attempts.run("Send", self._entity.path, self._link, effect, reply, refuse)
 
 
-class Outlet:
-    """A link on which a client receives, with a lock per message or, where it asked for settled ones, without."""
+class SendingLink:
+    """A link on which messages go to a client, with a lock each or, where it asked for settled ones, without."""
 
-    def __init__(self, connection: Connection, link: Link, box: Box) -> None:
-        self.link, self.box, self.connection = link, box, connection
+    def __init__(self, link: Link, box: Box, broker: Broker, attempts: Attempts) -> None:
+        self.link, self.box, self._broker, self._attempts = link, box, broker, attempts
         self._deletes = link.remote_snd_settle_mode == Link.SND_SETTLED
         self._held_up = 0
 
     @property
     def credit(self) -> int:
         """How many messages the client wants now."""
-        return int(self.link.credit) - self._held_up
+        return 0 if self.link.state & Endpoint.LOCAL_CLOSED else int(self.link.credit) - self._held_up
 
     def deliver(self) -> None:
         """Hand the client the next message of the box."""
-        broker = self.connection.server.broker
-        locked: list[tuple[bytes, bytes]] = []
+        broker, locked = self._broker, list[tuple[bytes, bytes]]()
         self._held_up += 1
 
         def effect() -> None:
@@ -96,12 +99,12 @@ class Outlet:
                     delivery.settle()
 
         def transfer_with_copy() -> None:
-            for lock, _ in locked:
+            for lock, _ in [] if self._deletes else locked:
                 broker.copy(broker.held(lock))
             transfer()
 
-        refuse, twice = partial(self.connection.refuse_link, self.link), None if self._deletes else transfer_with_copy
-        Attempt("Receive", self.box.path, self.link, effect, transfer, refuse, twice).run(self.connection)
+        refuse = partial(detach, self.link)
+        self._attempts.run("Receive", self.box.path, self.link, effect, transfer, refuse, transfer_with_copy)
 
     def updated(self, delivery: Delivery) -> None:
         """Act on what the client says of a delivery, and confirm it unless the client has settled it already."""
@@ -112,17 +115,14 @@ class Outlet:
                 delivery.settle()
             return
 
-        def effect() -> None:
-            self.connection.server.broker.settle(delivery.lock, outcome, properties)
-
         def confirm() -> None:
             delivery.local.failed = delivery.remote.failed
             delivery.local.undeliverable = delivery.remote.undeliverable
             delivery.update(delivery.remote_state)
             delivery.settle()
 
-        refuse = partial(reject, delivery)
-        Attempt("Settle", self.box.path, self.link, effect, confirm, refuse).run(self.connection)
+        effect = partial(self._broker.settle, delivery.lock, outcome, properties)
+        self._attempts.run("Settle", self.box.path, self.link, effect, confirm, partial(reject, delivery))
 
 
 def _outcome(delivery: Delivery) -> tuple[Outcome | None, dict[str, bytes]]:
@@ -139,36 +139,37 @@ def _outcome(delivery: Delivery) -> tuple[Outcome | None, dict[str, bytes]]:
     return None, {}
 
 
-class Desk:
-    """The link on which requests come for `$cbs` or `<entity>/$management`; answers leave by a `Reply` link."""
+class RequestLink:
+    """A link on which requests come for a management node, `$cbs` or `<entity>/$management`.
 
-    def __init__(self, connection: Connection, link: Link, path: str, box: Box | None) -> None:
-        self.link, self._connection, self._path, self._box = link, connection, path, box
+    `answers` are the links on which the node's answers leave; `carry_out` may raise Refused.
+    """
+
+    def __init__(
+        self, link: Link, path: str, answers: dict[Link, str], carry_out: Callable[[Request], Message],
+        attempts: Attempts,
+    ) -> None:  # fmt: skip
+        self._link, self._path, self._answers, self._carry_out, self._attempts = (
+            link, path, answers, carry_out, attempts,
+        )  # fmt: skip
 
     def received(self, delivery: Delivery, data: bytes, _batched: bool) -> None:
         """Carry a request out and answer it."""
-        connection, box, request = self._connection, self._box, Request(data)
-        answers: list[Message] = []
-
-        def effect() -> None:
-            broker, tokens = connection.server.broker, connection.tokens
-            answers.append(
-                manage(request, broker, box, tokens) if box else put_token(request, broker.directory, tokens)
-            )
+        request, found = Request(data), list[Message]()
 
         def answer(message: Message) -> None:
-            connection.answer(self._path, message)
+            links = [link for link, path in self._answers.items() if path == self._path]
+            with reading():
+                matching = [link for link in links if link.remote_target.address == message.address]
+            for link in (matching or links)[:1]:
+                link.send(message)
             accept(delivery)
 
         def refuse(refused: Refused) -> None:
             answer(request.reply(refused.status, refused.description, refused.condition))
 
-        path = box.path if box else CBS
-        Attempt(request.operation, path, self.link, effect, lambda: answer(answers[0]), refuse).run(connection)
+        def effect() -> None:
+            found.append(self._carry_out(request))
 
-
-class Reply:
-    """The link on which the answers of a management node leave."""
-
-    def __init__(self, link: Link, path: str) -> None:
-        self.link, self.path = link, path
+        path = self._path.removesuffix(MANAGEMENT)
+        self._attempts.run(request.operation, path, self._link, effect, lambda: answer(found[0]), refuse)
