@@ -134,7 +134,8 @@ async def freeze(
     assert isinstance(container, FreezingContainer)
     container.passes, container.armed = after, True
     frozen = asyncio.ensure_future(copy(world))
-    await container.frozen.wait()
+    async with asyncio.timeout(10):
+        await container.frozen.wait()
     await meanwhile(world)
     container.wake.set()
     await frozen

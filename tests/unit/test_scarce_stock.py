@@ -10,8 +10,9 @@ import pytest
 from services.inventory.handlers import handle
 from shared.adapters.memory import MemoryContainer
 from shared.contracts import Line
-from shared.contracts.inventory import ReserveStock
+from shared.contracts.inventory import ReleaseStock, ReserveStock
 from shared.errors import Postponed
+from shared.retry import at_once
 from tests.unit.world import World
 
 DECLINED = "pm_card_visa_chargeDeclined"
@@ -155,6 +156,28 @@ async def test_the_time_runs_from_the_first_attempt_of_a_command_not_from_its_se
     await world.drain(timedelta(seconds=15))
 
     assert (await world.order(order_id))["status"] == "rejected"
+
+
+async def test_what_comes_back_between_the_take_and_the_last_look_is_taken() -> None:
+    class Container(MemoryContainer):
+        looks = 0
+
+        async def read_many(self, keys: Any) -> Any:
+            Container.looks += 1
+            if Container.looks == 2:
+                await handle(ReleaseStock("ord_1", lines), world.inventory)
+            return await super().read_many(keys)
+
+    world, lines = World(container=Container), (Line("MUG", 1),)
+    await world.call("put_stock", {"onHand": 1}, route={"sku": "MUG"})
+    await world.inventory.stock.take("MUG", "ord_1", 1)
+    command = ReserveStock("ord_2", lines, short_since=world.system.now() - timedelta(minutes=1))
+
+    await at_once(lambda: handle(command, world.inventory), world.system)
+
+    assert await stock(world) == {"MUG": (1, 0)}
+    states = {each["orderId"]: each["state"] for each in world.documents("inventory", "decision")}
+    assert states == {"ord_1": "released", "ord_2": "reserved"}
 
 
 async def test_an_order_waits_with_what_it_has_taken() -> None:
