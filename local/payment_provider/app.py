@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from local.faults import HTTP_KINDS, Fault, FaultMiddleware, Faults, Stats, control_routes, reset
 from local.payment_provider.errors import Refusal, invalid, unknown_error, unsupported
-from local.payment_provider.intents import OPERATIONS, lapse
+from local.payment_provider.intents import OPERATIONS, lapse, shown
 from local.payment_provider.store import Kept, Store
 
 _PATH = re.compile(r"/v1/payment_intents(?:/(\w+)(?:/(confirm|capture|cancel))?)?", re.ASCII)
@@ -145,7 +145,8 @@ class _Provider:
             try:
                 if fails == "before":
                     raise unknown_error(500)
-                body = OPERATIONS[asked.operation][0](self._store, asked.intent_id, asked.parameters)
+                done = OPERATIONS[asked.operation][0](self._store, asked.intent_id, asked.parameters)
+                body = shown(done, asked.parameters)
                 if fails == "after":
                     raise unknown_error(500)
                 status, executed = 200, True

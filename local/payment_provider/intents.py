@@ -22,15 +22,37 @@ three decimals, it is another's at the day's rate, which isn't known here; their
 MOST = 99_999_999
 
 _EMPTY = "Your card has insufficient funds."
+_DECLINED = "Your card was declined."
 CARDS: Mapping[str, tuple[str, str, str] | None] = {
     "pm_card_visa": None,
     "pm_card_authenticationRequired": None,
-    "pm_card_visa_chargeDeclined": ("card_declined", "generic_decline", "Your card was declined."),
+    "pm_card_visa_chargeDeclined": ("card_declined", "generic_decline", _DECLINED),
     "pm_card_visa_chargeDeclinedInsufficientFunds": ("card_declined", "insufficient_funds", _EMPTY),
-    "pm_card_visa_chargeDeclinedLostCard": ("card_declined", "lost_card", "Your card was declined."),
+    "pm_card_visa_chargeDeclinedLostCard": ("card_declined", "lost_card", _DECLINED),
     "pm_card_chargeDeclinedExpiredCard": ("expired_card", "expired_card", "Your card has expired."),
 }
 """Test payment methods (https://docs.stripe.com/testing), with code, decline code and message of those declined."""
+
+USED = "pm_card_visa_used"
+"""The stand-in's own: a method that was used before without a customer. Stripe refuses it, without a code."""
+REFUSED_AT_CAPTURE: Mapping[str, Refusal] = {
+    "pm_card_visa_captureDeclined": Refusal(
+        402,
+        {"type": "card_error", "code": "card_declined", "decline_code": "generic_decline", "message": _DECLINED},
+        True,
+    ),
+    "pm_card_visa_captureExpired": Refusal(
+        400,
+        {
+            "type": "invalid_request_error",
+            "code": "charge_expired_for_capture",
+            "message": "The authorization has expired.",
+        },
+        True,
+    ),
+}
+"""The stand-in's own: methods whose money is held, and refused when it is to be captured."""
+_AUTHORISED_SECONDS = 7 * 24 * 3600
 
 _CANCELLABLE = ("requires_payment_method", "requires_confirmation", "requires_action", "requires_capture")
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
@@ -46,7 +68,9 @@ def _integer(parameters: Parameters, name: str, most: int = 10**18) -> int:
 
 def _payment_method(parameters: Parameters) -> str | None:
     method = parameters.get("payment_method")
-    if method is not None and method not in CARDS:
+    if method == USED:
+        raise invalid("The provided PaymentMethod was previously used without a Customer and may not be used again.")
+    if method is not None and method not in CARDS and method not in REFUSED_AT_CAPTURE:
         raise invalid(f"No such PaymentMethod: '{method}'", "resource_missing", "payment_method")
     return method
 
@@ -124,11 +148,18 @@ def _automatic(parameters: Parameters) -> dict[str, Any] | None:
 
 
 def retrieve(store: Store, intent_id: str, _: Parameters) -> Intent:
-    """GET /v1/payment_intents/{id}."""
+    """GET /v1/payment_intents/{id}. An authorisation that is too old by now has lapsed."""
     intent = store.get(intent_id)
     if intent is None:
         raise invalid(f"No such payment_intent: '{intent_id}'", "resource_missing", "intent", 404)
+    if intent["status"] == "requires_capture" and _capture_before(intent) <= time.time():
+        return _end(store, intent, "automatic")
     return intent
+
+
+def _capture_before(intent: Intent) -> int:
+    before: int = intent["latest_charge"]["payment_method_details"]["card"]["capture_before"]
+    return before
 
 
 def list_newest(store: Store, _: str, parameters: Parameters) -> dict[str, Any]:
@@ -163,11 +194,13 @@ def confirm(store: Store, intent_id: str, parameters: Parameters) -> Intent:
         intent |= {"status": "requires_action", "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {}}}
         store.put(intent)
         return intent
-    intent |= {"latest_charge": f"ch_{secrets.token_hex(12)}", "next_action": None}
-    declined = CARDS[method]
+    card = {"capture_before": int(time.time()) + _AUTHORISED_SECONDS}
+    charge = {"id": f"ch_{secrets.token_hex(12)}", "object": "charge", "payment_method_details": {"card": card}}
+    intent |= {"latest_charge": charge, "next_action": None}
+    declined = CARDS.get(method)
     if declined is not None:
         error: dict[str, Any] = dict(zip(("code", "decline_code", "message"), declined, strict=True))
-        error |= {"type": "card_error", "charge": intent["latest_charge"]}
+        error |= {"type": "card_error", "charge": charge["id"]}
         intent |= {"status": "requires_payment_method", "payment_method": None, "last_payment_error": error}
         store.put(intent)
         raise Refusal(402, {**error, "payment_intent": intent}, executed=True)
@@ -184,6 +217,8 @@ def capture(store: Store, intent_id: str, parameters: Parameters) -> Intent:
     amount = _integer(parameters, "amount_to_capture") if "amount_to_capture" in parameters else held
     if intent["status"] != "requires_capture":
         raise _wrong_status(intent, "captured", "requires_capture")
+    if intent["payment_method"] in REFUSED_AT_CAPTURE:
+        raise REFUSED_AT_CAPTURE[intent["payment_method"]]
     if amount > held:
         message = f"The amount to capture is greater than the amount that is held, {held}."
         raise invalid(message, "amount_too_large", "amount_to_capture")
@@ -228,6 +263,14 @@ def _end(store: Store, intent: Intent, reason: str | None) -> Intent:
     return intent
 
 
+def shown(intent: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
+    """The intent as an answer has it: with the id of its charge, unless `expand[0]` asks for the whole."""
+    if (expanded := parameters.get("expand[0]", "latest_charge")) != "latest_charge":
+        raise unsupported(f"the expansion of {expanded}")
+    charge = intent.get("latest_charge")
+    return intent | {"latest_charge": charge["id"]} if charge and "expand[0]" not in parameters else intent
+
+
 Operation = Callable[[Store, str, Parameters], dict[str, Any]]
 
 _AUTOMATIC = {"automatic_payment_methods[enabled]", "automatic_payment_methods[allow_redirects]"}
@@ -239,12 +282,13 @@ _CREATION = {
     "payment_method_types[0]",
     "confirm",
 } | _AUTOMATIC
+_EXPAND = {"expand[0]"}
 OPERATIONS: Mapping[str, tuple[Operation, set[str]]] = {
     "create": (create, _CREATION),
-    "retrieve": (retrieve, set()),
+    "retrieve": (retrieve, _EXPAND),
     "list": (list_newest, {"limit", "starting_after"}),
-    "confirm": (confirm, {"payment_method", "return_url"}),
-    "capture": (capture, {"amount_to_capture"}),
-    "cancel": (cancel, {"cancellation_reason"}),
+    "confirm": (confirm, {"payment_method", "return_url"} | _EXPAND),
+    "capture": (capture, {"amount_to_capture"} | _EXPAND),
+    "cancel": (cancel, {"cancellation_reason"} | _EXPAND),
 }
 """Each operation with the parameters that it takes (`create` also takes `metadata[…]`)."""

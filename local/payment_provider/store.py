@@ -41,6 +41,10 @@ class Store:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside happen, or none."""

@@ -140,6 +140,7 @@ class Order:
     shortages: tuple[Shortage, ...] = ()
     shortage_count: int = 0
     decline_code: str | None = None
+    authorised_until: datetime | None = None
     shipment_id: str | None = None
     payment_due: bool = False
     resends: int = field(default=0, metadata={"stored_as": "chases"})

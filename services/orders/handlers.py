@@ -17,7 +17,7 @@ from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockRejected
-from shared.contracts.payments import PaymentDeclined
+from shared.contracts.payments import PaymentAuthorised, PaymentDeclined
 from shared.errors import (
     AlreadyExists,
     Contended,
@@ -202,10 +202,12 @@ async def on_fact(event: Event, deps: Dependencies) -> None:
 
 
 def _explained(order: Order, event: Event) -> Order:
-    """The order with what the event says of why it can't be had."""
+    """The order with what the event says of it: until when its money is held, or why it can't be had."""
     match event:
         case StockRejected():
             return replace(order, shortages=event.shortages, shortage_count=event.shortage_count)
+        case PaymentAuthorised():
+            return replace(order, authorised_until=event.authorised_until)
         case PaymentDeclined():
             return replace(order, decline_code=event.code)
         case _:
@@ -223,7 +225,10 @@ async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices
 async def _commit(change: Change, deps: Dependencies, *, is_new: bool = False) -> Order:
     outgoing = messages.first_of(change, deps.system.now())
     write = deps.orders.add if is_new else deps.orders.save
-    return await write(change.order, outgoing)
+    order = await write(change.order, outgoing)
+    if order.step is Step.PAYMENT_DUE:
+        log_event("payment_due", "order %s was sent, and its payment could not be captured", order.id)
+    return order
 
 
 PAGE = 200

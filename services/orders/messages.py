@@ -48,7 +48,8 @@ def contract_of(send: Send, order: Order) -> Contract:
         case Send.CAPTURE_PAYMENT:
             return CapturePayment(order.id)
         case Send.CREATE_SHIPMENT:
-            return CreateShipment(order.id, lines, Address(**asdict(order.shipping_address)))
+            address = Address(**asdict(order.shipping_address))
+            return CreateShipment(order.id, lines, address, order.authorised_until)
         case Send.CANCEL_SHIPMENT:
             return CancelShipment(order.id)
         case Send.ORDER_PLACED:

@@ -1,23 +1,25 @@
 """Payments' storage, and Stripe as the provider.
 
-Of Stripe's answers only a card error is a decline. What the API, a limit or the network says is unclear, and is looked
-at again later. No idempotency key is relied upon beyond one call: Stripe replays even errors under a key, and forgets
-keys.
+A definite no of Stripe, a card error or an invalid request, is looked into: what the intent is after it, counts. What
+the API, a limit, a key or the network says is unclear, and is looked at again later. No idempotency key is relied upon
+beyond one call: Stripe replays even errors under a key, and forgets keys.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import stripe
 
-from services.payments.domain import Intent, IntentStatus, Payment, UnknownPaymentMethod
+from services.payments.domain import DeclineCode, Intent, IntentStatus, Payment, Refusal, RefusedByProvider
 from shared.codec import decode, encode
 from shared.errors import Throttled, Unavailable
 from shared.messaging import Message
 from shared.outbox import Outbox
 from shared.ports import Container, Create, Document, Replace
+from shared.telemetry import log, log_event
 
 
 class PaymentAdapter:
@@ -59,6 +61,20 @@ STATUSES = {
 `processing` is not among them: it is unclear until it is over."""
 
 
+_CODES = {
+    "insufficient_funds": DeclineCode.INSUFFICIENT_FUNDS,
+    "expired_card": DeclineCode.EXPIRED_CARD,
+    "authentication_required": DeclineCode.AUTHENTICATION_REQUIRED,
+    "card_declined": DeclineCode.CARD_DECLINED,
+}
+"""Stripe's codes, the finer one first, for ours: https://docs.stripe.com/declines/codes."""
+
+_Intents = stripe.PaymentIntentService
+_EXPANDED: Any = {"expand": ["latest_charge"]}
+_NO_SIGN = {"payment_intent_unexpected_state", "lock_timeout"}
+"""Refusals that say nothing about the request itself: somebody else was faster."""
+
+
 class StripeProvider:
     """services.payments.ports.Provider. The client is made at the first call, in the event loop of that call."""
 
@@ -70,7 +86,7 @@ class StripeProvider:
         self._http: stripe.HTTPXClient | None = None
 
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
-        """A new intent, not confirmed. Raises UnknownPaymentMethod."""
+        """A new intent, not confirmed. Raises RefusedByProvider."""
         try:
             return await self._call(
                 lambda intents: intents.create_async(
@@ -84,47 +100,41 @@ class StripeProvider:
                     }
                 )
             )
-        except stripe.InvalidRequestError as error:
-            if _method_is_unknown(error):
-                raise UnknownPaymentMethod from error
-            raise
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            raise RefusedByProvider(_refusal(error)) from error
 
     async def look(self, intent_id: str) -> Intent:
         """The intent as it is now."""
-        return await self._call(lambda intents: intents.retrieve_async(intent_id))
+        return await self._call(lambda intents: intents.retrieve_async(intent_id, _EXPANDED))
 
     async def confirm(self, intent_id: str) -> Intent:
         """Have the money held."""
-        try:
-            return await self._call(lambda intents: intents.confirm_async(intent_id))
-        except stripe.CardError:
-            return Intent(intent_id, IntentStatus.DECLINED)
-        except stripe.InvalidRequestError as error:
-            intent = await self._look_again(intent_id, error)
-            if _method_is_unknown(error) and intent.status is IntentStatus.UNCONFIRMED:
-                return Intent(intent_id, IntentStatus.DECLINED)
-            return intent
+        intent = await self._change(intent_id, lambda intents: intents.confirm_async(intent_id, _EXPANDED))
+        if intent.refusal and intent.status is IntentStatus.UNCONFIRMED:
+            return replace(intent, status=IntentStatus.DECLINED)
+        return intent
 
     async def capture(self, intent_id: str, amount: int) -> Intent:
         """Take what is held."""
-        try:
-            return await self._call(lambda intents: intents.capture_async(intent_id, {"amount_to_capture": amount}))
-        except stripe.InvalidRequestError as error:
-            return await self._look_again(intent_id, error)
+        parameters: Any = {"amount_to_capture": amount, **_EXPANDED}
+        return await self._change(intent_id, lambda intents: intents.capture_async(intent_id, parameters))
 
     async def cancel(self, intent_id: str) -> Intent:
         """Let go of what is held; cancelled already is success."""
+        return await self._change(intent_id, lambda intents: intents.cancel_async(intent_id, _EXPANDED))
+
+    async def _change(self, intent_id: str, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
+        """The intent after the call. A definite no is looked into: the intent as it is, with the refusal."""
         try:
-            return await self._call(lambda intents: intents.cancel_async(intent_id))
-        except stripe.InvalidRequestError as error:
-            return await self._look_again(intent_id, error)
+            return await self._call(call)
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            intent = await self.look(intent_id)
+            if error.code in _NO_SIGN:
+                return intent
+            log.warning("the payment provider refused: %s", _refusal(error).provider_code)
+            return replace(intent, refusal=_refusal(error))
 
-    async def _look_again(self, intent_id: str, error: stripe.InvalidRequestError) -> Intent:
-        if error.code == "payment_intent_unexpected_state" or _method_is_unknown(error):
-            return await self.look(intent_id)
-        raise error
-
-    async def _call(self, call: Callable[[stripe.PaymentIntentService], Awaitable[stripe.PaymentIntent]]) -> Intent:
+    async def _call(self, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await call(self._open().v1.payment_intents)
@@ -132,12 +142,16 @@ class StripeProvider:
             raise
         except stripe.RateLimitError as error:
             raise Throttled("the payment provider asks for fewer requests") from error
+        except (stripe.AuthenticationError, stripe.PermissionError) as error:
+            log_event(
+                "payment_provider_key_rejected",
+                "the payment provider takes no key like this: set PAYMENT_PROVIDER_KEY to a live one (%s)",
+                type(error).__name__,
+            )
+            raise Unavailable("the payment provider rejects the key") from error
         except (stripe.StripeError, TimeoutError) as error:
             raise Unavailable(f"the payment provider gave no clear answer: {type(error).__name__}") from error
-        status = STATUSES.get(getattr(answer, "status", ""))
-        if status is None:
-            raise Unavailable("the payment provider's answer has no status that is known")
-        return Intent(answer.id, status)
+        return _intent(answer)
 
     async def close(self) -> None:
         """Let go of the connections; the next call opens them anew."""
@@ -158,5 +172,35 @@ class StripeProvider:
         return self._client
 
 
-def _method_is_unknown(error: stripe.InvalidRequestError) -> bool:
-    return error.code == "resource_missing" and error.param == "payment_method"
+def _intent(answer: stripe.PaymentIntent) -> Intent:
+    said = answer.to_dict()
+    status = STATUSES.get(said.get("status", ""))
+    if status is None:
+        raise Unavailable("the payment provider's answer has no status that is known")
+    refusal = None
+    if status is IntentStatus.NEEDS_ACTION:
+        refusal = Refusal(DeclineCode.AUTHENTICATION_REQUIRED, said["status"])
+    elif status is IntentStatus.DECLINED:
+        error = said.get("last_payment_error") or {}
+        refusal = _worded(error.get("decline_code"), error.get("code"), DeclineCode.CARD_DECLINED)
+    return Intent(answer.id, status, _authorised_until(said.get("latest_charge")), refusal)
+
+
+def _authorised_until(charge: Any) -> datetime | None:
+    """`capture_before` of the charge's card, where the provider says one."""
+    details = (charge.get("payment_method_details") or {}) if isinstance(charge, dict) else {}
+    before = (details.get("card") or {}).get("capture_before")
+    return datetime.fromtimestamp(before, UTC) if before else None
+
+
+def _refusal(error: stripe.CardError | stripe.InvalidRequestError) -> Refusal:
+    if error.code == "resource_missing" and error.param == "payment_method":
+        return Refusal(DeclineCode.UNKNOWN_PAYMENT_METHOD, error.code)
+    otherwise = DeclineCode.CARD_DECLINED if isinstance(error, stripe.CardError) else DeclineCode.PROVIDER_REFUSED
+    finer = getattr(error.error, "decline_code", None) if error.error else None
+    return _worded(finer, error.code, otherwise)
+
+
+def _worded(finer: str | None, code: str | None, otherwise: DeclineCode) -> Refusal:
+    known = (_CODES[each] for each in (finer, code) if each in _CODES)
+    return Refusal(next(known, otherwise), finer or code or "no code")

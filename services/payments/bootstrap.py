@@ -1,11 +1,12 @@
 """Payments' composition root."""
 
 import os
+import re
 from datetime import timedelta
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import azure.functions as func
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.payments import functions
 from services.payments.adapters import PaymentAdapter, StripeProvider
@@ -15,6 +16,19 @@ from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.settings import Seconds, Settings
 
+_SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+", re.ASCII)
+
+
+def _secret_key(key: str) -> str:
+    if key.startswith("@Microsoft.KeyVault("):
+        raise ValueError(
+            "should be the provider's key, but is a Key Vault reference that was not resolved: see that the app's "
+            "identity may read the secret (role Key Vault Secrets User), and that the secret is there"
+        )
+    if not _SECRET_KEY.fullmatch(key):
+        raise ValueError("should be a secret or restricted key of the provider: sk_… or rk_…, then test_ or live_")
+    return key
+
 
 class PaymentsSettings(Settings):
     """Where the provider is, the key to it, and how long its answer may take."""
@@ -22,7 +36,7 @@ class PaymentsSettings(Settings):
     context: ClassVar[str] = "payments"
 
     provider_address: str = Field("https://api.stripe.com", alias="PAYMENT_PROVIDER_ADDRESS", pattern="^https?://")
-    provider_key: str = Field(alias="PAYMENT_PROVIDER_KEY", min_length=1)
+    provider_key: Annotated[str, AfterValidator(_secret_key)] = Field(alias="PAYMENT_PROVIDER_KEY")
     provider_timeout: Seconds = Field(timedelta(seconds=10), alias="PAYMENT_PROVIDER_TIMEOUT_SECONDS")
 
 

@@ -1,6 +1,7 @@
 """Payments' rules: what a command means in the state of an order's payment, and what a look at the provider tells."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -78,13 +79,20 @@ PROCESS: dict[str, dict[State | None, Act]] = {
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """The payment of one order. Only the intent whose id is stored here is ever confirmed."""
+    """The payment of one order. Only the intent whose id is stored here is ever confirmed.
+
+    `authorised_until`: when the provider lets go of what it holds. `decline_code` is why it was declined, in our words,
+    `provider_code` in the provider's, of a refused capture, too.
+    """
 
     order_id: str
     state: State
     amount: int = 0
     currency: str = ""
     intent_id: str | None = None
+    authorised_until: datetime | None = None
+    decline_code: str | None = None
+    provider_code: str | None = None
     etag: str = field(default="", compare=False, metadata={"stored": False})
 
 
@@ -99,13 +107,38 @@ class IntentStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class DeclineCode(StrEnum):
+    """Why a payment was declined: part of the API, and as stable."""
+
+    CARD_DECLINED = "card_declined"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    EXPIRED_CARD = "expired_card"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    UNKNOWN_PAYMENT_METHOD = "unknown_payment_method"
+    PROVIDER_REFUSED = "provider_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The provider's definite no to a request, in our words and in its own."""
+
+    code: DeclineCode
+    provider_code: str
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An intent at the provider."""
+    """An intent at the provider, as it is after a request; `refusal` where that was refused for good."""
 
     id: str
     status: IntentStatus
+    authorised_until: datetime | None = None
+    refusal: Refusal | None = field(default=None, compare=False)
 
 
-class UnknownPaymentMethod(Exception):
-    """The provider doesn't know the payment method."""
+class RefusedByProvider(Exception):
+    """The provider makes no intent of this."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.provider_code)
+        self.refusal = refusal

@@ -5,7 +5,17 @@ id is stored can ever hold money. An unclear answer of the provider is never gue
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from services.payments.domain import PROCESS, Act, Intent, IntentStatus, Payment, State, UnknownPaymentMethod
+from services.payments.domain import (
+    PROCESS,
+    Act,
+    DeclineCode,
+    Intent,
+    IntentStatus,
+    Payment,
+    Refusal,
+    RefusedByProvider,
+    State,
+)
 from services.payments.ports import Payments, Provider
 from shared.contracts import Contract
 from shared.contracts.payments import (
@@ -65,9 +75,9 @@ async def _authorise(command: AuthorisePayment, deps: Dependencies) -> None:
     order_id = command.order_id
     try:
         intent = await deps.provider.create(order_id, command.amount, command.currency, command.payment_method)
-    except UnknownPaymentMethod:
-        declined = Payment(order_id, State.DECLINED, command.amount, command.currency)
-        await deps.payments.add(declined, [fact(PaymentDeclined(order_id), order_id, deps.system)])
+    except RefusedByProvider as refused:
+        declined = _refused(Payment(order_id, State.DECLINED, command.amount, command.currency), refused.refusal)
+        await deps.payments.add(declined, [fact(_declined(declined), order_id, deps.system)])
         return
     # Whoever loses this race starts again, with AlreadyExists, on the winner's intent; its own holds no money.
     payment = await deps.payments.add(Payment(order_id, State.CREATED, command.amount, command.currency, intent.id))
@@ -85,10 +95,12 @@ async def _adopt(payment: Payment, intent: Intent, deps: Dependencies) -> None:
     """Store what the provider says about an intent that somebody confirmed."""
     match intent.status:
         case IntentStatus.HELD:
-            await _conclude(payment, State.AUTHORISED, PaymentAuthorised(payment.order_id), deps)
+            held = replace(payment, authorised_until=intent.authorised_until)
+            await _conclude(held, State.AUTHORISED, _authorised(held), deps)
         case IntentStatus.DECLINED | IntentStatus.NEEDS_ACTION | IntentStatus.CANCELLED:
             # Stored before the intent is cancelled, so that a frozen copy's confirmation finds it cancelled.
-            await _decline(await deps.payments.save(replace(payment, state=State.DECLINING)), deps)
+            declining = _refused(replace(payment, state=State.DECLINING), intent.refusal)
+            await _decline(await deps.payments.save(declining), deps)
         case IntentStatus.CAPTURED:
             raise Contended(f"an old read of the payment of {payment.order_id}: its intent is captured already")
         case IntentStatus.UNCONFIRMED:
@@ -97,7 +109,7 @@ async def _adopt(payment: Payment, intent: Intent, deps: Dependencies) -> None:
 
 async def _decline(payment: Payment, deps: Dependencies) -> None:
     await _cancel(payment, deps)
-    await _conclude(payment, State.DECLINED, PaymentDeclined(payment.order_id), deps)
+    await _conclude(payment, State.DECLINED, _declined(payment), deps)
 
 
 async def _decline_then_voided(payment: Payment, deps: Dependencies) -> None:
@@ -122,6 +134,11 @@ async def _cancel(payment: Payment, deps: Dependencies) -> None:
 
 async def _capture(payment: Payment, deps: Dependencies) -> None:
     intent = await deps.provider.capture(_intent(payment), payment.amount)
+    if refusal := intent.refusal:
+        # Refused for good, perhaps with the money still held: let go of it before saying so, or a frozen copy of this
+        # handler might take it after all.
+        payment = replace(payment, provider_code=refusal.provider_code)
+        intent = await deps.provider.cancel(_intent(payment))
     match intent.status:
         case IntentStatus.CAPTURED:
             await _conclude(payment, State.CAPTURED, PaymentCaptured(payment.order_id), deps)
@@ -139,6 +156,20 @@ async def _again(event: Contract, payment: Payment, deps: Dependencies) -> None:
     await deps.publisher.publish_again(fact(event, payment.order_id, deps.system))
 
 
+def _refused(payment: Payment, refusal: Refusal | None) -> Payment:
+    refusal = refusal or Refusal(DeclineCode.PROVIDER_REFUSED, "cancelled")
+    log.info("declined: %s (the provider's code: %s)", refusal.code, refusal.provider_code)
+    return replace(payment, decline_code=refusal.code, provider_code=refusal.provider_code)
+
+
+def _authorised(payment: Payment) -> PaymentAuthorised:
+    return PaymentAuthorised(payment.order_id, payment.authorised_until)
+
+
+def _declined(payment: Payment) -> PaymentDeclined:
+    return PaymentDeclined(payment.order_id, payment.decline_code or DeclineCode.PROVIDER_REFUSED)
+
+
 def _intent(payment: Payment) -> str:
     if payment.intent_id is None:
         raise BrokenPromise(f"the payment of {payment.order_id} is {payment.state} without an intent")
@@ -152,8 +183,8 @@ _STEPS: dict[Act, Callable[[Payment, Dependencies], Awaitable[None]]] = {
     Act.VOID: _void,
     Act.FINISH_VOIDING: _finish_voiding,
     Act.CAPTURE: _capture,
-    Act.AUTHORISED_AGAIN: lambda payment, deps: _again(PaymentAuthorised(payment.order_id), payment, deps),
-    Act.DECLINED_AGAIN: lambda payment, deps: _again(PaymentDeclined(payment.order_id), payment, deps),
+    Act.AUTHORISED_AGAIN: lambda payment, deps: _again(_authorised(payment), payment, deps),
+    Act.DECLINED_AGAIN: lambda payment, deps: _again(_declined(payment), payment, deps),
     Act.VOIDED_AGAIN: lambda payment, deps: _again(PaymentVoided(payment.order_id), payment, deps),
     Act.CAPTURED_AGAIN: lambda payment, deps: _again(PaymentCaptured(payment.order_id), payment, deps),
     Act.NOT_CAPTURED_AGAIN: lambda payment, deps: _again(PaymentNotCaptured(payment.order_id), payment, deps),

@@ -27,7 +27,7 @@ class Provider(Protocol):
     """The payment provider. Every call may raise Unavailable or Throttled: it may have taken effect all the same."""
 
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
-        """A new intent, not confirmed: it holds no money. Raises UnknownPaymentMethod."""
+        """A new intent, not confirmed: it holds no money. Raises RefusedByProvider."""
         ...
 
     async def look(self, intent_id: str) -> Intent:
@@ -35,11 +35,11 @@ class Provider(Protocol):
         ...
 
     async def confirm(self, intent_id: str) -> Intent:
-        """Have the money held; the intent as it is after that, whoever confirmed it."""
+        """Have the money held; the intent as it is after that, whoever confirmed it. Refused for good: declined."""
         ...
 
     async def capture(self, intent_id: str, amount: int) -> Intent:
-        """Take what is held; the intent as it is after that."""
+        """Take what is held; the intent as it is after that. Refused for good: with `refusal`, whatever its status."""
         ...
 
     async def cancel(self, intent_id: str) -> Intent:

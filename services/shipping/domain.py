@@ -77,6 +77,7 @@ class Shipment:
     carrier: str | None = None
     tracking_number: str | None = None
     dispatched_at: datetime | None = None
+    authorised_until: datetime | None = None
     etag: str = field(default="", compare=False, metadata={"stored": False})
 
     @property
@@ -84,19 +85,26 @@ class Shipment:
         """Contains the order's, so that it can be found by either."""
         return shipment_id(self.order_id)
 
-    def dispatched(self, carrier: str, tracking_number: str, at: datetime) -> "Shipment":
-        """On its way; the same again changes nothing. Raises CannotDispatch."""
+    def dispatched(self, carrier: str, tracking_number: str, at: datetime, *, accept_risk: bool) -> "Shipment":
+        """On its way; the same again changes nothing. Raises CannotDispatch, and PaymentLapsed where the money is no
+        longer held and nobody accepts that risk."""
         if self.state is State.CANCELLED:
             raise CannotDispatch("it was cancelled")
         if self.state is State.DISPATCHED:
             if (self.carrier, self.tracking_number) != (carrier, tracking_number):
                 raise CannotDispatch("it was dispatched with other data")
             return self
+        if self.authorised_until and self.authorised_until <= at and not accept_risk:
+            raise PaymentLapsed(f"the money for it was held until {self.authorised_until:%Y-%m-%d %H:%M} UTC")
         return replace(self, state=State.DISPATCHED, carrier=carrier, tracking_number=tracking_number, dispatched_at=at)
 
 
 class CannotDispatch(Exception):
     """The shipment is not to be sent."""
+
+
+class PaymentLapsed(Exception):
+    """The goods would leave without money that is held for them."""
 
 
 _PREFIX = "shp_"

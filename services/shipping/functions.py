@@ -59,13 +59,21 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={
             200: "Dispatched, now or before with the same data",
             404: "No such shipment, perhaps not yet",
-            409: "Cancelled, or dispatched with other data",
+            409: "Cancelled, dispatched with other data, or the payment has lapsed",
         },
     )
     async def dispatch_shipment(call: Call[DispatchNote]) -> Reply:
         note = call.body
         return Reply(
-            ShipmentView.of(await handlers.dispatch(call.route["shipmentId"], note.carrier, note.tracking_number, deps))
+            ShipmentView.of(
+                await handlers.dispatch(
+                    call.route["shipmentId"],
+                    note.carrier,
+                    note.tracking_number,
+                    deps,
+                    accept_risk=note.accept_payment_risk,
+                )
+            )
         )
 
     handle = partial(handlers.handle, deps=deps)

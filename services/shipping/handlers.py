@@ -8,6 +8,7 @@ from services.shipping.domain import (
     Act,
     CannotDispatch,
     Destination,
+    PaymentLapsed,
     Shipment,
     ShipmentLine,
     State,
@@ -69,6 +70,7 @@ def _new(command: CreateShipment | CancelShipment, now: datetime) -> Shipment:
         created_at=now,
         lines=tuple(ShipmentLine(line.sku, line.quantity) for line in command.lines),
         shipping_address=Destination(**asdict(command.shipping_address)),
+        authorised_until=command.authorised_until,
     )
 
 
@@ -80,11 +82,17 @@ async def get_shipment(shipment_id: str, deps: Dependencies) -> Shipment:
     return shipment
 
 
-async def dispatch(shipment_id: str, carrier: str, tracking_number: str, deps: Dependencies) -> Shipment:
-    """The goods are on their way. The same again is fine; refused with 409 for other data, or where cancelled."""
+async def dispatch(
+    shipment_id: str, carrier: str, tracking_number: str, deps: Dependencies, *, accept_risk: bool = False
+) -> Shipment:
+    """The goods are on their way. The same again is fine; refused with 409 for other data, where cancelled, or where
+    the payment has lapsed and nobody accepts that risk."""
     shipment = await get_shipment(shipment_id, deps)
     try:
-        dispatched = shipment.dispatched(carrier, tracking_number, deps.system.now())
+        dispatched = shipment.dispatched(carrier, tracking_number, deps.system.now(), accept_risk=accept_risk)
+    except PaymentLapsed as fault:
+        detail = f"{fault}".capitalize() + ". To send it all the same, say acceptPaymentRisk: true."
+        raise Refused(409, "payment-lapsed", "The payment for the shipment has lapsed.", detail) from None
     except CannotDispatch as fault:
         raise Refused(
             409, "cannot-dispatch", "The shipment can't be dispatched.", f"{fault}".capitalize() + "."

@@ -12,10 +12,11 @@ from shared.http import invalid_query
 
 
 class DispatchNote(Body):
-    """Who carries the goods, and under which number."""
+    """Who carries the goods, and under which number; and whether they shall leave though the payment has lapsed."""
 
     carrier: Text
     tracking_number: Text
+    accept_payment_risk: bool = False
 
 
 class LineView(View):
@@ -51,6 +52,7 @@ class ShipmentView(View):
     carrier: str | None = optional()
     tracking_number: str | None = optional()
     dispatched_at: str | None = optional()
+    authorised_until: str | None = optional()
 
     @classmethod
     def of(cls, shipment: Shipment) -> "ShipmentView":

@@ -33,14 +33,16 @@ class CapturePayment(Command):
 
 @dataclass(frozen=True, slots=True)
 class PaymentAuthorised(Event):
-    """The order's total is held."""
+    """The order's total is held, until then, as far as the provider says."""
 
     order_id: str
+    authorised_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentDeclined(Event):
-    """Nothing is held, and nothing will be. `code` says why, in the API's own words."""
+    """Nothing is held, and nothing will be. `code` says why, in the API's own words: card_declined,
+    insufficient_funds, expired_card, authentication_required, unknown_payment_method or provider_refused."""
 
     order_id: str
     code: str | None = None

@@ -1,6 +1,7 @@
 """What shipping takes and announces."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.contracts import Command, Event, Line
 
@@ -22,11 +23,12 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class CreateShipment(Command):
-    """Have the warehouse pack and send these goods."""
+    """Have the warehouse pack and send these goods. `authorised_until`: when the money for them is no longer held."""
 
     order_id: str
     lines: tuple[Line, ...]
     shipping_address: Address
+    authorised_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

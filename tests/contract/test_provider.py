@@ -1,13 +1,15 @@
 """What `services.payments.ports.Provider` promises, held against Stripe's adapter and the in-memory one; and what the
 adapter makes of Stripe's failures."""
 
+import logging
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from services.payments.adapters import StripeProvider
-from services.payments.domain import IntentStatus, UnknownPaymentMethod
+from services.payments.domain import DeclineCode, IntentStatus, Refusal, RefusedByProvider
 from services.payments.ports import Provider
 from shared.errors import Throttled, Unavailable
 from tests.contract.conftest import StandIns
@@ -94,13 +96,79 @@ async def test_what_is_captured_can_not_be_cancelled_any_more(provider: Provider
 
 
 async def test_a_method_that_the_provider_does_not_know_is_said_to_be_unknown(provider: Provider) -> None:
-    with pytest.raises(UnknownPaymentMethod):
+    with pytest.raises(RefusedByProvider) as refused:
         await provider.create("ord_1", 2250, "GBP", "pm_unknown")
+    assert refused.value.refusal.code is DeclineCode.UNKNOWN_PAYMENT_METHOD
+
+
+REFUSED_AT_CREATION = [
+    ("pm_card_visa_used", 2250, "GBP", DeclineCode.PROVIDER_REFUSED, "no code"),
+    (VISA, 29, "GBP", DeclineCode.PROVIDER_REFUSED, "amount_too_small"),
+    (VISA, 2250, "XTS", DeclineCode.PROVIDER_REFUSED, "no code"),
+    ("pm_unknown", 2250, "GBP", DeclineCode.UNKNOWN_PAYMENT_METHOD, "resource_missing"),
+]
+
+
+@pytest.mark.parametrize(("method", "amount", "currency", "code", "provider_code"), REFUSED_AT_CREATION)
+async def test_what_makes_no_intent_is_refused_with_our_code_and_the_providers(
+    stripe: StripeProvider, method: str, amount: int, currency: str, code: DeclineCode, provider_code: str
+) -> None:
+    with pytest.raises(RefusedByProvider) as refused:
+        await stripe.create("ord_1", amount, currency, method)
+    assert refused.value.refusal == Refusal(code, provider_code)
+
+
+DECLINES = [
+    (DECLINED, DeclineCode.CARD_DECLINED, "generic_decline"),
+    ("pm_card_visa_chargeDeclinedInsufficientFunds", DeclineCode.INSUFFICIENT_FUNDS, "insufficient_funds"),
+    ("pm_card_visa_chargeDeclinedLostCard", DeclineCode.CARD_DECLINED, "lost_card"),
+    ("pm_card_chargeDeclinedExpiredCard", DeclineCode.EXPIRED_CARD, "expired_card"),
+]
+
+
+@pytest.mark.parametrize(("method", "code", "provider_code"), DECLINES)
+async def test_a_decline_says_why_also_to_whoever_looks_later(
+    stripe: StripeProvider, method: str, code: DeclineCode, provider_code: str
+) -> None:
+    id = await intent(stripe, method)
+    confirmed = await stripe.confirm(id)
+    assert confirmed.status is IntentStatus.DECLINED
+    assert confirmed.refusal == (await stripe.look(id)).refusal == Refusal(code, provider_code)
+
+
+@pytest.mark.parametrize(
+    ("method", "provider_code"),
+    [
+        ("pm_card_visa_captureDeclined", "generic_decline"),
+        ("pm_card_visa_captureExpired", "charge_expired_for_capture"),
+    ],
+)
+async def test_a_capture_that_is_refused_for_good_says_so_and_what_is_held_can_be_let_go(
+    stripe: StripeProvider, method: str, provider_code: str
+) -> None:
+    id = await intent(stripe, method)
+    assert (await stripe.confirm(id)).status is IntentStatus.HELD
+    captured = await stripe.capture(id, 2250)
+    assert captured.refusal
+    assert captured.refusal.provider_code == provider_code
+    assert captured.status is IntentStatus.HELD
+    assert (await stripe.cancel(id)).status is IntentStatus.CANCELLED
+
+
+async def test_what_is_held_says_until_when(stripe: StripeProvider) -> None:
+    id = await intent(stripe)
+    assert (await stripe.look(id)).authorised_until is None
+    until = (await stripe.confirm(id)).authorised_until
+    assert until
+    assert timedelta(days=6) < until - datetime.now(UTC) < timedelta(days=8)
+    assert (await stripe.look(id)).authorised_until == until
 
 
 async def test_a_card_that_needs_its_owner_says_so(stripe: StripeProvider) -> None:
     id = await intent(stripe, "pm_card_authenticationRequired")
-    assert (await stripe.confirm(id)).status is IntentStatus.NEEDS_ACTION
+    confirmed = await stripe.confirm(id)
+    assert confirmed.status is IntentStatus.NEEDS_ACTION
+    assert confirmed.refusal == Refusal(DeclineCode.AUTHENTICATION_REQUIRED, "requires_action")
 
 
 UNCLEAR = [
@@ -137,8 +205,13 @@ async def test_a_limit_of_the_provider_is_throttled(stand_ins: StandIns, stripe:
         await stripe.confirm(id)
 
 
-async def test_a_wrong_key_is_unavailable_so_that_nothing_is_given_up_for_a_fault_of_ours(stand_ins: StandIns) -> None:
+async def test_a_wrong_key_is_unavailable_so_that_nothing_is_given_up_for_a_fault_of_ours_and_says_what_to_do(
+    stand_ins: StandIns, caplog: pytest.LogCaptureFixture
+) -> None:
     provider = stand_ins.stripe(key="sk_test_wrong")
     with pytest.raises(Unavailable):
         await intent(provider)
+    [said] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert said.startswith("payment_provider_key_rejected: ")
+    assert "PAYMENT_PROVIDER_KEY" in said
     await provider.close()

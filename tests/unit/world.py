@@ -19,7 +19,7 @@ from services.orders import bootstrap as orders
 from services.orders import functions as orders_functions
 from services.payments import bootstrap as payments
 from services.payments import functions as payments_functions
-from services.payments.domain import Intent, IntentStatus, UnknownPaymentMethod
+from services.payments.domain import DeclineCode, Intent, IntentStatus, Refusal, RefusedByProvider
 from services.shipping import bootstrap as shipping
 from services.shipping import functions as shipping_functions
 from shared.adapters.memory import MemoryBroker, MemoryContainer
@@ -69,11 +69,13 @@ class MemoryProvider:
 
     def __init__(self) -> None:
         self.intents: dict[str, dict[str, Any]] = {}
+        self.authorised_until: datetime | None = None
+        """What every confirmation says."""
         self._movements = 0
 
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
         if payment_method == "pm_unknown":
-            raise UnknownPaymentMethod
+            raise RefusedByProvider(Refusal(DeclineCode.UNKNOWN_PAYMENT_METHOD, "resource_missing"))
         id = f"pi_{len(self.intents) + 1}"
         status = IntentStatus.UNCONFIRMED
         intent = {"order": order_id, "amount": amount, "method": payment_method, "status": status}
@@ -92,10 +94,14 @@ class MemoryProvider:
             intent["status"] = IntentStatus.DECLINED if declined else IntentStatus.HELD
             if not declined:
                 self._move(intent, "hold")
-        return Intent(intent_id, intent["status"])
+        if intent["status"] is IntentStatus.DECLINED:
+            return Intent(intent_id, IntentStatus.DECLINED, refusal=Refusal(DeclineCode.CARD_DECLINED, "declined"))
+        return Intent(intent_id, intent["status"], self.authorised_until)
 
     async def capture(self, intent_id: str, amount: int) -> Intent:
         intent = self.intents[intent_id]
+        if intent["status"] is IntentStatus.HELD and "captureRefused" in intent["method"]:
+            return Intent(intent_id, IntentStatus.HELD, refusal=Refusal(DeclineCode.CARD_DECLINED, "generic_decline"))
         if intent["status"] is IntentStatus.HELD:
             intent |= {"status": IntentStatus.CAPTURED, "captured": amount}
             self._move(intent, "capture")

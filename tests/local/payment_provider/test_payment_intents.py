@@ -1,13 +1,19 @@
 """The life of an intent, as the real `stripe` SDK sees it."""
 
 import asyncio
+import time
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import stripe
+from pytest_mock import MockerFixture
 from stripe import PaymentIntent, PaymentIntentService
 
+from local.payment_provider import intents as operations
+from local.payment_provider.store import Store
 from tests.local.payment_provider.running import KEY, Running, asked
 
 
@@ -218,6 +224,29 @@ async def test_an_authorisation_that_lapses_is_cancelled_and_cannot_be_captured(
     assert await provider.ledger_of(intent.id) == [("hold", 1_999), ("release", 1_999)]
     assert (await provider.control.post(f"/_lapse/{intent.id}")).status_code == 400
     assert (await provider.control.post("/_lapse/pi_nobody")).status_code == 404
+
+
+async def test_a_charge_comes_as_its_id_unless_it_is_asked_for_whole(intents: PaymentIntentService) -> None:
+    intent = await confirmed(intents)
+    assert isinstance((await intents.retrieve_async(intent.id)).latest_charge, str)
+    whole = await intents.retrieve_async(intent.id, {"expand": ["latest_charge"]})
+    assert isinstance(whole.latest_charge, stripe.Charge)
+    assert whole.to_dict()["latest_charge"]["payment_method_details"]["card"]["capture_before"] > time.time()
+
+
+def test_an_authorisation_that_is_too_old_has_lapsed_for_whoever_looks(tmp_path: Path, mocker: MockerFixture) -> None:
+    wanted = {"amount": "1999", "currency": "gbp", "capture_method": "manual", "payment_method": "pm_card_visa"}
+    with closing(Store(tmp_path / "provider.db")) as store:
+        with store.transaction():
+            id = operations.create(store, "", wanted | {"automatic_payment_methods[allow_redirects]": "never"})["id"]
+            operations.confirm(store, id, {})
+        mocker.patch("time.time", return_value=time.time() + 8 * 24 * 3600)
+
+        with store.transaction():
+            looked = operations.retrieve(store, id, {})
+
+        assert (looked["status"], looked["cancellation_reason"]) == ("canceled", "automatic")
+        assert [movement["kind"] for movement in store.ledger()[0]["movements"]] == ["hold", "release"]
 
 
 async def test_intents_are_listed_newest_first_page_by_page(intents: PaymentIntentService) -> None:
