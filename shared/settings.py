@@ -77,6 +77,7 @@ class Settings(BaseModel):
     currency: Annotated[str, AfterValidator(shop_currency)] = Field("GBP", alias="SHOP_CURRENCY")
     cosmos_timeout: Seconds = Field(timedelta(seconds=5), alias="COSMOS_TIMEOUT_SECONDS")
     service_bus_timeout: Seconds = Field(timedelta(seconds=3), alias="SERVICEBUS_TIMEOUT_SECONDS")
+    open_timeout: Seconds = Field(timedelta(seconds=15), alias="OPEN_TIMEOUT_SECONDS")
     outbox_grace: Seconds = Field(OutboxTimes().grace, alias="OUTBOX_GRACE_SECONDS")
     publish_pause: Seconds = Field(OutboxTimes().pause, alias="PUBLISH_PAUSE_SECONDS")
     retry_delay: Seconds = Field(RetryTimes().delay, alias="RETRY_DELAY_SECONDS")

@@ -9,6 +9,7 @@ from shared.settings import Settings
 
 def azure_context(settings: Settings) -> BoundedContext:
     """The context of these settings, over its own container and its own right to send."""
-    container = CosmosContainer(settings.cosmos, settings.database, settings.context, settings.cosmos_timeout)
-    sender = ServiceBusOutput(settings.service_bus, settings.service_bus_timeout)
+    opening = settings.open_timeout
+    container = CosmosContainer(settings.cosmos, settings.database, settings.context, settings.cosmos_timeout, opening)
+    sender = ServiceBusOutput(settings.service_bus, settings.service_bus_timeout, opening)
     return bounded_context(settings, container, sender, RealSystem())

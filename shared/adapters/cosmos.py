@@ -17,6 +17,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
 from shared.adapters.identity import credential
+from shared.adapters.opening import Opening
 from shared.errors import (
     AlreadyExists,
     ConditionFailed,
@@ -49,13 +50,19 @@ BY_STATUS: dict[int, Callable[[int, str], OrderflowError]] = {
 class CosmosContainer:
     """One container, opened at the first call, in the event loop of the first call."""
 
-    def __init__(self, connection: Connection, database: str, name: str, timeout: timedelta) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        database: str,
+        name: str,
+        timeout: timedelta,
+        open_timeout: timedelta = timedelta(seconds=15),
+    ) -> None:
         self._connection = connection
         self._database = database
         self._name = name
         self._timeout = timeout.total_seconds()
-        self._client: CosmosClient | None = None
-        self._opening = asyncio.Lock()
+        self._client = Opening(self._open, open_timeout.total_seconds())
 
     async def read(self, pk: str, id: str) -> Document | None:
         """One document, or None."""
@@ -97,14 +104,14 @@ class CosmosContainer:
 
     async def close(self) -> None:
         """Let go of the connections; the next call opens them anew."""
-        client, self._client = self._client, None
-        if client:
+        if client := self._client.forget():
             await client.close()
 
     async def _call(self, call: Callable[[ContainerProxy], Awaitable[Any]]) -> Any:
         try:
             async with asyncio.timeout(self._timeout):
-                return await call(await self._open())
+                client = await self._client.get()
+                return await call(client.get_database_client(self._database).get_container_client(self._name))
         except CosmosBatchOperationError as error:
             index = error.error_index
             raise _translated(int(error.operation_responses[index]["statusCode"]), index, error) from error
@@ -118,26 +125,23 @@ class CosmosContainer:
         except TimeoutError as error:
             raise Unavailable(f"Cosmos DB gave no answer within {self._timeout} s") from error
 
-    async def _open(self) -> ContainerProxy:
-        async with self._opening:
-            if self._client is None:
-                client = CosmosClient(
-                    self._connection.endpoint,
-                    self._connection.key or credential(self._connection.client_id),
-                    connection_timeout=2,
-                    read_timeout=self._timeout,
-                    retry_total=2,
-                    retry_throttle_total=2,
-                    # Else aiohttp looks for a .netrc before each request, in a thread: two fifths of the CPU of a call.
-                    transport=AioHttpTransport(use_env_settings=False),
-                )
-                try:
-                    await client.__aenter__()
-                except BaseException:
-                    await client.close()
-                    raise
-                self._client = client
-            return self._client.get_database_client(self._database).get_container_client(self._name)
+    async def _open(self) -> CosmosClient:
+        client = CosmosClient(
+            self._connection.endpoint,
+            self._connection.key or credential(self._connection.client_id),
+            connection_timeout=2,
+            read_timeout=self._timeout,
+            retry_total=2,
+            retry_throttle_total=2,
+            # Else aiohttp looks for a .netrc before each request, in a thread: two fifths of the CPU of a call.
+            transport=AioHttpTransport(use_env_settings=False),
+        )
+        try:
+            await client.__aenter__()
+        except BaseException:
+            await client.close()
+            raise
+        return client
 
 
 def _translated(status: int, index: int, error: Exception) -> Exception:

@@ -20,6 +20,7 @@ class StandIns:
     keys: dict[str, dict[str, str]]
     cosmos_port: int
     service_bus_port: int
+    service_bus_control: str
     provider: str
 
     def stripe(self, key: str = "sk_test_local_tests") -> StripeProvider:
@@ -51,4 +52,4 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIns]:
         running("service_bus", state, control, "--port", str(amqp), "--control-port", str(control)),
         running("payment_provider", state, provider, "--port", str(provider)),
     ):
-        yield StandIns(state, keys, cosmos, amqp, f"http://127.0.0.1:{provider}")
+        yield StandIns(state, keys, cosmos, amqp, f"http://127.0.0.1:{control}", f"http://127.0.0.1:{provider}")

@@ -2,20 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import httpx
 import pytest
 from azure.servicebus import ServiceBusReceivedMessage
-from azure.servicebus.aio import ServiceBusClient
+from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+from azure.servicebus.exceptions import (
+    MessageSizeExceededError,
+    ServiceBusAuthenticationError,
+    ServiceBusAuthorizationError,
+    ServiceBusQuotaExceededError,
+)
+from pytest_mock import MockerFixture
 
+from shared.adapters import service_bus
 from shared.adapters.memory import MemoryBroker
 from shared.adapters.service_bus import ServiceBusOutput
 from shared.adapters.system import RealSystem
-from shared.errors import Unavailable
+from shared.errors import Throttled, Unavailable
 from shared.ports import Sender, WireMessage
 from shared.settings import Connection
+from tests.contract.conftest import StandIns
 from tests.processes import free_port
 from tests.unit.world import TOPOLOGY
 
@@ -148,4 +159,107 @@ async def test_a_broker_that_does_not_answer_is_unavailable_and_found_again_when
         await sender.send("orders", [message()])
     with pytest.raises(Unavailable):
         await sender.send("orders", [message()])
+    await sender.close()
+
+
+@pytest.fixture
+async def control(stand_ins: StandIns) -> AsyncIterator[httpx.AsyncClient]:
+    """What tells the broker's stand-in to fail, and counts what it was asked."""
+    async with httpx.AsyncClient(base_url=stand_ins.service_bus_control) as client:
+        yield client
+        await client.delete("/_faults")
+
+
+async def fail(control: httpx.AsyncClient, **fault: object) -> None:
+    (await control.post("/_faults", json=fault)).raise_for_status()
+
+
+async def attached(control: httpx.AsyncClient) -> int:
+    """How many links were attached so far."""
+    operations = (await control.get("/_stats")).json()["byOperation"]
+    return int(operations.get("Attach", 0))
+
+
+@pytest.mark.parametrize("operation", ["Open", "PutToken", "Attach"])
+async def test_a_link_that_is_slow_to_open_keeps_nobody_and_sends_what_waited_once_it_is_open(
+    stand_ins: StandIns, control: httpx.AsyncClient, operation: str
+) -> None:
+    sender = ServiceBusOutput(stand_ins.service_bus("operator"), timedelta(seconds=0.5))
+    await fail(control, kind="slow", operation=operation, seconds=2, count=1)
+    first, second = message(), message()
+
+    with pytest.raises(Unavailable, match="still being opened"):
+        await sender.send("shipping", [first])
+
+    text = stand_ins.service_bus("operator").connection_string
+    assert text
+    async with ServiceBusClient.from_connection_string(text) as client:
+        receive = _receiver_from(client)
+        assert [each.id for each in await receive("shipping", 1)] == [first.id]
+        await sender.send("shipping", [second])
+        assert [each.id for each in await receive("shipping", 1)] == [second.id]
+    await sender.close()
+
+
+async def test_all_who_wait_for_a_link_wait_for_one(stand_ins: StandIns, control: httpx.AsyncClient) -> None:
+    sender = ServiceBusOutput(stand_ins.service_bus("operator"), timedelta(seconds=5))
+    before = await attached(control)
+    await sender.send("shipping", [message()])
+    for_one = await attached(control) - before
+    await sender.close()
+    await fail(control, kind="slow", operation="Attach", path="^shipping$", seconds=0.5, count=1)
+
+    await asyncio.gather(*(sender.send("shipping", [message()]) for _ in range(10)))
+
+    assert await attached(control) - before == 2 * for_one
+    await sender.close()
+
+
+async def test_a_busy_broker_is_left_alone_for_a_while_over_the_link_that_is_there(
+    stand_ins: StandIns, control: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_bus, "_BUSY_SECONDS", 1.0)
+    sender = ServiceBusOutput(stand_ins.service_bus("operator"), timedelta(seconds=5))
+    await sender.send("inventory", [message()])
+    before = await attached(control)
+    await fail(control, kind="status", status=503, operation="Send", path="^inventory$", count=1)
+
+    with pytest.raises(Throttled):
+        await sender.send("inventory", [message()])
+    with pytest.raises(Throttled, match="for a while"):
+        await sender.send("inventory", [message()])
+    deadline = asyncio.get_running_loop().time() + DEADLINE
+    while asyncio.get_running_loop().time() < deadline:
+        with suppress(Throttled):
+            await sender.send("inventory", [message()])
+            break
+        await asyncio.sleep(0.05)
+
+    assert await attached(control) == before
+    await sender.close()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        MessageSizeExceededError(),
+        ServiceBusQuotaExceededError(),
+        ServiceBusAuthorizationError(),
+        ServiceBusAuthenticationError(),
+    ],
+    ids=lambda refusal: type(refusal).__name__,
+)
+async def test_what_another_link_would_hear_again_is_not_tried_on_one(
+    stand_ins: StandIns, control: httpx.AsyncClient, mocker: MockerFixture, refusal: Exception
+) -> None:
+    sender = ServiceBusOutput(stand_ins.service_bus("operator"), timedelta(seconds=5))
+    await sender.send("shipping", [message()])
+    before = await attached(control)
+    refused = mocker.patch.object(ServiceBusSender, "send_messages", side_effect=refusal)
+
+    with pytest.raises(Unavailable):
+        await sender.send("shipping", [message()])
+
+    assert refused.call_count == 1
+    assert await attached(control) == before
     await sender.close()
