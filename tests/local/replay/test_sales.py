@@ -13,6 +13,7 @@ from local.__main__ import app
 from local.replay.form import COLUMNS, Dates, UnusableFileError
 from local.replay.plan import plan
 from local.replay.sales import Sales, read
+from shared.texts import parse_sku, parse_text
 
 _HEADER = ",".join(COLUMNS)
 _GOOD = "536365,85123A,WHITE HEART,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom"
@@ -318,3 +319,27 @@ def test_a_file_without_an_order_is_an_error_that_says_what_was_found(
 
     assert done.exit_code == 2
     assert re.search(said, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "sku",
+    [
+        *(f"a{chr(number)}b" for number in range(0x20, 0x7F)),
+        *(".", "..", "...", "a  b", "x" * 40, "x" * 41, "x" * 20 + "  " + "x" * 19, "É", "ß", "a\u00a0b"),
+    ],
+)
+def test_a_sku_is_what_the_api_takes_for_one(tmp_path: Path, sku: str) -> None:
+    row = _row(StockCode='"' + sku.replace('"', '""') + '"')
+    found = [sale.sku for sale in _read(tmp_path, row).accepted]
+    try:
+        assert found == [parse_sku(sku)]
+    except ValueError:
+        assert found == []
+
+
+@pytest.mark.parametrize("sign", "\x85\x9f\u2028\u2029\u202e\u2066\ufdd0\uffff")
+def test_a_description_is_sent_as_the_api_takes_a_text(tmp_path: Path, sign: str) -> None:
+    [product] = plan(
+        _read(tmp_path, _row(Description=f"Cafe\u0301{sign}mug")), Decimal(1), None, None
+    ).products.values()
+    assert parse_text(product.name) == "Café mug"
