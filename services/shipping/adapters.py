@@ -6,9 +6,11 @@ from datetime import datetime
 
 from services.shipping.domain import Shipment, State, shipment_id
 from shared.codec import decode, encode, rfc3339
+from shared.errors import Unparseable
 from shared.messaging import Message
 from shared.outbox import Outbox
 from shared.ports import Condition, Container, Create, Document, Query, Replace
+from shared.telemetry import log_event
 
 
 class ShipmentAdapter:
@@ -35,7 +37,18 @@ class ShipmentAdapter:
         """The next ones in a state, oldest first, by keyset."""
         keyset = (rfc3339(after[0]), after[1]) if after else ()
         query = Query("shipment", (Condition("state", "=", str(state)),), ("createdAt", "id"), keyset, size)
-        return [_shipment(document) for document in await self._container.find(query)]
+        found: list[Shipment] = []
+        while documents := await self._container.find(query):
+            for document in documents:
+                try:
+                    found.append(_shipment(document))
+                except Unparseable as fault:
+                    # The others are to be packed all the same.
+                    log_event("unreadable_document", "shipment %s is left out: %s", document["id"], fault)
+            if len(found) == size or len(documents) < query.limit:
+                break
+            query = replace(query, after=(documents[-1]["createdAt"], documents[-1]["id"]), limit=size - len(found))
+        return found
 
 
 def _shipment(document: Document) -> Shipment:
