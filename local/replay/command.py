@@ -4,7 +4,6 @@ import asyncio
 import csv
 import json
 import random
-from collections.abc import Iterator
 from contextlib import aclosing
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Annotated
 import httpx
 import typer
 from azure.core.exceptions import AzureError
-from rich.console import Console
 
 from local.replay.client import Api, RefusedError, UnansweredError
 from local.replay.figures import figures, take_reading
@@ -85,10 +83,12 @@ def _replay(planned: Plan, state: Path, how: Load, seed: int, report: Path | Non
     try:
         finished = asyncio.run(_play(planned, state, how, seed))
     except* (UnansweredError, RefusedError, NoStackError, AzureError, httpx.HTTPError) as group:
-        failures += _leaves(group)
+        failures += group.exceptions
     if failures:
-        typer.echo(f"The replay can't go on: {failures[0]}", err=True)
-        return BAD_INPUT if isinstance(failures[0], RefusedError) else NOT_DRAINED
+        while isinstance(failure := failures[0], ExceptionGroup):
+            failures = [*failure.exceptions]
+        typer.echo(f"The replay can't go on: {failure}", err=True)
+        return BAD_INPUT if isinstance(failure, RefusedError) else NOT_DRAINED
     for line in (*finished.summary(), *lines_of(finished.findings)):
         typer.echo(line)
     if report is not None:
@@ -101,21 +101,14 @@ def _replay(planned: Plan, state: Path, how: Load, seed: int, report: Path | Non
 
 async def _play(planned: Plan, state: Path, how: Load, seed: int) -> Report:
     async with aclosing(Api(read_stack(state).api)) as api:
-        with Gauge(Console(highlight=False)).shown() as gauge, remembering(state) as remember:
+        gauge = Gauge(typer.echo)
+        with remembering(state) as remember:
             refused = await load(api, planned, gauge)
             before = await take_reading(state)
             outcome = await Journey(api, seed, gauge, remember).make(planned.orders, how)
             after = await take_reading(state)
     outcome.complaints += refused
     return Report(planned, how, outcome, figures(outcome, before, after), await look(state, _DRAINING))
-
-
-def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
-    for error in group.exceptions:
-        if isinstance(error, ExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 def _write_rejects(path: Path, sales: Sales) -> None:

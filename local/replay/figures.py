@@ -24,14 +24,9 @@ class Reading:
 
 async def take_reading(state: Path) -> Reading:
     """Asks the stand-ins at `/_stats`, patiently."""
-    cosmos, of_cosmos = await _stats(state, "cosmos")
-    service_bus, of_service_bus = await _stats(state, "service_bus")
-    return Reading(
-        (cosmos, service_bus),
-        of_cosmos["requests"],
-        of_cosmos.get("requestUnits", 0),
-        of_service_bus.get("messagesSent", 0),
-    )
+    (cosmos, stored), (service_bus, carried) = [await _stats(state, part) for part in ("cosmos", "service_bus")]
+    counts = stored.get("requests", 0), stored.get("requestUnits", 0), carried.get("messagesSent", 0)
+    return Reading((cosmos, service_bus), *counts)
 
 
 async def _stats(state: Path, part: str) -> tuple[int, dict[str, Any]]:

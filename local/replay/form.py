@@ -21,21 +21,10 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 
-_SPELLINGS = {
-    "invoiceno": "InvoiceNo",
-    "invoice": "InvoiceNo",
-    "stockcode": "StockCode",
-    "description": "Description",
-    "quantity": "Quantity",
-    "invoicedate": "InvoiceDate",
-    "unitprice": "UnitPrice",
-    "price": "UnitPrice",
-    "customerid": "CustomerID",
-    "country": "Country",
-}
-COLUMNS = tuple(dict.fromkeys(_SPELLINGS.values()))
+COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 """What a file must have."""
 
+_SPELLINGS = {column.casefold(): column for column in COLUMNS} | {"invoice": "InvoiceNo", "price": "UnitPrice"}
 _WANTED = "InvoiceNo or Invoice, StockCode, Description, Quantity, InvoiceDate, UnitPrice or Price, CustomerID, Country"
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 100
@@ -70,12 +59,12 @@ _DAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How one file is written. `columns` says where in a row of `width` fields each column is."""
+    """How one file is written. `columns` says where in a row of as many fields as the header has each column is."""
 
     encoding: str
     delimiter: str
+    header: list[str]
     columns: dict[str, int]
-    width: int
     decimal: str
     dates: Dates
 
@@ -96,17 +85,9 @@ class Form:
         return text.replace(",", "") if _GROUPED.fullmatch(text) else text
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A file's rows, each with the line that it starts on (the header's is 1)."""
-
-    form: Form
-    header: list[str]
-    rows: list[tuple[int, list[str]]]
-
-
-def read_table(path: Path, dates: Dates | None = None) -> Table:
-    """The rows, and the form that was found; `dates` tells the order where the file leaves it open.
+def read_table(path: Path, dates: Dates | None = None) -> tuple[Form, list[tuple[int, list[str]]]]:
+    """The form that was found, and the rows, each with the line that it starts on (the first is 1); `dates` tells the
+    order where the file leaves it open.
 
     UnusableFileError where the file is missing, empty or of another kind, or its dates can be read in two ways.
     """
@@ -123,8 +104,7 @@ def read_table(path: Path, dates: Dates | None = None) -> Table:
     whole = [fields for _, fields in rows if len(fields) == len(header)]
     last = Counter(re.sub("[^.,]", "", fields[columns["UnitPrice"]])[-1:] for fields in whole[:_SAMPLE])
     order = dates or _order(path, {fields[columns["InvoiceDate"]] for fields in whole})
-    form = Form(encoding, delimiter, columns, len(header), "," if last[","] > last["."] else ".", order)
-    return Table(form, header, rows)
+    return Form(encoding, delimiter, header, columns, "," if last[","] > last["."] else ".", order), rows
 
 
 def _decoded(path: Path) -> tuple[str, str]:

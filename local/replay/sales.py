@@ -78,10 +78,10 @@ class Sales:
 
 def read(path: Path, currency: str = "GBP", dates: Dates | None = None) -> Sales:
     """All that the file says, its bad rows apart. Raises UnusableFileError."""
-    table = read_table(path, dates)
-    sales = Sales(currency=currency, header=table.header, form=table.form)
-    for line, fields in table.rows:
-        _add(sales, table.form, line, fields)
+    form, rows = read_table(path, dates)
+    sales = Sales(currency=currency, header=form.header, form=form)
+    for line, fields in rows:
+        _add(sales, form, line, fields)
     return sales
 
 
@@ -104,7 +104,7 @@ def _add(sales: Sales, form: Form, line: int, fields: list[str]) -> None:
 
 
 def _sale(form: Form, fields: list[str], currency: str) -> Sale | Reason:
-    if len(fields) != form.width or not fields[form.columns["InvoiceNo"]]:
+    if len(fields) != len(form.header) or not fields[form.columns["InvoiceNo"]]:
         return "columns"
     if any(map(_UNDECODED.search, fields)):
         return "encoding"
