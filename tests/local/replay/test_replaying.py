@@ -49,10 +49,15 @@ def _plan(
 
 
 async def _replay(
-    shop: Shop, planned: Plan, remembered: list[str] | None = None, seed: int = 1, how: Load | None = None
+    shop: Shop,
+    planned: Plan,
+    remembered: list[str] | None = None,
+    seed: int = 1,
+    how: Load | None = None,
+    line: httpx.AsyncBaseTransport | None = None,
 ) -> Outcome:
     remember = remembered.append if remembered is not None else lambda _: None
-    async with aclosing(Api("http://shop/api", transport=BadLine(shop))) as api:
+    async with aclosing(Api("http://shop/api", transport=line or BadLine(shop))) as api:
         gauge = Gauge(lambda _: None)
         refused = await load(api, planned, gauge)
         outcome = await Journey(api, seed, gauge, remember).make(planned.orders, how or Load(4))
@@ -80,7 +85,8 @@ async def test_every_order_is_placed_once_and_settles_over_a_bad_line() -> None:
 async def test_orders_are_declined_and_cancelled_as_planned() -> None:
     shop = Shop()
 
-    outcome = await _replay(shop, _plan(8, cancel_every=4, decline_every=3))
+    # On a good line: where an answer is lost, the order may be at its end before it is known.
+    outcome = await _replay(shop, _plan(8, cancel_every=4, decline_every=3), line=httpx.ASGITransport(shop.app()))
 
     # A cancellation may come too late: the warehouse works at the same time.
     ends = {invoice: order["status"] for invoice, order in outcome.orders.items()}
