@@ -9,9 +9,10 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from shared.currencies import amount_step
-from shared.errors import Refused
+from shared.errors import Refused, not_found
 from shared.texts import is_empty, parse_email, parse_sku, parse_text
 
+_LONGEST_ID = 100
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
@@ -88,3 +89,11 @@ def sku_in_route(route: Mapping[str, str]) -> str:
         return parse_sku(_ENCODED_SLASH.sub("/", route["sku"]))
     except ValueError as fault:
         raise Refused(422, "invalid-sku", "The SKU in the path is not one.", f"It {fault}.") from None
+
+
+def id_in_route(route: Mapping[str, str], name: str) -> str:
+    """The id that a path holds. Refused with 404 where nothing could have it: the store takes none so long."""
+    id = route[name]
+    if len(id) > _LONGEST_ID:
+        raise not_found(f"{name.removesuffix('Id')} {id[:_LONGEST_ID]}")
+    return id

@@ -93,7 +93,7 @@ def endpoint(
 
     def register(handler: Callable[[Call[Any]], Awaitable[Reply]]) -> None:
         async def answer(req: func.HttpRequest) -> func.HttpResponse:
-            with logged_with(function=operation), traced(req.headers.get("traceparent")):
+            with logged_with(function=operation), traced(req.headers.get("traceparent", "").strip()):
                 try:
                     _refuse_unknown(req.params, query)
                     body = _parsed(req, request, max_body, context) if request else None

@@ -4,11 +4,13 @@ Under Azure Functions a record's extra fields become custom dimensions in Applic
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 _fields: ContextVar[dict[str, str]] = ContextVar("orderflow_log_fields")
+_TRACE_CONTEXT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _traceparent: ContextVar[str | None] = ContextVar("orderflow_traceparent", default=None)
 
 
@@ -42,8 +44,8 @@ def logged_with(**fields: str) -> Iterator[None]:
 
 @contextmanager
 def traced(traceparent: str | None) -> Iterator[None]:
-    """Within the block, messages that are sent carry this W3C trace context on."""
-    token = _traceparent.set(traceparent)
+    """Within the block, messages that are sent carry this W3C trace context on; what is none is passed over."""
+    token = _traceparent.set(traceparent if traceparent and _TRACE_CONTEXT.fullmatch(traceparent) else None)
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ from shared.contracts.payments import (
 )
 from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched
 from shared.errors import not_found
-from shared.fields import sku_in_route
+from shared.fields import id_in_route, sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.http import API, Call, Reply, endpoint
 
@@ -73,7 +73,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={200: "The order, with its ETag", 404: "No such order"},
     )
     async def get_order(call: Call[None]) -> Reply:
-        order = await handlers.get_order(call.route["orderId"], deps)
+        order = await handlers.get_order(id_in_route(call.route, "orderId"), deps)
         return Reply(OrderView.of(order), headers={"ETag": order.etag})
 
     @endpoint(
@@ -87,7 +87,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={202: "Under way, or done already", 404: "No such order", 409: "Too late: shipped, or rejected"},
     )
     async def cancel_order(call: Call[None]) -> Reply:
-        order = await handlers.cancel_order(call.route["orderId"], deps)
+        order = await handlers.cancel_order(id_in_route(call.route, "orderId"), deps)
         return Reply(OrderView.of(order), 202, {"ETag": order.etag})
 
     @endpoint(

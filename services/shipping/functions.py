@@ -8,6 +8,7 @@ from services.shipping import handlers
 from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentView, cursor, keyset, page_size, status
 from shared.context import BoundedContext
 from shared.contracts.shipping import CancelShipment, CreateShipment
+from shared.fields import id_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.http import API, Call, Reply, endpoint
 
@@ -45,7 +46,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={200: "The shipment", 404: "No such shipment"},
     )
     async def get_shipment(call: Call[None]) -> Reply:
-        return Reply(ShipmentView.of(await handlers.get_shipment(call.route["shipmentId"], deps)))
+        return Reply(ShipmentView.of(await handlers.get_shipment(id_in_route(call.route, "shipmentId"), deps)))
 
     @endpoint(
         functions,
@@ -67,7 +68,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         return Reply(
             ShipmentView.of(
                 await handlers.dispatch(
-                    call.route["shipmentId"],
+                    id_in_route(call.route, "shipmentId"),
                     note.carrier,
                     note.tracking_number,
                     deps,

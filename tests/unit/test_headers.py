@@ -1,5 +1,7 @@
 """Headers as callers, proxies and the host's joining of repeated lines write them."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.world import Answer, World, order_body
@@ -127,3 +129,21 @@ class TestPreconditions:
     async def test_a_look_at_something_passes_preconditions_over(self, world: World) -> None:
         answer = await world.call("get_stock", route={"sku": "MUG"}, headers={"if-none-match": '"a"'})
         assert answer.status == 200
+
+
+class TestTraceParent:
+    CONTEXT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    async def carried(self, world: World, header: str) -> set[Any]:
+        """What the messages of an order that comes with this header carry."""
+        before = len(world.broker.sent)
+        answer = await world.call("place_order", order_body(("MUG", 1)), headers={"traceparent": header})
+        assert answer.status == 201
+        return {(message.properties or {}).get("traceparent") for _, message in world.broker.sent[before:]}
+
+    async def test_a_trace_goes_on_in_messages(self, world: World) -> None:
+        assert await self.carried(world, f" {self.CONTEXT}\t") == {self.CONTEXT}
+
+    @pytest.mark.parametrize("header", ["", "x", "é" * 60_000, f"{CONTEXT},{CONTEXT}", CONTEXT.upper()])
+    async def test_what_is_no_trace_is_passed_over_as_its_standard_says(self, world: World, header: str) -> None:
+        assert await self.carried(world, header) == {None}

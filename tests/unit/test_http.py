@@ -199,6 +199,20 @@ async def test_what_is_not_there_is_404(world: World, operation: str, route: dic
     assert (answer.status, answer.body["type"]) == (404, "urn:orderflow:problem:not-found")
 
 
+@pytest.mark.parametrize("operation", ["get_order", "cancel_order", "get_shipment", "dispatch_shipment"])
+async def test_an_id_longer_than_any_is_404_without_asking_the_store_which_refuses_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    async def refuse(*_: Any) -> None:
+        raise ValueError("the id is longer than 1,023 bytes")
+
+    for container in world.containers.values():
+        monkeypatch.setattr(container, "read", refuse)
+    route = {"orderId": "x" * 1024, "shipmentId": "shp_" + "x" * 1024}
+    answer = await world.call(operation, {"carrier": "A", "trackingNumber": "1"}, route=route)
+    assert (answer.status, answer.body["type"]) == (404, "urn:orderflow:problem:not-found")
+
+
 @pytest.mark.parametrize("operation", ["get_price", "get_product", "get_stock"])
 async def test_a_sku_in_a_path_is_folded_and_one_that_cannot_be_is_refused(world: World, operation: str) -> None:
     assert (await world.call(operation, route={"sku": "mug"})).body["sku"] == "MUG"
