@@ -20,7 +20,11 @@ class _Stored(Reader):
     async def query(
         self, context: str, where: str = "", partition: str | None = None, **parameters: object
     ) -> list[Document]:
-        return [each for each in self._containers[context] if not where and partition in (None, each["pk"])]
+        return [
+            each
+            for each in self._containers[context]
+            if (each["kind"] == "parked" if "parked" in where else not where and partition in (None, each["pk"]))
+        ]
 
     async def intents(self) -> list[Document]:
         return []
@@ -48,6 +52,9 @@ async def test_whatever_an_orders_documents_hold_is_told(tmp_path: Path) -> None
     order["shortages"] = [{"sku": "MUG", "wanted": 2, "available": 1}]
     order["history"][0]["detail"] = "card_declined"
     containers: dict[str, list[Document]] = {"orders": [*world.orders], "inventory": [*world.inventory]}
+    unreadable = {"kind": "parked", "pk": "ord_done", "queue": "outbox", "message": "damaged"}
+    of_the_order = {"kind": "parked", "pk": "m1", "queue": "orders", "message": {"correlationId": "ord_short"}}
+    containers["orders"] += [unreadable, of_the_order]
 
     told = await tell(_Stored(containers, tmp_path), "ord_short")
 
@@ -56,3 +63,4 @@ async def test_whatever_an_orders_documents_hold_is_told(tmp_path: Path) -> None
     assert any('"outcome": {"short": [{"sku": "MUG", "wanted": 2, "available": 1}]}' in line for line in told)
     assert any(line.endswith('it is so  {"detail": "card_declined"}') for line in told)
     assert any(line.startswith("  inventory  {") for line in told)
+    assert len([line for line in told if '"parked"' in line]) == 1
