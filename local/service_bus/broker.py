@@ -98,7 +98,8 @@ class Broker:
                 self._bury(place, _with_reason(envelope, "MaxTransferHopCountExceeded", text), origin=origin)
             else:
                 try:
-                    self._forward(place.forward_to, envelope, origin, source, hops)
+                    number = origin or self.store.next_seq(place.path)
+                    self._forward(place.forward_to, envelope, number, source, hops)
                 except Refused as refused:
                     self._bury(place, _with_reason(envelope, "ForwardingFailed", str(refused)), origin=origin)
         return seq
@@ -113,7 +114,7 @@ class Broker:
         self._count("deadLettered", entity)
         if entity.forward_dead_letters_to is not None:
             with suppress(Refused):
-                self._forward(entity.forward_dead_letters_to, envelope, origin, entity.path, 0)
+                self._forward(entity.forward_dead_letters_to, envelope, origin or seq, entity.path, 0)
                 return
         self._keep(entity.dead, envelope, seq=seq, delivery_count=delivery_count, origin=origin)
 
@@ -126,7 +127,7 @@ class Broker:
         expires = now + min(lives) if lives and due is None and not box.dead else None
         state = State.ACTIVE if due is None else State.SCHEDULED
         size = _size(envelope)
-        stored = Stored(seq, box, state, delivery_count, now, due, expires, origin or seq, source, size)
+        stored = Stored(seq, box, state, delivery_count, now, due, expires, origin, source, size)
         self.store.insert(stored, envelope)
         self._place(stored)
         return seq
@@ -177,6 +178,14 @@ class Broker:
         self._count("messagesDelivered", stored.box.entity)
         return stored.lock, self.encoded(stored)
 
+    def consume(self, stored: Stored) -> bytes:
+        """Deliver a message to a receiver that wants no lock: the message, which is gone then."""
+        encoded = self.encoded(stored)
+        for name in ("messagesDelivered", "completed"):
+            self._count(name, stored.box.entity)
+        self._remove(stored)
+        return encoded
+
     def peek(self, box: Box, first: int, count: int) -> list[bytes]:
         """Up to `count` messages from sequence number `first` on, in any state."""
         numbers = heapq.nsmallest(count, (seq for seq in box.messages if seq >= first))
@@ -186,10 +195,12 @@ class Broker:
         """The whole message with the broker's annotations."""
         own: dict[str, object] = {
             "x-opt-sequence-number": stored.seq,
-            "x-opt-enqueue-sequence-number": stored.origin,
             "x-opt-enqueued-time": stored.enqueued,
-            "x-opt-message-state": stored.state,
         }
+        if stored.origin:
+            own["x-opt-enqueue-sequence-number"] = stored.origin
+        if stored.state is not State.ACTIVE:
+            own["x-opt-message-state"] = stored.state
         if stored.lock is not None:
             own["x-opt-locked-until"] = stored.locked_until
         if stored.source is not None:

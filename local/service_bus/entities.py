@@ -24,8 +24,8 @@ class Stored:
     """A message's place and state, kept in memory; the message itself is on disk.
 
     `lock` is the delivery tag under which a receiver holds it until `locked_until`. Locks are in memory alone: they end
-    with the process. `origin` is its sequence number where it was first sent, `source` the entity that dead-lettered it
-    before it was forwarded. `size` is in bytes.
+    with the process. Of one that was forwarded, `origin` is its sequence number where it came in first (else 0), and
+    `source` the entity that dead-lettered it. `size` is in bytes.
     """
 
     seq: int

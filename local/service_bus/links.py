@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from proton import Condition, Delivery, Endpoint, Link, Message
 
@@ -77,19 +78,17 @@ class SendingLink:
 
     def deliver(self) -> None:
         """Hand the client the next message of the box."""
-        broker, locked = self._broker, list[tuple[bytes, bytes]]()
+        broker, taken = self._broker, list[tuple[bytes, bytes]]()
         self._held_up += 1
 
         def effect() -> None:
             stored = broker.take(self.box)
             if stored is not None:
-                locked.append(broker.lock(stored))
-                if self._deletes:
-                    broker.settle(locked[0][0], "complete")
+                taken.append((uuid4().bytes_le, broker.consume(stored)) if self._deletes else broker.lock(stored))
 
         def transfer() -> None:
             self._held_up -= 1
-            for lock, data in locked:
+            for lock, data in taken:
                 tag: Any = lock  # Proton's hints want text, which a lock isn't; and it would give a tag back as UTF-8.
                 delivery = self.link.delivery(tag)
                 delivery.lock = lock
@@ -99,7 +98,7 @@ class SendingLink:
                     delivery.settle()
 
         def transfer_with_copy() -> None:
-            for lock, _ in [] if self._deletes else locked:
+            for lock, _ in [] if self._deletes else taken:
                 broker.copy(broker.held(lock))
             transfer()
 

@@ -122,10 +122,11 @@ def _receive(request: Request, broker: Broker, box: Box) -> object:
     deletes = request.argument("receiver-settle-mode", int) == 0
     messages: list[dict[str, object]] = []
     for stored in broker.find(box, set(request.elements("sequence-numbers", int)), State.DEFERRED):
-        lock, encoded = broker.lock(stored)
-        messages.append({"message": encoded, "lock-token": uuid.UUID(bytes_le=lock)})
         if deletes:
-            broker.settle(lock, "complete")
+            messages.append({"message": broker.consume(stored)})
+        else:
+            lock, encoded = broker.lock(stored)
+            messages.append({"message": encoded, "lock-token": uuid.UUID(bytes_le=lock)})
     return {"messages": messages} if messages else None
 
 

@@ -68,6 +68,8 @@ async def test_a_received_message_says_when_and_in_which_order_it_came(links: Li
         numbers.append(message.sequence_number or 0)
         assert message.delivery_count == 0
         assert isinstance(message.lock_token, UUID)
+        known = {b"x-opt-sequence-number", b"x-opt-enqueued-time", b"x-opt-locked-until"}
+        assert set(message.raw_amqp_message.annotations or {}) == known
         assert message.raw_amqp_message.delivery_annotations is not None
         assert message.raw_amqp_message.delivery_annotations[b"x-opt-lock-token"] == message.lock_token
         assert message.enqueued_time_utc is not None

@@ -193,8 +193,11 @@ async def test_receive_and_delete_takes_a_message_without_a_lock(links: Links, q
     await links.send(queue, "gone")
 
     async with links.new_receiver(queue, None, ServiceBusReceiveMode.RECEIVE_AND_DELETE) as receiver:
-        assert str(await receive(receiver)) == "gone"
+        message = await receive(receiver)
 
+    assert str(message) == "gone"
+    assert not message.raw_amqp_message.delivery_annotations
+    assert b"x-opt-locked-until" not in (message.raw_amqp_message.annotations or {})
     assert await links.is_empty(queue)
 
 
