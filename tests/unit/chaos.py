@@ -82,6 +82,8 @@ class Truth:
         """How often each count of stock was applied."""
         self.short: set[str] = set()
         """The orders of which a line was short at some moment: fewer available than it wants, and none set aside."""
+        self.waiting: set[str] = set()
+        """Those of them that could have had it, once others gave back what they had set aside."""
         self._wanted: dict[str, dict[str, int]] = defaultdict(dict)
 
     def saw_order(self, order: Document, stock: MemoryContainer) -> None:
@@ -100,11 +102,13 @@ class Truth:
 
     def _look(self, sku: str, stock: MemoryContainer) -> None:
         partition = stock.partition(f"sku:{sku}")
-        available = partition["stock"]["available"] if "stock" in partition else 0
+        stock_item = partition.get("stock", {"onHand": 0, "available": 0})
         for order_id, quantity in self._wanted[sku].items():
             reservation = partition.get(f"res:{order_id}")
-            if available < quantity and (reservation is None or reservation["state"] != "active"):
+            if stock_item["available"] < quantity and (reservation is None or reservation["state"] != "active"):
                 self.short.add(order_id)
+                if stock_item["onHand"] >= quantity:
+                    self.waiting.add(order_id)
 
 
 class ChaoticContainer(MemoryContainer):

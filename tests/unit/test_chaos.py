@@ -7,6 +7,7 @@ lost, and the broker forgets what it has seen. Authorisations lapse, and the con
 """
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -231,6 +232,12 @@ class Run:
         return [m for m, wire in of if m.id != wire["cloudEvents_id"] and "orderflow_attempt" not in wire]
 
     @property
+    def postponed(self) -> set[str]:
+        """The orders whose ReserveStock waited for stock."""
+        sent = [message for destination, message in self.world.broker.sent if destination == "inventory"]
+        return {message.correlation_id for message in sent if json.loads(message.body).get("shortSince")}
+
+    @property
     def orders(self) -> list[Document]:
         """Every order as it is stored."""
         return self.world.documents("orders", "order")
@@ -267,6 +274,10 @@ class Run:
         for order in self.orders:
             if order["reason"] == "out_of_stock" and order["id"] not in self.world.truth.short:
                 yield f"{order['id']} was rejected for stock that was there"
+        for decision in self.world.documents("inventory", "decision"):
+            hopeless = any(each["hopeless"] for each in decision["shortages"])
+            if decision["shortages"] and not hopeless and decision["orderId"] not in self.postponed:
+                yield f"{decision['orderId']} was rejected without waiting for what others had set aside"
         for count, status in self.counts.items():
             applied = self.world.truth.counts[count]
             if applied > 1 or (status == 200 and not applied) or (status in (409, 412, 422) and applied):
@@ -324,7 +335,8 @@ async def test_nothing_goes_later_while_every_answer_is_clear_but_for_a_short_li
     for message in run.world.broker.later:
         properties = message.properties or {}
         assert properties["cloudEvents_type"] == "orderflow.inventory.ReserveStock.v1"
-        assert properties["cloudEvents_subject"] in run.world.truth.short
+        assert properties["cloudEvents_subject"] in run.world.truth.waiting
+    assert {order["reason"] for order in run.orders} <= {None, "cancelled", "out_of_stock", "payment_declined"}
 
 
 @pytest.mark.long
