@@ -44,13 +44,18 @@ async def test_an_order_for_more_than_there_is_is_rejected_and_takes_nothing(wor
     assert world.provider.intents == {}
 
 
-@pytest.mark.parametrize("method", ["pm_card_visa_chargeDeclined", "pm_unknown"])
-async def test_a_payment_that_is_declined_gives_the_stock_back(world: World, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [("pm_card_visa_chargeDeclined", "card_declined"), ("pm_unknown", "unknown_payment_method")],
+)
+async def test_a_payment_that_is_declined_gives_the_stock_back_and_says_why(
+    world: World, method: str, code: str
+) -> None:
     order_id = await world.placed(("MUG", 4), paymentMethod=method)
     await world.drain()
 
     order = await world.order(order_id)
-    assert (order["status"], order["reason"]) == ("rejected", "payment_declined")
+    assert (order["status"], order["reason"], order["declineCode"]) == ("rejected", "payment_declined", code)
     assert (await world.call("get_stock", route={"sku": "MUG"})).body["available"] == 10
 
 
