@@ -19,8 +19,9 @@ from starlette.types import Receive, Scope, Send
 from local.functions_host.routes import Route, Routes, Template
 from local.functions_host.server import decoded, read_body, respond, serve
 
-# RFC 9110, section 7.6.1; and the date, which the server here sets.
-_NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade", b"date"}
+# RFC 9110, section 7.6.1; of an answer also what frames it, and the date, which the server here sets.
+_NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade"}
+_NOT_PASSED_BACK = _NOT_PASSED_ON | {b"transfer-encoding", b"date"}
 
 
 class Gateway:
@@ -66,17 +67,24 @@ class Gateway:
         if body is None:
             return
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
-        url = httpx.URL(host).copy_with(raw_path=scope["raw_path"] + query)
-        headers = [header for header in scope["headers"] if header[0] not in _NOT_PASSED_ON]
+        request = httpx.Request(
+            scope["method"],
+            host,
+            headers=[_passed_on(*header) for header in scope["headers"] if header[0] not in _NOT_PASSED_ON],
+            content=body,
+            extensions={
+                "target": scope["raw_path"] + query
+            },  # as it came: a URL would lose its dots and be encoded anew
+        )
         try:
-            answer, content = await self._send(httpx.Request(scope["method"], url, headers=headers, content=body))
+            answer, content = await self._send(request)
         except httpx.ConnectError:
             await _refuse(send, 503, "The host of this function is away.")
         except httpx.TransportError:
             await _refuse(send, 502, "The host of this function went away before it answered.")
         else:
             headers = [(name.lower(), value) for name, value in answer.headers.raw]
-            headers = [header for header in headers if header[0] not in _NOT_PASSED_ON]
+            headers = [header for header in headers if header[0] not in _NOT_PASSED_BACK]
             await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 
@@ -87,6 +95,12 @@ class Gateway:
             return answer, b"".join([chunk async for chunk in answer.stream])  # as it is: not decompressed
         finally:
             await answer.aclose()
+
+
+def _passed_on(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """White space around a value is no part of it (RFC 9110, section 5.5). A body that came in chunks goes on so,
+    empty as the host finds it."""
+    return name, b"chunked" if name == b"transfer-encoding" else value.strip(b" \t")
 
 
 def _route(function: Mapping[str, Any], host: str) -> Route[str]:

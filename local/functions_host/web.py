@@ -29,7 +29,7 @@ class Web:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], decoded(scope["raw_path"])
-        headers = _joined((name.decode(), value.decode("latin-1")) for name, value in scope["headers"])
+        headers = _joined((name.decode(), value.decode("latin-1").strip(" \t")) for name, value in scope["headers"])
         site = f"{scope['scheme']}://{headers.get('host', '')}"
         if method == "GET" and path == "/admin/host/status":
             await respond(send, 200, b'{"state": "Running"}', [("content-type", "application/json")])

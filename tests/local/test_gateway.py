@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -48,6 +53,35 @@ def test_a_request_reaches_the_host_of_its_route_as_it_is(gateway: Gateway) -> N
     assert (seen["body"], seen["route"]) == ("body", {"rest": "a%2Fb/c d"})
     assert seen["url"] == "http://shop.example/api/left/a%2Fb/c d?q=x+y%2F"
     assert (seen["headers"]["x-two"], seen["headers"]["accept-encoding"]) == ("a,b", "br")
+
+
+AS_A_HOST_TAKES_IT = {
+    "white space around values": b"GET /api/left HTTP/1.1\r\nHost: shop\r\nX-A: \t a b \t\r\nX-B: \t\r\n\r\n",
+    "a value beyond ASCII": b"GET /api/left HTTP/1.1\r\nHost: shop\r\nX-A: \xe9\xc3\xa9\x85\xa0\r\n\r\n",
+    "a line twice": b'GET /api/left HTTP/1.1\r\nHost: shop\r\nIf-Match: "a"\r\nif-match: W/"b" , \r\n\r\n',
+    "a path of odd signs": b"GET /api/left/a\"<>\\^`{|}'[]@!$&()*+,;=~/b HTTP/1.1\r\nHost: shop\r\n\r\n",
+    "an encoded path": b"GET /api/left/%2e%2E/%2f%5C%00%41%zz%/caf%C3%A9%E9 HTTP/1.1\r\nHost: shop\r\n\r\n",
+    "dots and nothing in a path": b"GET /api/left/a/../b/./c//d HTTP/1.1\r\nHost: shop\r\n\r\n",
+    "a query of odd signs": b'GET /api/left?q=a"b|c{}%zz%2F&&x? HTTP/1.1\r\nHost: shop\r\n\r\n',
+    "a long path": b"GET /api/left/" + b"x" * 60_000 + b" HTTP/1.1\r\nHost: shop\r\n\r\n",
+    "a body of a GET": b"GET /api/left HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\nbody",
+    "an encoded body": b"POST /api/left HTTP/1.1\r\nHost: shop\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx",
+    "chunks": b"POST /api/left HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("what", AS_A_HOST_TAKES_IT)
+def test_a_gateway_passes_on_whatever_a_host_takes(gateway: Gateway, hosts: tuple[Host, Host], what: str) -> None:
+    at_the_host, through_the_gateway = (_ask(part, AS_A_HOST_TAKES_IT[what]) for part in (hosts[0], gateway))
+
+    assert at_the_host[0] == 203
+    assert through_the_gateway == at_the_host
+
+
+def test_a_host_trims_values_as_azures_does(hosts: tuple[Host, Host]) -> None:
+    headers = _ask(hosts[0], AS_A_HOST_TAKES_IT["white space around values"])[1]["headers"]
+
+    assert (headers["x-a"], headers["x-b"]) == ("a b", "")
 
 
 def test_an_answer_comes_back_as_it_is(gateway: Gateway) -> None:
@@ -112,6 +146,16 @@ def test_a_host_that_goes_away_is_answered_for_and_found_again(tmp_path: Path) -
     assert away.headers["content-type"] == "application/problem+json"
     assert httpx.get(f"{gateway.address}/api/left").status_code == 203
     assert (gateway.stop(), again.stop()) == (0, 0)
+
+
+def _ask(part: Host | Gateway, request: bytes) -> tuple[int, Any]:
+    """What the part answers to these very bytes: clients would mend them."""
+    address = urlsplit(part.address)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(request)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        return answer.status, json.loads(answer.read())
 
 
 def _answers(url: str) -> bool:
