@@ -185,8 +185,9 @@ def encode(envelope: Envelope, delivery_count: int, own: Mapping[str, object], l
     for name, value in own.items():
         pairs += b"\xa3" + bytes([len(name)]) + name.encode() + _OWN[name](value)
     head = b"\x00\x53\x70\xc0" + bytes([len(fields) + 1, 5]) + fields
-    if lock is not None:
-        head += b"\x00\x53\x71" + _map(2, b"\xa3\x10x-opt-lock-token\x98" + lock.bytes)
+    # The section is there without a lock as well, empty, as from Azure.
+    locked = b"" if lock is None else b"\xa3\x10x-opt-lock-token\x98" + lock.bytes
+    head += b"\x00\x53\x71" + _map(2 if locked else 0, locked)
     return head + b"\x00\x53\x72" + _map(count, pairs) + envelope.bare
 
 

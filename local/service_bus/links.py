@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from proton import Condition, Delivery, Endpoint, Link, Message
 
@@ -84,7 +83,7 @@ class SendingLink:
         def effect() -> None:
             stored = broker.take(self.box)
             if stored is not None:
-                taken.append((uuid4().bytes_le, broker.consume(stored)) if self._deletes else broker.lock(stored))
+                taken.append((b"", broker.consume(stored)) if self._deletes else broker.lock(stored))
 
         def transfer() -> None:
             self._held_up -= 1
