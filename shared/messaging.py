@@ -53,8 +53,8 @@ class Message:
 class EventPublisher(Protocol):
     """Facts that stand already."""
 
-    async def publish_again(self, message: Message) -> None:
-        """Announce one again, under a fresh message id; nothing is written."""
+    async def publish_again(self, *messages: Message) -> None:
+        """Announce them again, each under a fresh message id; nothing is written. Raises Unavailable or Throttled."""
         ...
 
 

@@ -25,6 +25,7 @@ from shared.ports import (
     Query,
     Sender,
     System,
+    WireMessage,
 )
 from shared.telemetry import current_traceparent, log, log_event
 
@@ -98,10 +99,14 @@ class Outbox:
         except Transient as failure:
             log.warning("published, but not cleared; the sweep will publish again: %s", failure)
 
-    async def publish_again(self, message: Message) -> None:
-        """Announce a fact that stands already: the same event under a fresh message id, nothing written."""
-        fresh = again(replace(message, traceparent=current_traceparent()), self._system.new_id())
-        await self._sender.send(fresh.destination, [to_wire(fresh)])
+    async def publish_again(self, *messages: Message) -> None:
+        """Announce facts that stand already: the same events under fresh message ids, nothing written."""
+        by_destination: dict[str, list[WireMessage]] = defaultdict(list)
+        for message in messages:
+            fresh = again(replace(message, traceparent=current_traceparent()), self._system.new_id())
+            by_destination[fresh.destination].append(to_wire(fresh))
+        for destination, fresh_ones in by_destination.items():
+            await self._sender.send(destination, fresh_ones)
 
     async def sweep(self) -> int:
         """Publish what a crash or an outage left behind, oldest first; how many messages.

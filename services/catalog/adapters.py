@@ -3,24 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.catalog.domain import Product
+from services.catalog.domain import Announced, Announcement, Product
 from shared.codec import decode, encode
-from shared.contracts import Contract
-from shared.messaging import first
+from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
+from shared.messaging import Message, first
 from shared.outbox import Outbox
-from shared.ports import Container, Create, Document, Replace, System
+from shared.ports import Container, Create, Document, Replace
 
 _PRODUCT = "product"
+_EVENTS = {
+    Announced.LISTED: ProductListed,
+    Announced.PRICE_CHANGED: PriceChanged,
+    Announced.DELISTED: ProductDelisted,
+}
 
 
 class ProductAdapter:
     """services.catalog.ports.Products. One for each request: it remembers what is still to be published."""
 
-    def __init__(self, container: Container, outbox: Outbox, system: System) -> None:
+    def __init__(self, container: Container, outbox: Outbox) -> None:
         self._container = container
         self._outbox = outbox
-        self._system = system
         self._unpublished: list[Document] = []
+        self._repeated: list[Message] = []
 
     async def get(self, sku: str) -> Product | None:
         """One product, or None."""
@@ -32,18 +37,30 @@ class ProductAdapter:
         documents = await self._container.read_many([(sku, _PRODUCT) for sku in skus])
         return {document["sku"]: _product(document) for document in documents}
 
-    async def put(self, product: Product, event: Contract | None) -> None:
-        """Store the product with its event, to be published."""
+    async def put(self, product: Product, announcement: Announcement | None) -> None:
+        """Store the product with what is announced of it, to be published."""
         document = {"id": _PRODUCT, "pk": product.sku, "kind": _PRODUCT, **encode(product)}
         change = Replace(document, product.etag) if product.etag else Create(document)
-        messages = [first(event, product.sku, self._system.now(), product.version)] if event else []
+        messages = [_message(product, announcement)] if announcement else []
         _, unpublished = await self._outbox.write(product.sku, [change], messages)
         self._unpublished += unpublished
 
+    def announce_again(self, product: Product, announcement: Announcement) -> None:
+        """To be published once more; nothing is stored."""
+        self._repeated.append(_message(product, announcement))
+
     async def publish(self) -> None:
-        """Publish the events of everything that was put, together."""
+        """Publish everything that was put, then what is announced again."""
         unpublished, self._unpublished = self._unpublished, []
+        repeated, self._repeated = self._repeated, []
         await self._outbox.publish(unpublished)
+        await self._outbox.publish_again(*repeated)
+
+
+def _message(product: Product, announcement: Announcement) -> Message:
+    """The event, the same one whenever it is made: others' replicas go by the version that it names."""
+    state = (product.sku, product.price, product.currency, product.listed, announcement.version)
+    return first(_EVENTS[announcement.event](*state), product.sku, announcement.at, announcement.version)
 
 
 def _product(document: Document) -> Product:

@@ -20,7 +20,7 @@ class CatalogSettings(Settings):
 
 def products(context: BoundedContext) -> ProductAdapter:
     """The catalogue, for one request."""
-    return ProductAdapter(context.container, context.outbox, context.system)
+    return ProductAdapter(context.container, context.outbox)
 
 
 def blueprint() -> func.Blueprint:

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from itertools import batched
 
-from services.catalog.domain import Announced, Product
+from services.catalog.domain import Product
 from services.catalog.ports import Products
 from shared.concurrency import for_each
-from shared.contracts import Contract
-from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.errors import Contended, not_found
 from shared.ports import System
 from shared.retry import at_once
@@ -35,7 +33,8 @@ async def get_product(sku: str, products: Products) -> Product:
 async def import_products(imports: Sequence[Product], products: Products, system: System) -> list[Outcome]:
     """Store each product (no SKU twice) and announce what changed; what became of each, in their order.
 
-    A crash half-way leaves some stored, their events in the outbox; importing the same again does the rest.
+    A crash half-way leaves some stored, their events in the outbox; importing the same again does the rest. What hasn't
+    changed, and was announced over a minute ago, is announced again, so that an import puts others' replicas right.
     """
     outcomes: list[Outcome] = []
     for some in batched(imports, _PUBLISHED_TOGETHER, strict=False):
@@ -53,31 +52,22 @@ async def import_products(imports: Sequence[Product], products: Products, system
 
 async def _import(product: Product, stored: Mapping[str, Product], products: Products, system: System) -> Outcome:
     try:
-        return await _put(product, stored.get(product.sku), products)
+        return await _put(product, stored.get(product.sku), products, system)
     except Contended:
 
         async def read_again() -> Outcome:
-            return await _put(product, await products.get(product.sku), products)
+            return await _put(product, await products.get(product.sku), products, system)
 
         return await at_once(read_again, system)
 
 
-async def _put(product: Product, before: Product | None, products: Products) -> Outcome:
-    after = product.imported_over(before)
+async def _put(product: Product, before: Product | None, products: Products, system: System) -> Outcome:
+    now = system.now()
+    after = product.imported_over(before, now)
     if after is before:
+        if told := before.announcement_to_repeat(now):
+            products.announce_again(before, told)
         return Outcome.UNCHANGED
-    await products.put(after, _event(after, after.announced(before)))
+    is_news = before is None or after.announcement != before.announcement
+    await products.put(after, after.announcement if is_news else None)
     return Outcome.UPDATED if before else Outcome.CREATED
-
-
-def _event(product: Product, announced: Announced) -> Contract | None:
-    state = (product.sku, product.price, product.currency, product.listed, product.version)
-    match announced:
-        case Announced.LISTED:
-            return ProductListed(*state)
-        case Announced.PRICE_CHANGED:
-            return PriceChanged(*state)
-        case Announced.DELISTED:
-            return ProductDelisted(*state)
-        case Announced.NOTHING:
-            return None

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.catalog.domain import Product
-from shared.contracts import Contract
+from services.catalog.domain import Announcement, Product
 
 
 class Products(Protocol):
@@ -18,13 +17,18 @@ class Products(Protocol):
         """Those of the products that exist, by SKU."""
         ...
 
-    async def put(self, product: Product, event: Contract | None) -> None:
-        """Store the product, new or over the one that was read, with the event. It is published with `publish`.
+    async def put(self, product: Product, announcement: Announcement | None) -> None:
+        """Store the product, new or over the one that was read, and what is announced of it, with `publish`.
 
         Raises AlreadyExists or ConditionFailed when it has changed since it was read.
         """
         ...
 
+    def announce_again(self, product: Product, announcement: Announcement) -> None:
+        """Tell with `publish` once more what was told of a product that hasn't changed."""
+        ...
+
     async def publish(self) -> None:
-        """Publish the events of everything that was put, together."""
+        """Publish, together, what is to be announced of everything that was put. Then what is announced again: raises
+        Unavailable or Throttled where that can't be."""
         ...

@@ -215,11 +215,12 @@ def _explained(order: Order, event: Event) -> Order:
 
 
 async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices: Prices) -> None:
-    """The catalogue announced a product's state; older ones than the replica's are passed over."""
+    """The catalogue announced a product's state, perhaps again: older ones than the replica's are passed over, and one
+    of its own version puts right what differs."""
     known = await prices.get(event.sku)
-    if known is None or event.version > known.version:
-        etag = known.etag if known else ""
-        await prices.put(Price(event.sku, event.price, event.currency, event.listed, event.version, etag))
+    announced = Price(event.sku, event.price, event.currency, event.listed, event.version)
+    if known is None or (announced.version >= known.version and announced != known):
+        await prices.put(replace(announced, etag=known.etag if known else ""))
 
 
 async def _commit(change: Change, deps: Dependencies, *, is_new: bool = False) -> Order:

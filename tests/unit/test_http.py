@@ -324,7 +324,7 @@ class TestImport:
         assert (await world.call("get_product", route={"sku": "MUG"})).body["listed"] is False
         assert (await world.call("get_price", route={"sku": "MUG"})).body["listed"] is False
 
-    async def test_an_unchanged_product_publishes_nothing(self, world: World) -> None:
+    async def test_an_unchanged_product_that_was_just_announced_publishes_nothing(self, world: World) -> None:
         await self.results(world, self.product("A"))
         sent = len(world.broker.sent)
         await self.results(world, self.product("A"))
