@@ -23,7 +23,9 @@ _OUTCOMES: dict[str, Outcome] = {
     "completed": "complete", "abandoned": "abandon", "defered": "defer", "suspended": "dead-letter",
     "unlocked": "release",
 }  # fmt: skip
-_RULE, _NO_ACTION, _SQL_FILTER, _TRUE_FILTER = (ulong(0x13700000000 + code) for code in (4, 5, 6, 7))
+# Rules and their actions have one digit more than filters, in Azure's numbers.
+_RULE, _NO_ACTION = ulong(0x13700000004), ulong(0x13700000005)
+_SQL_FILTER, _TRUE_FILTER = ulong(0x1370000006), ulong(0x1370000007)
 _MAX_PEEKED = 250
 _UNSUPPORTED = "isn't supported by this stand-in."
 
