@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
         def opened() -> None:
             link.open()
             if isinstance(ours := self._links.get(link), SendingLink):
-                self._dispatcher.attached(ours)
+                self._dispatcher.attached(ours, self.flush)
             elif link.is_receiver:
                 refill(link)
 

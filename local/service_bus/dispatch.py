@@ -21,6 +21,7 @@ class Dispatcher:
         self._links: defaultdict[Box, deque[SendingLink]] = defaultdict(deque)
         self._flowed: set[SendingLink] = set()
         self._flushes: set[Callable[[], None]] = set()
+        self._flush_of: dict[SendingLink, Callable[[], None]] = {}
         self._turn_due = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -29,9 +30,10 @@ class Dispatcher:
         self._flushes.add(flush)
         self.soon()
 
-    def attached(self, link: SendingLink) -> None:
-        """A client receives from now on."""
+    def attached(self, link: SendingLink, flush: Callable[[], None]) -> None:
+        """A client receives from now on, over a connection that is to be flushed after each delivery."""
         self._links[link.box].append(link)
+        self._flush_of[link] = flush
         self.flowed(link)
 
     def flowed(self, link: SendingLink) -> None:
@@ -43,6 +45,7 @@ class Dispatcher:
     def detached(self, link: SendingLink) -> None:
         """A client no longer receives."""
         self._flowed.discard(link)
+        self._flush_of.pop(link, None)
         if link in self._links[link.box]:
             self._links[link.box].remove(link)
 
@@ -81,3 +84,4 @@ class Dispatcher:
             links.remove(link)
             links.append(link)
             link.deliver()
+            self._flushes.add(self._flush_of[link])

@@ -217,3 +217,19 @@ async def test_what_a_client_that_vanished_had_locked_is_there_for_others(broker
     assert await broker.entity("orders") == {"locked": 1}
     await broker.inject(kind="expire-locks")
     assert await links.drain("orders") == ["held"]
+
+
+async def test_a_message_reaches_a_client_that_waits_on_another_connection_at_once(broker: Running) -> None:
+    async with broker.client() as sends, broker.client() as receives:
+        sender, receiver = Links(sends), Links(receives)
+        waiting = await receiver.receiver("orders")
+        began = asyncio.get_running_loop().time()
+        for _ in range(6):
+            message, _id = await asyncio.gather(receive(waiting), sender.send("orders"))
+            await waiting.complete_message(message)
+        took = asyncio.get_running_loop().time() - began
+        await sender.close()
+        await receiver.close()
+
+    # Left to a connection's next heartbeat, each but the first would wait for about a second.
+    assert took < 3
