@@ -59,7 +59,11 @@ class Unavailable(Transient):
 
 
 class Throttled(Transient):
-    """A store, the broker or a provider asks for fewer requests."""
+    """A store, the broker or a provider asks for fewer requests, and for none within `wait` seconds."""
+
+    def __init__(self, detail: str = "", wait: float = 1.0) -> None:
+        super().__init__(detail)
+        self.wait = wait
 
 
 class TooEarly(Transient):

@@ -36,13 +36,23 @@ async def _import(api: Api, plan: Plan, gauge: Gauge) -> dict[str, str]:
         listed = [
             {"sku": product.sku, "name": product.name, "price": _money(product, plan.currency)} for product in some
         ]
-        response = await api.send("POST", "products/import", {"products": listed})
-        if response.status_code != 200:
-            raise RefusedError(f"The catalogue refused the import: {explain(response)}")
-        for result in response.json()["results"]:
-            if result["status"] == "refused":
-                refused[result["sku"]] = f"product {result['sku']}: {result.get('errors')}"
-        gauge.step("products", len(some))
+        while listed:
+            response = await api.send("POST", "products/import", {"products": listed})
+            if response.status_code != 200:
+                raise RefusedError(f"The catalogue refused the import: {explain(response)}")
+            results = response.json()["results"]
+            for result in results:
+                if result["status"] == "refused":
+                    refused[result["sku"]] = f"product {result['sku']}: {result.get('errors')}"
+            pairs = zip(listed, results, strict=True)
+            failed = [product for product, result in pairs if result["status"] == "failed"]
+            if done := len(listed) - len(failed):
+                gauge.step("products", done)
+            elif gauge.idle("products") > _PATIENCE:
+                raise UnansweredError(f"The catalogue could store no product for {_PATIENCE:.0f} s: {results[0]}")
+            else:
+                await asyncio.sleep(1.0)
+            listed = failed
     return refused
 
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 from services.catalog.domain import Announced, Announcement, Product
 from shared.codec import decode, encode
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
+from shared.errors import Unparseable
 from shared.messaging import Message, first
 from shared.outbox import Outbox
 from shared.ports import Container, Create, Document, Replace
+from shared.telemetry import log
 
 _PRODUCT = "product"
 _EVENTS = {
@@ -33,9 +35,14 @@ class ProductAdapter:
         return _product(document) if document else None
 
     async def find(self, skus: Sequence[str]) -> dict[str, Product]:
-        """Those of the products that exist, by SKU."""
-        documents = await self._container.read_many([(sku, _PRODUCT) for sku in skus])
-        return {document["sku"]: _product(document) for document in documents}
+        """Those of the products that exist, by SKU; without any that can't be read, which `get` raises for."""
+        found = {}
+        for document in await self._container.read_many([(sku, _PRODUCT) for sku in skus]):
+            try:
+                found[document["pk"]] = _product(document)
+            except Unparseable as fault:
+                log.error("product %s can't be read: %s", document["pk"], fault)
+        return found
 
     async def put(self, product: Product, announcement: Announcement | None) -> None:
         """Store the product with what is announced of it, to be published."""

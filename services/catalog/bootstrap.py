@@ -1,21 +1,25 @@
 """Catalog's composition root."""
 
 import os
+from datetime import timedelta
 from typing import ClassVar
 
 import azure.functions as func
+from pydantic import Field
 
 from services.catalog import functions
 from services.catalog.adapters import ProductAdapter
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
-from shared.settings import Settings
+from shared.settings import Seconds, Settings
 
 
 class CatalogSettings(Settings):
-    """Catalog needs nothing but what every context needs."""
+    """What catalog adds to what every context needs."""
 
     context: ClassVar[str] = "catalog"
+
+    import_timeout: Seconds = Field(timedelta(seconds=150), alias="IMPORT_TIMEOUT_SECONDS")
 
 
 def products(context: BoundedContext) -> ProductAdapter:
@@ -25,5 +29,6 @@ def products(context: BoundedContext) -> ProductAdapter:
 
 def blueprint() -> func.Blueprint:
     """The context's functions, from the environment's settings. Raises SettingsError."""
-    context = azure_context(CatalogSettings.read(os.environ))
-    return functions.blueprint(context, lambda: products(context))
+    settings = CatalogSettings.read(os.environ)
+    context = azure_context(settings)
+    return functions.blueprint(context, lambda: products(context), settings.import_timeout)

@@ -1,6 +1,7 @@
 """Catalog's functions."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import azure.functions as func
 
@@ -14,7 +15,9 @@ from shared.http import Call, Reply, endpoint
 from shared.json_body import MIB
 
 
-def blueprint(context: BoundedContext, open_products: Callable[[], Products]) -> func.Blueprint:
+def blueprint(
+    context: BoundedContext, open_products: Callable[[], Products], import_timeout: timedelta
+) -> func.Blueprint:
     """Every function of the context; `open_products` is called for each request."""
     functions = func.Blueprint()
     validation = {"currency": context.settings.currency}
@@ -33,7 +36,7 @@ def blueprint(context: BoundedContext, open_products: Callable[[], Products]) ->
     )
     async def import_products(call: Call[ProductsImport]) -> Reply:
         products, refusals = call.body.examined(validation)
-        outcomes = await handlers.import_products(products, open_products(), context.system)
+        outcomes = await handlers.import_products(products, open_products(), context.system, import_timeout)
         return Reply(ImportReport.of(products, outcomes, refusals))
 
     @endpoint(

@@ -1,15 +1,18 @@
 """Catalog's requests."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import batched
 
 from services.catalog.domain import Product
 from services.catalog.ports import Products
 from shared.concurrency import for_each
-from shared.errors import Contended, not_found
+from shared.errors import Contended, Throttled, Transient, Unparseable, not_found
 from shared.ports import System
 from shared.retry import at_once
+from shared.telemetry import log
 
 _PUBLISHED_TOGETHER = 500
 
@@ -22,6 +25,16 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
 
 
+class Failure(StrEnum):
+    """Why one product of an import could not be dealt with. Imported again, it may be."""
+
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    CONTENDED = "contended"
+    UNREADABLE = "unreadable"
+    OUT_OF_TIME = "out_of_time"
+
+
 async def get_product(sku: str, products: Products) -> Product:
     """One product, delisted or not. Refused with 404."""
     product = await products.get(sku)
@@ -30,24 +43,63 @@ async def get_product(sku: str, products: Products) -> Product:
     return product
 
 
-async def import_products(imports: Sequence[Product], products: Products, system: System) -> list[Outcome]:
+async def import_products(
+    imports: Sequence[Product], products: Products, system: System, timeout: timedelta
+) -> list[Outcome | Failure]:
     """Store each product (no SKU twice) and announce what changed; what became of each, in their order.
 
     A crash half-way leaves some stored, their events in the outbox; importing the same again does the rest. What hasn't
     changed, and was announced over a minute ago, is announced again, so that an import puts others' replicas right.
+
+    A store that asks for fewer requests is waited for, until the timeout. Whatever one product fails for, the others
+    are imported.
     """
-    outcomes: list[Outcome] = []
+    deadline = system.now() + timeout
+    outcomes: list[Outcome | Failure] = []
     for some in batched(imports, _PUBLISHED_TOGETHER, strict=False):
-        stored = await products.find([product.sku for product in some])
-
-        async def one(product: Product, stored: Mapping[str, Product] = stored) -> Outcome:
-            return await _import(product, stored, products, system)
-
-        try:
-            outcomes += await for_each(some, one)
-        finally:
-            await products.publish()
+        outcomes += await _import_together(some, products, system, deadline)
+    if failures := Counter(each for each in outcomes if isinstance(each, Failure)):
+        log.warning("of %d products, not imported: %s", len(imports), dict(failures))
     return outcomes
+
+
+async def _import_together(
+    some: Sequence[Product], products: Products, system: System, deadline: datetime
+) -> list[Outcome | Failure]:
+    async def in_time[T](work: Callable[[], Awaitable[T]]) -> T | Failure:
+        """What the work results in, or why it couldn't be done; nothing begins after the deadline."""
+        failure = Failure.OUT_OF_TIME
+        while system.now() < deadline:
+            try:
+                return await work()
+            except Throttled as throttled:
+                failure = Failure.THROTTLED
+                await system.sleep(throttled.wait * (1 + system.random() / 2))
+            except Transient:
+                return Failure.UNAVAILABLE
+            except Contended:
+                return Failure.CONTENDED
+            except Unparseable:
+                return Failure.UNREADABLE
+        return failure
+
+    stored = await in_time(lambda: products.find([product.sku for product in some]))
+    if isinstance(stored, Failure):
+        return [stored] * len(some)
+    try:
+        outcomes = await for_each(some, lambda product: in_time(lambda: _import(product, stored, products, system)))
+    finally:
+        unannounced = await _unannounced(products)
+    return [unannounced if unannounced and each is Outcome.UNCHANGED else each for each in outcomes]
+
+
+async def _unannounced(products: Products) -> Failure | None:
+    """Why what hasn't changed could not be announced again. What has changed, the outbox keeps."""
+    try:
+        await products.publish()
+    except Transient:
+        return Failure.UNAVAILABLE
+    return None
 
 
 async def _import(product: Product, stored: Mapping[str, Product], products: Products, system: System) -> Outcome:

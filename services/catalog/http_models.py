@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError
 
 from services.catalog.domain import Product
-from services.catalog.handlers import Outcome
+from services.catalog.handlers import Failure, Outcome
 from shared.fields import Body, MoneyView, Sku, Text, View, of_the_shop, optional, payable
 from shared.http import field_errors
 
@@ -75,6 +75,14 @@ class ImportResult(View):
     sku: str | None
     status: str
     errors: list[FieldErrorView] | None = optional()
+    reason: str | None = optional()
+
+    @classmethod
+    def of(cls, product: Product, outcome: Outcome | Failure) -> "ImportResult":
+        """What its import came to."""
+        if isinstance(outcome, Failure):
+            return cls(sku=product.sku, status="failed", reason=outcome)
+        return cls(sku=product.sku, status=outcome)
 
     @classmethod
     def refused(cls, sku: str | None, error: ValidationError) -> "ImportResult":
@@ -96,10 +104,13 @@ class ImportReport(View):
 
     @classmethod
     def of(
-        cls, products: Sequence[Product], outcomes: Sequence[Outcome], refusals: Sequence[ImportResult | None]
+        cls,
+        products: Sequence[Product],
+        outcomes: Sequence[Outcome | Failure],
+        refusals: Sequence[ImportResult | None],
     ) -> "ImportReport":
         """Refusals in their places, outcomes in the others."""
-        done = (ImportResult(sku=p.sku, status=outcome) for p, outcome in zip(products, outcomes, strict=True))
+        done = (ImportResult.of(product, outcome) for product, outcome in zip(products, outcomes, strict=True))
         return cls(results=[refusal or next(done) for refusal in refusals])
 
 

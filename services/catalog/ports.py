@@ -14,7 +14,7 @@ class Products(Protocol):
         ...
 
     async def find(self, skus: Sequence[str]) -> dict[str, Product]:
-        """Those of the products that exist, by SKU."""
+        """Those of the products that exist, by SKU; without any that can't be read, which `get` raises for."""
         ...
 
     async def put(self, product: Product, announcement: Announcement | None) -> None:

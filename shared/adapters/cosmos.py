@@ -119,6 +119,9 @@ class CosmosContainer:
             # 1003: the container itself isn't there, or not yet. That is no answer about a document.
             if error.status_code == 404 and error.sub_status not in (None, 0):
                 raise Unavailable(f"{self._name}: {error.sub_status}") from error
+            if error.status_code == 429:
+                wait = int(error.headers.get("x-ms-retry-after-ms", 1000)) / 1000
+                raise Throttled("Cosmos DB answered 429", wait) from error
             raise _translated(error.status_code or 500, 0, error) from error
         except AzureError as error:
             raise Unavailable(f"Cosmos DB gave no clear answer: {type(error).__name__}") from error

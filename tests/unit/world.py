@@ -144,13 +144,14 @@ class World:
         self.provider = provider()
         self.containers = {name: container() for name in CONTEXTS}
         orders_settings = orders.OrdersSettings.read(environment)
+        catalog_settings = catalog.CatalogSettings.read(environment)
         inventory_settings = inventory.InventorySettings.read(environment)
         self.contexts: dict[str, BoundedContext] = {
             settings.context: bounded_context(
                 settings, self.containers[settings.context], self.broker, clock(self.system)
             )
             for settings in (
-                catalog.CatalogSettings.read(environment),
+                catalog_settings,
                 inventory_settings,
                 orders_settings,
                 payments.PaymentsSettings.read(environment),
@@ -163,7 +164,9 @@ class World:
         self.payments = payments.dependencies(of["payments"], self.provider)
         self.shipping = shipping.dependencies(of["shipping"])
         blueprints = (
-            catalog_functions.blueprint(of["catalog"], lambda: catalog.products(of["catalog"])),
+            catalog_functions.blueprint(
+                of["catalog"], lambda: catalog.products(of["catalog"]), catalog_settings.import_timeout
+            ),
             inventory_functions.blueprint(of["inventory"], self.inventory),
             orders_functions.blueprint(of["orders"], self.orders),
             payments_functions.blueprint(of["payments"], self.payments),

@@ -27,10 +27,11 @@ def _now() -> str:
 
 @dataclass
 class Shop:
-    """`unwanted` SKUs are refused by the catalogue; `slow_prices` is how often each price is asked for in vain; `least`
-    is the least total of an order."""
+    """`unwanted` SKUs are refused by the catalogue, those `busy_at_first` fail once; `slow_prices` is how often each
+    price is asked for in vain; `least` is the least total of an order."""
 
     unwanted: set[str] = field(default_factory=set)
+    busy_at_first: set[str] = field(default_factory=set)
     slow_prices: int = 1
     least: int = 30
     products: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -57,6 +58,10 @@ class Shop:
     async def _import(self, request: Request) -> Response:
         results = []
         for product in (await request.json())["products"]:
+            self.calls[f"import {product['sku']}"] += 1
+            if product["sku"] in self.busy_at_first and self.calls[f"import {product['sku']}"] == 1:
+                results.append({"sku": product["sku"], "status": "failed", "reason": "throttled"})
+                continue
             refused = product["sku"] in self.unwanted
             if not refused:
                 self.products[product["sku"]] = product

@@ -132,6 +132,15 @@ async def test_a_product_that_the_catalogue_refuses_is_not_waited_for() -> None:
     assert _states(outcome) == {"completed": 2}
 
 
+async def test_a_product_that_could_not_be_imported_is_sent_again() -> None:
+    shop = Shop(busy_at_first={"SKU 2"})
+
+    outcome = await _replay(shop, _plan(3), line=httpx.ASGITransport(shop.app()))
+
+    assert _states(outcome) == {"completed": 3}
+    assert (shop.calls["import SKU 1"], shop.calls["import SKU 2"]) == (1, 2)
+
+
 async def test_an_order_below_the_shops_least_total_is_an_outcome_and_no_failure() -> None:
     outcome = await _replay(Shop(least=500), _plan(2, price=100), how=Load(1))
 
