@@ -10,7 +10,7 @@ from shared.context import BoundedContext
 from shared.contracts import Contract
 from shared.dispatch import Handler
 from shared.ports import WireMessage
-from shared.telemetry import log_event, logged_with
+from shared.telemetry import log, log_event, logged_with
 
 # Service Bus messages are declared binary: the worker would take a JSON text's own fields for the message's metadata.
 _BINARY = func.DataType.BINARY
@@ -65,6 +65,8 @@ def sweep_every_minute(
                 succeeded_at = began
             elif now() - succeeded_at > _LATE:
                 log_event("sweep_late", "the sweep of %s has not succeeded since %s", context.name, succeeded_at)
+            for other in failures[1:]:
+                log.error("another part of the sweep failed, too", exc_info=other)
         for failure in failures:
             raise failure
 

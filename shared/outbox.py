@@ -80,9 +80,9 @@ class Outbox:
         try:
             etags = await self._container.write(pk, [*operations, *map(Create, documents)])
         except Contended:
-            # It may be this very batch that the store has seen before, its answer lost: then its messages are due.
-            if documents and await self._container.read(pk, documents[0]["id"]):
-                await self.publish(documents)
+            # It may be this very batch that the store has seen before, its answer lost: then its messages are due. They
+            # are published as they are stored: whoever won a race may have said something else under the same id.
+            await self.publish(await self._container.read_many([(pk, each["id"]) for each in documents]))
             raise
         return etags[: len(operations)], documents
 

@@ -42,9 +42,10 @@ class OrderAdapter:
         documents = await self._container.find(Query("order", (due,), ("chaseAt", "id"), after or (), size))
         return [(document["chaseAt"], document["id"]) for document in documents]
 
-    async def is_unpublished(self, order_id: str, messages: Sequence[Message]) -> bool:
-        """Whether one of these messages of the order is still in the outbox."""
-        return bool(await self._container.read_many([(order_id, message.id) for message in messages]))
+    async def unpublished(self, order_id: str, messages: Sequence[Message]) -> set[str]:
+        """The ids of those of the order's messages that are still in the outbox."""
+        documents = await self._container.read_many([(order_id, message.id) for message in messages])
+        return {document["id"] for document in documents}
 
 
 class PriceAdapter:

@@ -89,7 +89,7 @@ def _present(value: Any) -> Any:
     """JSON without the members that are null."""
     if isinstance(value, dict):
         return {name: _present(member) for name, member in value.items() if member is not None}
-    return value
+    return [_present(member) for member in value] if isinstance(value, list) else value
 
 
 async def place_order(new: NewOrder, key: str | None, request_id: str, deps: Dependencies) -> Order:
@@ -226,10 +226,10 @@ async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices
 async def _commit(change: Change, deps: Dependencies, *, is_new: bool = False) -> Order:
     outgoing = messages.first_of(change, deps.system.now())
     write = deps.orders.add if is_new else deps.orders.save
-    order = await write(change.order, outgoing)
-    if order.step is Step.PAYMENT_DUE:
-        log_event("payment_due", "order %s was sent, and its payment could not be captured", order.id)
-    return order
+    if change.order.step is Step.PAYMENT_DUE:
+        # Before it is stored: rather said twice than never, should the answer to the write be lost.
+        log_event("payment_due", "order %s was sent, and its payment could not be captured", change.order.id)
+    return await write(change.order, outgoing)
 
 
 PAGE = 200
@@ -279,8 +279,11 @@ async def _resend(order_id: str, now: datetime, deps: Dependencies) -> None:
         change = domain.resent(order, now, deps.timeouts)
         if domain.is_overdue(order, now):
             log_event("order_overdue", "the order has been %s for over an hour", order.step)
-        if await deps.orders.is_unpublished(order_id, messages.first_of(change, now)):
-            log.info("not sent again: its first copy is still in the outbox")
+        first = messages.first_of(change, now)
+        unpublished = await deps.orders.unpublished(order_id, first)
+        lost = tuple(send for send, message in zip(change.sends, first, strict=True) if message.id not in unpublished)
+        if not lost:
+            log.info("not sent again: the first copy is still in the outbox")
             return
-        outgoing = messages.sent_again(change, now, deps.system)
+        outgoing = messages.sent_again(replace(change, sends=lost), now, deps.system)
     await deps.orders.save(change.order, outgoing)

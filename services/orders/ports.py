@@ -28,8 +28,8 @@ class Orders(Protocol):
         """Those to be seen to by now, as (when, order id), longest due first, strictly after the one given."""
         ...
 
-    async def is_unpublished(self, order_id: str, messages: Sequence[Message]) -> bool:
-        """Whether one of these messages of the order is still to be published."""
+    async def unpublished(self, order_id: str, messages: Sequence[Message]) -> set[str]:
+        """The ids of those of the order's messages that are still in the outbox."""
         ...
 
 

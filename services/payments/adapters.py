@@ -104,8 +104,15 @@ class StripeProvider:
             raise RefusedByProvider(_refusal(error)) from error
 
     async def look(self, intent_id: str) -> Intent:
-        """The intent as it is now."""
-        return await self._call(lambda intents: intents.retrieve_async(intent_id, _EXPANDED))
+        """The intent as it is now. One that the provider doesn't know is another account's."""
+        try:
+            return await self._call(lambda intents: intents.retrieve_async(intent_id, _EXPANDED))
+        except stripe.InvalidRequestError as error:
+            log_event(
+                "payment_provider_key_rejected",
+                "the payment provider doesn't know an intent of ours: its key is of another account or mode",
+            )
+            raise Unavailable("the payment provider doesn't know the intent") from error
 
     async def confirm(self, intent_id: str) -> Intent:
         """Have the money held."""

@@ -215,3 +215,12 @@ async def test_a_wrong_key_is_unavailable_so_that_nothing_is_given_up_for_a_faul
     assert said.startswith("payment_provider_key_rejected: ")
     assert "PAYMENT_PROVIDER_KEY" in said
     await provider.close()
+
+
+async def test_an_intent_of_another_account_is_unavailable_and_ends_nothing(
+    stripe: StripeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    for call in (stripe.look("pi_nobody"), stripe.confirm("pi_nobody"), stripe.capture("pi_nobody", 1)):
+        with pytest.raises(Unavailable):
+            await call
+    assert "payment_provider_key_rejected: " in caplog.text

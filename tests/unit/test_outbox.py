@@ -222,3 +222,21 @@ async def test_a_document_of_another_version_is_read_with_defaults() -> None:
 
     assert await setting.outbox.sweep() == 1
     assert setting.container.documents("parked") == []
+
+
+async def test_who_loses_a_race_publishes_what_the_winner_stored_under_the_same_id_and_not_its_own() -> None:
+    """Two imports of one product both make version 2, with two prices: only the stored one may be announced."""
+    setting = Setting()
+    winner = first(ReserveStock("ord_1", (Line("MUG", 1),)), "ord_1", setting.system.now())
+    loser = first(ReserveStock("ord_1", (Line("MUG", 2),)), "ord_1", setting.system.now())
+    assert winner.id == loser.id
+    operations = [Create({"id": "ord_1", "pk": "ord_1", "kind": "order"})]
+    setting.sending.left = 1
+    await setting.outbox.commit("ord_1", operations, [winner])
+    await setting.system.sleep(60)
+
+    with pytest.raises(AlreadyExists):
+        await setting.outbox.commit("ord_1", operations, [loser])
+
+    assert [b'"quantity":1' in wire.body for _, wire in setting.broker.sent] == [True]
+    assert setting.container.documents("outbox") == []

@@ -1,5 +1,6 @@
 """A request to place an order is one request, however often the store, the SDK or the caller repeats it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -78,6 +79,17 @@ async def test_what_was_placed_stands_though_its_product_is_delisted_before_the_
 
     assert (await world.call("place_order", order_body(("MUG", 1)))).status == 201
     assert len(world.documents("orders", "order")) == 1
+
+
+def test_an_absent_field_of_a_line_takes_no_part_in_the_digest() -> None:
+    @dataclass(frozen=True, slots=True)
+    class LaterLine(WantedLine):
+        gift_note: str | None = None
+
+    address = Address("Ada", "12 St James Square", "London", "GB")
+    now = NewOrder("ada@example.com", "GBP", "pm_card_visa", address, (WantedLine("MUG", 1),))
+    later = NewOrder("ada@example.com", "GBP", "pm_card_visa", address, (LaterLine("MUG", 1),))
+    assert later.digest == now.digest
 
 
 def test_the_digest_of_a_request_is_what_it_has_always_been() -> None:

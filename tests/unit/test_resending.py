@@ -106,6 +106,28 @@ async def test_a_command_that_is_still_in_the_outbox_is_not_sent_again() -> None
     assert reservations(world) == {order: 1}
 
 
+async def test_a_lost_command_is_sent_again_though_another_of_its_order_is_still_in_the_outbox() -> None:
+    class PaymentsAway(MemoryBroker):
+        async def send(self, destination: str, messages: Any, at: Any = None) -> None:
+            if destination == "payments" and [m for m in messages if b"paymentMethod" not in m.body]:
+                raise Unavailable("away")
+            await super().send(destination, messages, at)
+
+    world = World(broker=PaymentsAway)
+    await world.stocked(MUG=10)
+    order = await world.placed(("MUG", 1))
+    await world.deliver("inventory", received(world, "inventory"))
+    await world.deliver("orders", received(world, "orders"))
+    await world.call("cancel_order", route={"orderId": order})
+    received(world, "inventory")  # ReleaseStock, lost
+    await world.system.sleep(61)
+
+    with pytest.raises(Unavailable):
+        await world.functions["orders_sweep"](None)
+
+    assert b'"lines"' in received(world, "inventory").body
+
+
 async def test_after_an_outage_an_order_that_was_given_up_takes_no_stock_from_a_live_one() -> None:
     world = World()
     await world.stocked(MUG=10)
