@@ -84,4 +84,5 @@ class Dispatcher:
             links.remove(link)
             links.append(link)
             link.deliver()
-            self._flushes.add(self._flush_of[link])
+            if link in self._flush_of:  # a fault may have taken it, and its connection
+                self._flushes.add(self._flush_of[link])
