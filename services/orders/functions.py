@@ -6,6 +6,7 @@ import azure.functions as func
 
 from services.orders import handlers
 from services.orders.http_models import OrderBody, OrderView, PriceView
+from services.orders.resending import Resending
 from shared.context import BoundedContext
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockCommitted, StockRejected, StockReleased, StockReserved
@@ -112,5 +113,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_queue(functions, context, "orders", "orders_messages", dict.fromkeys(FACTS, on_fact))
     drain_queue(functions, context, "orders-prices", "orders_prices", dict.fromkeys(PRODUCT_STATES, on_price))
     drain_dead_letters(functions, context)
-    sweep_every_minute(functions, context, partial(handlers.resend_due, deps))
+    sweep_every_minute(functions, context, Resending(deps).run)
     return functions

@@ -2,9 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
-from itertools import batched
 from typing import Any
 
 from services.orders import domain, messages
@@ -13,18 +11,15 @@ from services.orders.ports import Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import Step, Trigger
 from shared.codec import encode
-from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockRejected
 from shared.contracts.payments import PaymentAuthorised, PaymentDeclined
 from shared.errors import (
     AlreadyExists,
-    Contended,
     FieldError,
     Refused,
     TooEarly,
-    Transient,
     invalid,
     key_reused,
     not_found,
@@ -230,60 +225,3 @@ async def _commit(change: Change, deps: Dependencies, *, is_new: bool = False) -
         # Before it is stored: rather said twice than never, should the answer to the write be lost.
         log_event("payment_due", "order %s was sent, and its payment could not be captured", change.order.id)
     return await write(change.order, outgoing)
-
-
-PAGE = 200
-
-
-async def resend_due(deps: Dependencies) -> int:
-    """Send outstanding commands again, and give up on what took too long; how many orders were looked at.
-
-    Each order that is due now is looked at once, sixteen at a time, longest due first. One that fails holds up no
-    other, and is due again the next time, as is what the run's time doesn't suffice for. Raises what the search for
-    due orders raises.
-    """
-    now = deps.system.now()
-    looked_at = 0
-    last: tuple[str, str] | None = None
-
-    async def look(order_id: str) -> None:
-        with logged_with(order_id=order_id):
-            try:
-                await _resend(order_id, now, deps)
-            except (Transient, Contended) as failure:
-                log.warning("not sent again this time: %r", failure)
-            except Exception:  # noqa: BLE001 - logged, and due again: the others are not to wait for its repair
-                log.exception("sending again failed")
-
-    while due := await deps.orders.due(now, last, PAGE):
-        for some in batched(due, AT_A_TIME, strict=False):
-            if deps.system.now() - now > deps.timeouts.resend_run:
-                log.warning("the time for sending again is over: what is left is for the next run")
-                return looked_at
-            await for_each((order_id for _, order_id in some), look)
-            looked_at += len(some)
-        last = due[-1]
-    return looked_at
-
-
-async def _resend(order_id: str, now: datetime, deps: Dependencies) -> None:
-    order = await get_order(order_id, deps)
-    if order.resend_at is None or order.resend_at > now:
-        return
-    if order.give_up_at and order.give_up_at <= now:
-        change = domain.react(order, Trigger.GIVE_UP, now, deps.timeouts)
-        assert change
-        log.warning("given up while %s", order.step)
-        outgoing = messages.first_of(change, now)
-    else:
-        change = domain.resent(order, now, deps.timeouts)
-        if domain.is_overdue(order, now):
-            log_event("order_overdue", "the order has been %s for over an hour", order.step)
-        first = messages.first_of(change, now)
-        unpublished = await deps.orders.unpublished(order_id, first)
-        lost = tuple(send for send, message in zip(change.sends, first, strict=True) if message.id not in unpublished)
-        if not lost:
-            log.info("not sent again: the first copy is still in the outbox")
-            return
-        outgoing = messages.sent_again(replace(change, sends=lost), now, deps.system)
-    await deps.orders.save(change.order, outgoing)

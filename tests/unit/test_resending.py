@@ -15,15 +15,19 @@ HOUR = timedelta(hours=1)
 
 
 class Slow(MemoryContainer):
-    """Reads of orders take their time once it is slow; those of some orders fail."""
+    """Reads of orders take their time once it is slow; those of some orders fail, at once or by hanging."""
 
     seconds = 0.0
     throttled: frozenset[str] = frozenset()
+    hanging: frozenset[str] = frozenset()
     clock: Any = None
 
     async def read(self, pk: str, id: str) -> Any:
         if pk in self.throttled:
             raise Throttled("429")
+        if pk in self.hanging:
+            await self.clock.sleep(5)
+            raise Unavailable("no answer in time")
         if self.seconds and pk == id:
             await self.clock.sleep(self.seconds)
         return await super().read(pk, id)
@@ -87,6 +91,23 @@ async def test_a_run_ends_with_its_time_and_the_next_one_does_the_rest() -> None
     await world.functions["orders_sweep"](None)
     assert reservations(world).keys() == set(orders)
     assert set(reservations(world).values()) == {2}
+
+
+async def test_orders_whose_partition_hangs_starve_none_behind_them() -> None:
+    world = World(container=Slow)
+    orders = await placed(world, 36)
+    healthy = [await world.placed(("MUG", 1)) for _ in range(4)]
+    await world.system.sleep(61)
+    container: Any = world.containers["orders"]
+    container.clock, container.hanging = world.system, frozenset(orders)
+
+    for _ in range(3):
+        await world.functions["orders_sweep"](None)
+    assert reservations(world) == Counter(orders) + Counter(healthy * 2)
+
+    container.hanging = frozenset()
+    await world.functions["orders_sweep"](None)
+    assert reservations(world) == Counter([*orders, *healthy] * 2)
 
 
 async def test_a_command_that_is_still_in_the_outbox_is_not_sent_again() -> None:
@@ -198,6 +219,10 @@ async def test_a_sweep_that_has_not_succeeded_for_five_minutes_says_so_once_a_ru
     assert await late_after(5) == []
 
 
+def overdue(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    return [record for record in caplog.records if getattr(record, "event", None) == "order_overdue"]
+
+
 async def test_an_order_that_can_never_be_given_up_is_named_once_it_is_overdue(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -209,7 +234,24 @@ async def test_an_order_that_can_never_be_given_up_is_named_once_it_is_overdue(
         await world.system.sleep(HOUR.total_seconds() / 2 + 60)
         await world.functions["orders_sweep"](None)
 
-    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    [record] = overdue(caplog)
+    assert record.levelno == logging.ERROR
     assert record.getMessage().startswith("order_overdue: the order has been undoing")
-    assert getattr(record, "order_id") == order  # noqa: B009 - a field of ours
-    assert getattr(record, "event") == "order_overdue"  # noqa: B009
+    assert record.order_id == order
+
+
+async def test_an_overdue_order_is_named_once_a_resend_not_each_minute_while_its_commands_are_in_the_outbox(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(broker=Away)
+    assert isinstance(world.broker, Away)
+    await world.stocked(MUG=10)
+    order = await world.placed(("MUG", 1))
+    world.broker.away = True
+    await world.call("cancel_order", route={"orderId": order})
+    for _ in range(70):
+        await world.system.sleep(60)
+        with pytest.raises(Unavailable):
+            await world.functions["orders_sweep"](None)
+
+    assert overdue(caplog) == []
