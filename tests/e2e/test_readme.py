@@ -42,4 +42,4 @@ def test_func_start_gets_settings_for_the_stand_ins_that_run(tmp_path: Path) -> 
         text=True,
         check=True,
     )
-    assert int(indexed.stdout) == 25
+    assert int(indexed.stdout) == 30

@@ -71,6 +71,7 @@ HTTP = {
     "list_shipments": ("GET", "shipments"),
     "get_shipment": ("GET", "shipments/{shipmentId}"),
     "dispatch_shipment": ("POST", "shipments/{shipmentId}/dispatch"),
+    **{f"{context}_live": ("GET", f"health/{context}/live") for context in CONTEXTS},
 }
 
 

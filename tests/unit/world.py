@@ -24,6 +24,7 @@ from services.shipping import bootstrap as shipping
 from services.shipping import functions as shipping_functions
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.context import BoundedContext, bounded_context
+from shared.health import liveness
 from shared.ports import Document, System, WireMessage
 
 TOPOLOGY: dict[str, Any] = json.loads((Path(__file__).parents[2] / "infra" / "topology.json").read_text())
@@ -171,6 +172,7 @@ class World:
             orders_functions.blueprint(of["orders"], self.orders),
             payments_functions.blueprint(of["payments"], self.payments),
             shipping_functions.blueprint(of["shipping"], self.shipping),
+            *(liveness(context, self.system) for context in of),
         )
         app = func.FunctionApp()
         for blueprint in blueprints:
