@@ -26,6 +26,18 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Which request made a version of a product."""
+
+    request_id: str
+    version: int
+
+
+_CHANGES_KEPT = 4
+"""So many changes of one product are remembered, for a request that is tried again because the answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """What the shop sells; `price` in minor units. `version` rises with every change."""
 
@@ -37,19 +49,27 @@ class Product:
     version: int = 1
     announcement: Announcement | None = field(default=None, compare=False)
     """None in what is imported, and in what was stored before this was remembered."""
+    changes: tuple[Change, ...] = field(default=(), compare=False)
     etag: str = field(default="", compare=False, metadata={"stored": False})
 
-    def imported_over(self, stored: "Product | None", at: datetime) -> "Product":
+    def imported_over(self, stored: "Product | None", request_id: str, at: datetime) -> "Product":
         """This import as the next version of what is stored, with what is to be announced; `stored` itself where
         nothing changes."""
         if stored is None:
-            return replace(self, announcement=Announcement(self._listing, self.version, at))
+            listed = Announcement(self._listing, self.version, at)
+            return replace(self, announcement=listed, changes=(Change(request_id, self.version),))
         same = replace(self, version=stored.version, announcement=stored.announcement, etag=stored.etag)
         if same == stored:
             return stored
-        changed = replace(same, version=stored.version + 1)
-        event = changed._announced(stored)
-        return replace(changed, announcement=Announcement(event, changed.version, at)) if event else changed
+        version = stored.version + 1
+        changes = (*stored.changes, Change(request_id, version))[-_CHANGES_KEPT:]
+        event = self._event_after(stored)
+        announcement = Announcement(event, version, at) if event else stored.announcement
+        return replace(same, version=version, changes=changes, announcement=announcement)
+
+    def version_of(self, request_id: str) -> int | None:
+        """The version that this request made, if it is one of the last."""
+        return next((change.version for change in self.changes if change.request_id == request_id), None)
 
     def announcement_to_repeat(self, at: datetime) -> Announcement | None:
         """What to tell again of a product that hasn't changed, as it was told: somebody may have missed it."""
@@ -57,7 +77,7 @@ class Product:
             return Announcement(self._listing, self.version, at)
         return self.announcement if at - self.announcement.at > _ON_ITS_WAY else None
 
-    def _announced(self, before: "Product") -> Announced | None:
+    def _event_after(self, before: "Product") -> Announced | None:
         if before.listed != self.listed:
             return self._listing
         return Announced.PRICE_CHANGED if (before.price, before.currency) != (self.price, self.currency) else None

@@ -36,7 +36,9 @@ def blueprint(
     )
     async def import_products(call: Call[ProductsImport]) -> Reply:
         products, refusals = call.body.examined(validation)
-        outcomes = await handlers.import_products(products, open_products(), context.system, import_timeout)
+        outcomes = await handlers.import_products(
+            products, open_products(), call.request_id, context.system, import_timeout
+        )
         return Reply(ImportReport.of(products, outcomes, refusals))
 
     @endpoint(

@@ -44,7 +44,7 @@ async def get_product(sku: str, products: Products) -> Product:
 
 
 async def import_products(
-    imports: Sequence[Product], products: Products, system: System, timeout: timedelta
+    imports: Sequence[Product], products: Products, request_id: str, system: System, timeout: timedelta
 ) -> list[Outcome | Failure]:
     """Store each product (no SKU twice) and announce what changed; what became of each, in their order.
 
@@ -52,19 +52,19 @@ async def import_products(
     changed, and was announced over a minute ago, is announced again, so that an import puts others' replicas right.
 
     A store that asks for fewer requests is waited for, until the timeout. Whatever one product fails for, the others
-    are imported.
+    are imported. What this request has stored already, and tries again since the answer was lost, is not stored again.
     """
     deadline = system.now() + timeout
     outcomes: list[Outcome | Failure] = []
     for some in batched(imports, _PUBLISHED_TOGETHER, strict=False):
-        outcomes += await _import_together(some, products, system, deadline)
+        outcomes += await _import_together(some, products, request_id, system, deadline)
     if failures := Counter(each for each in outcomes if isinstance(each, Failure)):
         log.warning("of %d products, not imported: %s", len(imports), dict(failures))
     return outcomes
 
 
 async def _import_together(
-    some: Sequence[Product], products: Products, system: System, deadline: datetime
+    some: Sequence[Product], products: Products, request_id: str, system: System, deadline: datetime
 ) -> list[Outcome | Failure]:
     async def in_time[T](work: Callable[[], Awaitable[T]]) -> T | Failure:
         """What the work results in, or why it couldn't be done; nothing begins after the deadline."""
@@ -86,8 +86,12 @@ async def _import_together(
     stored = await in_time(lambda: products.find([product.sku for product in some]))
     if isinstance(stored, Failure):
         return [stored] * len(some)
+
+    async def import_one(product: Product) -> Outcome | Failure:
+        return await in_time(lambda: _import(product, stored, products, request_id, system))
+
     try:
-        outcomes = await for_each(some, lambda product: in_time(lambda: _import(product, stored, products, system)))
+        outcomes = await for_each(some, import_one)
     finally:
         unannounced = await _unannounced(products)
     return [unannounced if unannounced and each is Outcome.UNCHANGED else each for each in outcomes]
@@ -102,20 +106,26 @@ async def _unannounced(products: Products) -> Failure | None:
     return None
 
 
-async def _import(product: Product, stored: Mapping[str, Product], products: Products, system: System) -> Outcome:
+async def _import(
+    product: Product, stored: Mapping[str, Product], products: Products, request_id: str, system: System
+) -> Outcome:
     try:
-        return await _put(product, stored.get(product.sku), products, system)
+        return await _put(product, stored.get(product.sku), products, request_id, system)
     except Contended:
 
         async def read_again() -> Outcome:
-            return await _put(product, await products.get(product.sku), products, system)
+            return await _put(product, await products.get(product.sku), products, request_id, system)
 
         return await at_once(read_again, system)
 
 
-async def _put(product: Product, before: Product | None, products: Products, system: System) -> Outcome:
+async def _put(
+    product: Product, before: Product | None, products: Products, request_id: str, system: System
+) -> Outcome:
+    if before and (version := before.version_of(request_id)):
+        return Outcome.CREATED if version == 1 else Outcome.UPDATED
     now = system.now()
-    after = product.imported_over(before, now)
+    after = product.imported_over(before, request_id, now)
     if after is before:
         if told := before.announcement_to_repeat(now):
             products.announce_again(before, told)

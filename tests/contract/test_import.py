@@ -27,7 +27,7 @@ async def test_an_import_of_5000_products_waits_for_a_throttled_store_and_report
 
     async def outcomes(seconds: float) -> Counter[Outcome | Failure]:
         products = ProductAdapter(container, Outbox(container, MemoryBroker(TOPOLOGY, system), system, OutboxTimes()))
-        return Counter(await import_products(imports, products, system, timedelta(seconds=seconds)))
+        return Counter(await import_products(imports, products, system.new_id(), system, timedelta(seconds=seconds)))
 
     async with httpx.AsyncClient(trust_env=False) as operator:
         throttle = {"kind": "throttle", "requestUnits": 400, "path": "/colls/catalog/"}

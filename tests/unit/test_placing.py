@@ -1,51 +1,34 @@
 """A request to place an order is one request, however often the store, the SDK or the caller repeats it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from services.orders.domain import Address
 from services.orders.handlers import NewOrder, WantedLine
-from shared.adapters.memory import MemoryContainer
-from shared.errors import AlreadyExists, Contended
+from shared.errors import Contended
 from shared.ports import Replace
+from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.world import World, order_body
 
-LOST: list[tuple[type[Exception], int]] = [(Contended, 0), (Contended, 1), (AlreadyExists, 0), (AlreadyExists, 1)]
-"""What the store says of the batch that it is sent once more, and how many reads after that show the old state."""
 
-
-class Forgetful(MemoryContainer):
-    """Writes the first order, answers with an error all the same, and then shows the old state to some reads."""
-
-    lost: tuple[type[Exception], int]
-    old_reads = 0
-    written = False
-
-    async def write(self, pk: str, operations: Any) -> list[str]:
-        etags = await super().write(pk, operations)
-        if pk.startswith("ord_") and not self.written:
-            self.written = True
-            error, self.old_reads = self.lost
-            raise error(0)
-        return etags
-
-    async def read(self, pk: str, id: str) -> Any:
-        if self.old_reads and pk == id:
-            self.old_reads -= 1
-            return None
-        return await super().read(pk, id)
+async def stocked() -> tuple[World, ForgetfulContainer]:
+    """Five mugs, and the store of orders."""
+    world = World(container=ForgetfulContainer)
+    await world.stocked(MUG=5)
+    orders = world.containers["orders"]
+    assert isinstance(orders, ForgetfulContainer)
+    return world, orders
 
 
 @pytest.mark.parametrize("headers", [{}, {"idempotency-key": "k"}], ids=["no key", "key"])
-@pytest.mark.parametrize("lost", LOST, ids=str)
+@pytest.mark.parametrize("old_reads", [0, 1])
+@pytest.mark.parametrize("lost", LOST, ids=lambda lost: type(lost).__name__)
 async def test_an_order_whose_answer_was_lost_is_one_order_and_goes_on_at_once(
-    lost: tuple[type[Exception], int], headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    lost: Exception, old_reads: int, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(Forgetful, "lost", lost, raising=False)
-    world = World(container=Forgetful)
-    await world.stocked(MUG=5)
+    world, orders = await stocked()
+    orders.forget(lost, old_reads)
 
     answer = await world.call("place_order", order_body(("MUG", 1)), headers=headers)
     await world.drain()
@@ -57,25 +40,15 @@ async def test_an_order_whose_answer_was_lost_is_one_order_and_goes_on_at_once(
     assert len(world.provider.intents) == 1
 
 
-async def test_what_was_placed_stands_though_its_product_is_delisted_before_the_request_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(Forgetful, "lost", (Contended, 0), raising=False)
-    world = World(container=Forgetful)
-    await world.stocked(MUG=5)
-    orders = world.containers["orders"]
-    write = orders.write
+async def test_what_was_placed_stands_though_its_product_is_delisted_before_the_request_is_tried_again() -> None:
+    world, orders = await stocked()
 
-    async def delist_meanwhile(pk: str, operations: Any) -> list[str]:
-        try:
-            return await write(pk, operations)
-        except Contended:
-            price = await orders.read("price:MUG", "price")
-            assert price
-            await write("price:MUG", [Replace(price | {"listed": False}, price["_etag"])])
-            raise
+    async def delist() -> None:
+        price = await orders.read("price:MUG", "price")
+        assert price
+        await orders.write("price:MUG", [Replace(price | {"listed": False}, price["_etag"])])
 
-    monkeypatch.setattr(orders, "write", delist_meanwhile)
+    orders.forget(Contended("449"), meanwhile=delist)
 
     assert (await world.call("place_order", order_body(("MUG", 1)))).status == 201
     assert len(world.documents("orders", "order")) == 1

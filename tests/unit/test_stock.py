@@ -1,42 +1,12 @@
 """Counting stock: one request is one count, however often the store, its client or the caller sends it."""
 
-from collections.abc import Awaitable, Callable, Sequence
-
 import pytest
 
-from shared.adapters.memory import MemoryContainer
-from shared.errors import AlreadyExists, ConditionFailed, Contended
-from shared.ports import Document, Operation
+from shared.errors import AlreadyExists, ConditionFailed
+from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.world import Answer, World
 
 SKU = {"sku": "MUG"}
-
-
-class ForgetfulContainer(MemoryContainer):
-    """Commits one write, then answers as if it had not; the reads that follow may be old ones."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.answers_with: Exception | None = None
-        self.meanwhile: Callable[[], Awaitable[object]] | None = None
-        self.old_reads = 0
-        self._before: Document | None = None
-
-    async def read(self, pk: str, id: str) -> Document | None:
-        if id == "stock" and self._before and self.old_reads:
-            self.old_reads -= 1
-            return self._before
-        return await super().read(pk, id)
-
-    async def write(self, pk: str, operations: Sequence[Operation]) -> list[str]:
-        self._before = await super().read(pk, "stock") or self._before
-        etags = await super().write(pk, operations)
-        if answer := self.answers_with:
-            self.answers_with = None
-            if self.meanwhile:
-                await self.meanwhile()
-            raise answer
-        return etags
 
 
 @pytest.fixture
@@ -44,10 +14,9 @@ def world() -> World:
     return World(container=ForgetfulContainer)
 
 
-def forget(world: World, answer: Exception, old_reads: int = 0) -> ForgetfulContainer:
+def forgetful(world: World) -> ForgetfulContainer:
     container = world.containers["inventory"]
     assert isinstance(container, ForgetfulContainer)
-    container.answers_with, container.old_reads = answer, old_reads
     return container
 
 
@@ -61,7 +30,7 @@ async def stock(world: World) -> tuple[int, int]:
     return body["onHand"], body["available"]
 
 
-@pytest.mark.parametrize("answer", [Contended("449"), ConditionFailed(0), AlreadyExists(0)])
+@pytest.mark.parametrize("answer", LOST, ids=lambda lost: type(lost).__name__)
 async def test_a_count_whose_answer_is_lost_is_not_made_again_over_what_was_sold_meanwhile(
     world: World, answer: Exception
 ) -> None:
@@ -73,7 +42,7 @@ async def test_a_count_whose_answer_is_lost_is_not_made_again_over_what_was_sold
         await world.dispatched(order_id)
         await world.drain()
 
-    forget(world, answer).meanwhile = five_leave
+    forgetful(world).forget(answer, meanwhile=five_leave)
     counted = await count(world, 20)
 
     assert (counted.status, counted.body) == (200, {"sku": "MUG", "onHand": 20, "available": 15})
@@ -83,12 +52,12 @@ async def test_a_count_whose_answer_is_lost_is_not_made_again_over_what_was_sold
 
 @pytest.mark.parametrize("old_reads", [0, 2])
 async def test_a_count_that_was_stored_is_never_a_lost_race(world: World, old_reads: int) -> None:
-    forget(world, AlreadyExists(0))
+    forgetful(world).forget(AlreadyExists(0))
     first = await count(world, 10, if_none_match="*")
     assert (first.status, await stock(world)) == (201, (10, 10))
     assert (await count(world, 10, if_none_match="*")).status == 412
 
-    forget(world, ConditionFailed(0), old_reads)
+    forgetful(world).forget(ConditionFailed(0), old_reads)
     second = await count(world, 20, if_match=first.headers["etag"])
     assert (second.status, await stock(world)) == (200, (20, 20))
     assert (await count(world, 30, if_match=first.headers["etag"])).status == 412
