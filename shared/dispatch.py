@@ -29,7 +29,7 @@ from shared.errors import (
     Unparseable,
 )
 from shared.messaging import derived_id, from_wire, restated
-from shared.parking import ParkedMessages
+from shared.parking import Cause, ParkedMessages
 from shared.ports import Container, Sender, System, WireMessage
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
@@ -40,6 +40,7 @@ type Handler = Callable[..., Awaitable[None]]
 _ATTEMPT = "orderflow_attempt"
 _STRIKES = "orderflow_strikes"
 _FIRST_FAILURE = "orderflow_firstFailure"
+_FIRST_ID = "orderflow_firstId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Dispatcher:
                 await self._later(wire, fault, strikes=1)
                 return
             except Unparseable as fault:
-                await self._park(wire, str(fault))
+                await self._park(wire, Cause.UNREADABLE, str(fault))
                 return
             try:
                 with traced(message.traceparent):
@@ -95,7 +96,7 @@ class Dispatcher:
                     else:
                         await self._deliver(contract)
             except MessageTooLarge as fault:
-                await self._park(wire, str(fault), is_known=True)
+                await self._park(wire, Cause.FAILURE, str(fault))
             except (Transient, Contended) as failure:
                 await self._later(wire, failure, strikes=0)
             except BrokenPromise as failure:
@@ -109,7 +110,7 @@ class Dispatcher:
         """Park what the broker gave up on."""
         with logged_with(message_id=wire.id, queue=self._queue, order_id=wire.correlation_id):
             reason = (wire.properties or {}).get("DeadLetterReason", "unknown reason")
-            await self._park(wire, f"dead-lettered: {reason}", is_known=True)
+            await self._park(wire, Cause.FAILURE, f"dead-lettered: {reason}")
 
     async def _deliver(self, contract: Contract) -> None:
         handler = self._handlers.get(type(contract))
@@ -129,16 +130,16 @@ class Dispatcher:
         if postponed := isinstance(failure, Postponed):
             wire = restated(wire, failure.contract)
         if strikes >= self._times.strikes:
-            broken = isinstance(failure, BrokenPromise)
-            reason = f"failed {strikes} times: {failure!r}"
-            await self._park(wire, reason, attempt, is_known=True, is_broken_promise=broken)
+            cause = Cause.BROKEN_PROMISE if isinstance(failure, BrokenPromise) else Cause.FAILURE
+            await self._park(wire, cause, f"failed {strikes} times: {failure!r}", attempt)
         elif now + delay > first_failure + self._times.give_up:
-            await self._park(wire, f"still failing after {self._times.give_up}: {failure!r}", attempt, is_known=True)
+            reason = f"still failing after {self._times.give_up}: {failure!r}"
+            await self._park(wire, Cause.FAILURE, reason, attempt)
         elif retry_until and now + delay >= retry_until and not (strikes or postponed):
             log.info("completed without success, its sender sends it again: %r", failure)
         else:
             log.warning("tried again in %.1f s, attempt %d: %r", delay.total_seconds(), attempt, failure)
-            properties |= {_ATTEMPT: attempt, _STRIKES: strikes, _FIRST_FAILURE: rfc3339(first_failure)}
+            properties |= {_STRIKES: strikes, _FIRST_FAILURE: rfc3339(first_failure)}
             await self._send(replace(wire, properties=properties), attempt, now + delay)
 
     def _delay(self, attempt: int) -> timedelta:
@@ -147,9 +148,11 @@ class Dispatcher:
 
     async def _send(self, wire: WireMessage, attempt: int, at: datetime) -> None:
         """Send it to its queue again, trying for as long as the lock surely holds: an abandoned message would come
-        back at once, and burn its delivery count. Its id derives from the one that failed, so that two copies of this
+        back at once, and burn its delivery count. Its id derives from the first one, so that two copies of this
         handler don't become two chains of retries."""
-        again = replace(wire, id=derived_id(_own_place(wire), attempt))
+        first_id = _first_id(wire)
+        properties = dict(wire.properties or {}) | {_ATTEMPT: attempt, _FIRST_ID: first_id}
+        again = replace(wire, id=derived_id(first_id, attempt), properties=properties)
         give_up = self._system.now() + self._times.hold
         pause = 0.5
         while True:
@@ -161,31 +164,27 @@ class Dispatcher:
             await self._system.sleep(pause)
             pause *= 2
 
-    async def _park(
-        self,
-        wire: WireMessage,
-        reason: str,
-        attempts: int = 1,
-        *,
-        is_known: bool = False,
-        is_broken_promise: bool = False,
-    ) -> None:
-        """`is_known`: it says what it says by its event id, however often it is sent, and is parked once."""
-        event_id = (wire.properties or {}).get("cloudEvents_id") if is_known else None
-        place = event_id if isinstance(event_id, str) and event_id else _own_place(wire)
+    async def _park(self, wire: WireMessage, cause: Cause, reason: str, attempts: int = 1) -> None:
+        # What could be read says what it says by its event id, however often it is sent. What couldn't may lie.
+        place = _first_id(wire) if cause is Cause.UNREADABLE else _place_of_event(wire)
         try:
-            await self._parked.park(place, wire, self._queue, reason, attempts, is_broken_promise=is_broken_promise)
+            await self._parked.park(place, wire, self._queue, cause, reason, attempts)
         except (Transient, Contended) as failure:
             log.warning("parking failed, tried again later: %r", failure)
-            properties = dict(wire.properties or {})
-            attempt = _number(properties.get(_ATTEMPT)) + 1
-            again = replace(wire, properties=properties | {_ATTEMPT: attempt})
-            await self._send(again, attempt, self._system.now() + self._delay(attempt))
+            attempt = _number((wire.properties or {}).get(_ATTEMPT)) + 1
+            await self._send(wire, attempt, self._system.now() + self._delay(attempt))
 
 
-def _own_place(wire: WireMessage) -> str:
-    """The message's id, or its body's digest where a stranger sent none."""
-    return wire.id or sha256(wire.body).hexdigest()
+def _first_id(wire: WireMessage) -> str:
+    """The message's id before it was sent again, or its body's digest where a stranger sent none."""
+    first_id = (wire.properties or {}).get(_FIRST_ID)
+    return first_id if isinstance(first_id, str) and first_id else wire.id or sha256(wire.body).hexdigest()
+
+
+def _place_of_event(wire: WireMessage) -> str:
+    """The event's id, which is the same for every sending."""
+    event_id = (wire.properties or {}).get("cloudEvents_id")
+    return event_id if isinstance(event_id, str) and event_id else _first_id(wire)
 
 
 def _number(value: object) -> int:

@@ -195,14 +195,3 @@ def from_wire(wire: WireMessage, queue: str) -> Message:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def to_document(message: Message) -> Document:
-    """The message as the outbox keeps it."""
-    document: Document = codec.encode(message)
-    return document
-
-
-def from_document(document: Document) -> Message:
-    """The message that the outbox kept. Raises Unparseable."""
-    return codec.decode(Message, document)

@@ -4,30 +4,20 @@
 sweep, a timer of every context, publishes them. A message may so be sent twice, under one message id, never be lost.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import batched
 
-from shared.codec import decode, rfc3339
+from shared.codec import decode, encode, rfc3339
 from shared.concurrency import for_each
-from shared.errors import Contended, Transient, Unparseable
-from shared.messaging import Message, again, from_document, to_document, to_wire
-from shared.ports import (
-    Condition,
-    Container,
-    Create,
-    Delete,
-    Document,
-    Operation,
-    Query,
-    Sender,
-    System,
-    WireMessage,
-)
-from shared.telemetry import current_traceparent, log, log_event
+from shared.errors import Contended, Throttled, Transient, Unparseable
+from shared.messaging import Message, again, to_wire
+from shared.parking import Cause, ParkedMessages
+from shared.ports import Condition, Container, Create, Delete, Document, Operation, Query, Sender, System, WireMessage
+from shared.telemetry import current_traceparent, log
 
 _PAGE = 200
 _MOST_IN_A_BATCH = 100
@@ -45,10 +35,13 @@ class OutboxTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Published:
-    """What publishing needs of an outbox document."""
+class Unpublished:
+    """A message in the outbox, as it is stored in the partition of the aggregate that it tells of."""
 
+    id: str
+    pk: str
     destination: str
+    created_at: datetime
     message: Message
 
 
@@ -60,6 +53,7 @@ class Outbox:
         self._sender = sender
         self._system = system
         self._times = times
+        self._parked = ParkedMessages(container, system, times.parked)
         self._paused_until: dict[str, datetime] = {}
 
     async def commit(self, pk: str, operations: Sequence[Operation], messages: Sequence[Message]) -> list[str]:
@@ -68,28 +62,30 @@ class Outbox:
         Raises MessageTooLarge before anything is written, and what `Container.write` raises. That publishing failed is
         not an error: the sweep does it.
         """
-        etags, documents = await self.write(pk, operations, messages)
-        await self.publish(documents)
+        etags, unpublished = await self.write(pk, operations, messages)
+        await self.publish(unpublished)
         return etags
 
     async def write(
         self, pk: str, operations: Sequence[Operation], messages: Sequence[Message]
-    ) -> tuple[list[str], list[Document]]:
+    ) -> tuple[list[str], list[Unpublished]]:
         """The first half of `commit`, for whoever commits many aggregates and publishes once."""
-        documents = [self._document(pk, message) for message in messages]
+        unpublished = [self._unpublished(pk, message) for message in messages]
+        documents = [{"kind": "outbox", **encode(each)} for each in unpublished]
         try:
             etags = await self._container.write(pk, [*operations, *map(Create, documents)])
         except Contended:
             # It may be this very batch that the store has seen before, its answer lost: then its messages are due. They
             # are published as they are stored: whoever won a race may have said something else under the same id.
-            await self.publish(await self._container.read_many([(pk, each["id"]) for each in documents]))
+            stored = await self._container.read_many([(pk, each.id) for each in unpublished])
+            await self.publish(await self._readable(stored))
             raise
-        return etags[: len(operations)], documents
+        return etags[: len(operations)], unpublished
 
-    async def publish(self, documents: Sequence[Document]) -> None:
+    async def publish(self, unpublished: Sequence[Unpublished]) -> None:
         """The second half: publish what was written, but to destinations that failed a moment ago."""
         now = self._system.now()
-        due = [each for each in documents if self._paused_until.get(each["destination"], now) <= now]
+        due = [each for each in unpublished if self._paused_until.get(each.destination, now) <= now]
         sent, failures = await self._send(due)
         for destination, failure in failures.items():
             self._paused_until[destination] = self._system.now() + self._times.pause
@@ -111,74 +107,77 @@ class Outbox:
     async def sweep(self) -> int:
         """Publish what a crash or an outage left behind, oldest first; how many messages.
 
-        A destination that fails holds up no other. Raises its failure once the others are through.
+        A destination or a partition that fails holds up no other. Raises the first failure once the others are through.
         """
         before = Condition("createdAt", "<=", rfc3339(self._system.now() - self._times.grace))
         page = Query("outbox", (before,), ("createdAt", "id"), limit=_PAGE)
         swept = 0
-        failed: dict[str, Transient] = {}
+        unreachable: set[str] = set()
+        failures: list[Transient] = []
         while documents := await self._container.find(page):
-            readable = [each for each in documents if await self._is_readable(each)]
-            sent, failures = await self._send([each for each in readable if each["destination"] not in failed])
-            failed |= failures
-            await self._clear(sent)
+            readable = await self._readable(documents)
+            sent, failed = await self._send([each for each in readable if each.destination not in unreachable])
+            unreachable |= failed.keys()
+            failures += failed.values()
+            try:
+                await self._clear(sent)
+            except Transient as failure:
+                failures.append(failure)
             swept += len(sent)
             page = replace(page, after=(documents[-1]["createdAt"], documents[-1]["id"]))
         if swept:
             log.info("the sweep published %d messages", swept)
-        for failure in failed.values():
-            raise failure
+        if failures:
+            raise failures[0]
         return swept
 
-    async def _is_readable(self, document: Document) -> bool:
-        """Whether it can be published. What can't be, another version wrote: it is parked beside, and holds up none."""
-        try:
-            decode(_Published, document)
-        except Unparseable as fault:
-            parked = document | {"id": f"parked:{document['id']}", "kind": "parked", "queue": "outbox"}
-            parked |= {"attempts": 1, "occurrences": 1, "ttl": int(self._times.parked.total_seconds())}
-            parked |= {"reason": f"the outbox can't read it: {fault}", "parkedAt": rfc3339(self._system.now())}
-            with suppress(Contended):
-                await self._container.write(document["pk"], [Create(parked), Delete(document["id"])])
-                log_event("message_parked", "%s in the outbox can't be read: %s", document["id"], fault)
-            return False
-        return True
-
-    def _document(self, pk: str, message: Message) -> Document:
+    def _unpublished(self, pk: str, message: Message) -> Unpublished:
         message = replace(message, traceparent=current_traceparent())
         to_wire(message)
-        return {
-            "id": message.id,
-            "pk": pk,
-            "kind": "outbox",
-            "destination": message.destination,
-            "createdAt": rfc3339(self._system.now()),
-            "message": to_document(message),
-        }
+        return Unpublished(message.id, pk, message.destination, self._system.now(), message)
 
-    async def _send(self, documents: Sequence[Document]) -> tuple[list[Document], dict[str, Transient]]:
-        """Send to every destination at once; the documents that went, and the failures by destination."""
-        by_destination: dict[str, list[Document]] = defaultdict(list)
+    async def _readable(self, documents: Sequence[Document]) -> list[Unpublished]:
+        """Those that can be published. What can't be, another version wrote: it is parked, and holds up none."""
+        readable: list[Unpublished] = []
         for document in documents:
-            by_destination[document["destination"]].append(document)
+            try:
+                readable.append(decode(Unpublished, document))
+            except Unparseable as fault:
+                await self._park(document, f"the outbox can't read it: {fault}")
+        return readable
+
+    async def _park(self, document: Document, reason: str) -> None:
+        pk, id = document["pk"], document["id"]
+        whole = WireMessage(id, json.dumps(document).encode(), correlation_id=pk)
+        try:
+            await self._parked.park(id, whole, "outbox", Cause.UNREADABLE, reason)
+            await self._delete((pk, [Delete(id)]))
+        except (Transient, Contended) as failure:
+            log.warning("%s is left to the next sweep: parking failed: %r", id, failure)
+
+    async def _send(self, unpublished: Sequence[Unpublished]) -> tuple[list[Unpublished], dict[str, Transient]]:
+        """Send to every destination at once; what went, and the failures by destination."""
+        by_destination: dict[str, list[Unpublished]] = defaultdict(list)
+        for each in unpublished:
+            by_destination[each.destination].append(each)
         failures: dict[str, Transient] = {}
 
-        async def send(destination: str) -> list[Document]:
+        async def send(destination: str) -> list[Unpublished]:
             group = by_destination[destination]
             try:
-                await self._sender.send(destination, [to_wire(from_document(each["message"])) for each in group])
+                await self._sender.send(destination, [to_wire(each.message) for each in group])
             except Transient as failure:
                 failures[destination] = failure
                 return []
             return group
 
         sent = await for_each(by_destination, send)
-        return [document for group in sent for document in group], failures
+        return [each for group in sent for each in group], failures
 
-    async def _clear(self, documents: Sequence[Document]) -> None:
+    async def _clear(self, published: Sequence[Unpublished]) -> None:
         by_partition: dict[str, list[Operation]] = defaultdict(list)
-        for document in documents:
-            by_partition[document["pk"]].append(Delete(document["id"]))
+        for each in published:
+            by_partition[each.pk].append(Delete(each.id))
         await for_each(by_partition.items(), self._delete)
 
     async def _delete(self, partition: tuple[str, list[Operation]]) -> None:
@@ -186,6 +185,7 @@ class Outbox:
         for batch in batched(deletions, _MOST_IN_A_BATCH, strict=False):
             try:
                 await self._container.write(pk, batch)
-            except Contended:
-                # The sweep, or a copy of this handler, is clearing them too. What this leaves, the next sweep takes.
-                log.info("outbox documents were cleared by another")
+            except (Contended, Throttled) as left:
+                # The sweep, or a copy of this handler, is clearing them too; or the store is busy, and nobody waits for
+                # it here. What this leaves, the next sweep takes, and publishes again under ids that the broker knows.
+                log.info("outbox documents are left to the sweep: %r", left)

@@ -7,14 +7,22 @@ deleted by the store once its time is over, since it may hold personal data.
 
 from base64 import b64encode
 from datetime import timedelta
+from enum import Enum, auto
 
 from shared.codec import rfc3339
-from shared.errors import AlreadyExists
 from shared.ports import Container, Create, Document, Replace, System, WireMessage
 from shared.retry import at_once
 from shared.telemetry import log, log_event
 
 _ID = "parked"
+
+
+class Cause(Enum):
+    """What has a message parked."""
+
+    UNREADABLE = auto()
+    FAILURE = auto()
+    BROKEN_PROMISE = auto()
 
 
 class ParkedMessages:
@@ -26,18 +34,51 @@ class ParkedMessages:
         self._ttl = int(kept.total_seconds())
 
     async def park(
-        self, place: str, wire: WireMessage, queue: str, reason: str, attempts: int, *, is_broken_promise: bool
+        self, place: str, wire: WireMessage, queue: str, cause: Cause, reason: str, attempts: int = 1
     ) -> None:
         """Store the message there, or count it where it is parked already. Raises Transient or Contended."""
+
+        async def stored_or_counted() -> None:
+            if parked := await self._container.read(place, _ID):
+                await self._count(parked)
+                return
+            # Before it is stored: rather said twice than never, should the answer to the write be lost.
+            log_event("message_parked", "%s from %s: %s", wire.id or place, queue, reason)
+            await self._container.write(place, [Create(self._document(place, wire, queue, cause, reason, attempts))])
+
+        await at_once(stored_or_counted, self._system)
+
+    async def count(self, place: str) -> None:
+        """One more has come of what is parked there."""
+
+        async def counted() -> None:
+            if parked := await self._container.read(place, _ID):
+                await self._count(parked)
+
+        await at_once(counted, self._system)
+
+    async def has_broken_promise(self, place: str) -> bool:
+        """Whether what is parked there was ruled out by the protocol, and nobody has seen to it since."""
+        parked = await self._container.read(place, _ID)
+        return bool(parked and parked.get("isBrokenPromise"))
+
+    async def _count(self, parked: Document) -> None:
+        more = {"occurrences": parked.get("occurrences", 1) + 1, "lastParkedAt": rfc3339(self._system.now())}
+        await self._container.write(parked["pk"], [Replace(parked | more, parked["_etag"])])
+        log.info("parked already, and counted there")
+
+    def _document(
+        self, place: str, wire: WireMessage, queue: str, cause: Cause, reason: str, attempts: int
+    ) -> Document:
         now = rfc3339(self._system.now())
-        document: Document = {
+        return {
             "id": _ID,
             "pk": place,
             "kind": "parked",
             "queue": queue,
             "reason": reason[:1000],
             "attempts": attempts,
-            "isBrokenPromise": is_broken_promise,
+            "isBrokenPromise": cause is Cause.BROKEN_PROMISE,
             "occurrences": 1,
             "parkedAt": now,
             "lastParkedAt": now,
@@ -47,34 +88,12 @@ class ParkedMessages:
                 "correlationId": wire.correlation_id,
                 "contentType": wire.content_type,
                 "properties": dict(wire.properties or {}),
-                **body_of(wire.body),
+                **_body(wire.body),
             },
         }
-        try:
-            await self._container.write(place, [Create(document)])
-        except AlreadyExists:
-            await self.count(place)
-        else:
-            log_event("message_parked", "%s", reason)
-
-    async def count(self, place: str) -> None:
-        """One more has come of what is parked there."""
-
-        async def counted() -> None:
-            if stored := await self._container.read(place, _ID):
-                more = {"occurrences": stored.get("occurrences", 1) + 1, "lastParkedAt": rfc3339(self._system.now())}
-                await self._container.write(place, [Replace(stored | more, stored["_etag"])])
-
-        await at_once(counted, self._system)
-        log.info("parked already, and counted there")
-
-    async def has_broken_promise(self, place: str) -> bool:
-        """Whether what is parked there was ruled out by the protocol, and nobody has seen to it since."""
-        stored = await self._container.read(place, _ID)
-        return bool(stored and stored.get("isBrokenPromise"))
 
 
-def body_of(body: bytes) -> Document:
+def _body(body: bytes) -> Document:
     """A body as JSON can hold it."""
     try:
         return {"body": body.decode()}

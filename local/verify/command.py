@@ -10,7 +10,7 @@ import typer
 from azure.core.exceptions import AzureError
 
 from local.supervisor import REPOSITORY
-from local.verify.history import message_of, tell
+from local.verify.history import tell
 from local.verify.invariants import Finding
 from local.verify.looking import look, status_of
 from local.verify.reading import reader
@@ -69,7 +69,7 @@ async def _parked(state: Path) -> list[str]:
     async with reader(state) as stack:
         for context in stack.contexts:
             for found in await stack.query(context, "c.kind = 'parked'"):
-                properties = message_of(found).get("properties", {})
+                properties = found["message"]["properties"]
                 lines.append(
                     f"{context:<10} {found['pk']}  {properties.get('cloudEvents_type', 'no type')} from "
                     f"{found['queue']}, parked at {found['parkedAt']}, {found['occurrences']} times in all, "

@@ -18,17 +18,11 @@ async def tell(stack: Reader, order_id: str) -> list[str]:
         documents[context] += [
             each
             for each in await stack.query(context, "c.kind = 'parked'")
-            if message_of(each).get("correlationId") == order_id
+            if each["message"]["correlationId"] == order_id
         ]
     intents = [each for each in await stack.intents() if each["metadata"].get("order_id") == order_id]
     messages = await stack.messages(order_id)
     return list(_tell(order, documents, intents, messages))
-
-
-def message_of(parked: Document) -> Document:
-    """The message that a parked document holds; nothing where the outbox could not read it."""
-    message = parked.get("message")
-    return message if isinstance(message, dict) else {}
 
 
 def _tell(

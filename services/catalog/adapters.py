@@ -8,7 +8,7 @@ from shared.codec import decode, encode
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.errors import Unparseable
 from shared.messaging import Message, first
-from shared.outbox import Outbox
+from shared.outbox import Outbox, Unpublished
 from shared.ports import Container, Create, Document, Replace
 from shared.telemetry import log
 
@@ -26,7 +26,7 @@ class ProductAdapter:
     def __init__(self, container: Container, outbox: Outbox) -> None:
         self._container = container
         self._outbox = outbox
-        self._unpublished: list[Document] = []
+        self._unpublished: list[Unpublished] = []
         self._repeated: list[Message] = []
 
     async def get(self, sku: str) -> Product | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.memory import MemoryBroker, MemoryContainer
+from shared.adapters.memory import MemoryBroker
 from shared.contracts import Contract
 from shared.contracts.inventory import ReserveStock
 from shared.dispatch import Dispatcher, Handler, RetryTimes
@@ -24,6 +24,7 @@ from shared.errors import (
 )
 from shared.messaging import first, to_wire
 from shared.ports import Delete, Document, WireMessage
+from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.world import TOPOLOGY, VirtualSystem
 
 type Work = Callable[[], Awaitable[None]]
@@ -63,8 +64,8 @@ class Setting:
         return self.container.documents("parked")
 
 
-class FailingContainer(MemoryContainer):
-    """A store whose next writes fail."""
+class FailingContainer(ForgetfulContainer):
+    """A store whose next writes fail, or are done and their answers lost."""
 
     failures = 0
 
@@ -320,6 +321,27 @@ async def test_parking_waits_for_the_store() -> None:
     setting.container.failures = 3
     await setting.deliver_until_quiet(WireMessage("m1", b"nonsense"))
     assert len(setting.parked) == 1
+
+
+@pytest.mark.parametrize("old_reads", [0, 1])
+@pytest.mark.parametrize("lost", [*LOST, Unavailable("no answer")], ids=lambda lost: type(lost).__name__)
+async def test_what_is_parked_is_said_though_the_answer_to_its_writing_is_lost(
+    lost: Exception, old_reads: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    setting = Setting(raises(None))
+    setting.container.forget(lost, old_reads)
+
+    await setting.deliver_until_quiet(WireMessage("m1", b"nonsense"))
+
+    assert [parked["pk"] for parked in setting.parked] == ["m1"]
+    assert "message_parked: m1 from inventory: not a CloudEvent" in caplog.text
+
+
+async def test_what_comes_again_is_counted_and_not_said_again(caplog: pytest.LogCaptureFixture) -> None:
+    setting = Setting(raises(BrokenPromise("the protocol rules it out")))
+    for number in range(3):
+        await setting.deliver_until_quiet(replace(command(), id=f"sending {number}"))
+    assert caplog.text.count("message_parked") == 1
 
 
 async def test_sending_again_waits_for_the_broker_below_half_the_lock() -> None:

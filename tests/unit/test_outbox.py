@@ -1,31 +1,35 @@
 """The outbox: what is committed is published, whatever fails in between; what is not committed never is."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from shared.adapters.memory import MemoryBroker, MemoryContainer
+from shared.adapters.memory import MemoryBroker
 from shared.contracts import Line
 from shared.contracts.inventory import ReserveStock, StockReserved
 from shared.contracts.shipping import Address, CreateShipment
-from shared.errors import AlreadyExists, MessageTooLarge, Unavailable
+from shared.errors import AlreadyExists, MessageTooLarge, Throttled, Unavailable
 from shared.messaging import first
 from shared.outbox import Outbox, OutboxTimes
 from shared.ports import Create, Document, Replace
 from shared.telemetry import traced
+from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.world import TOPOLOGY, VirtualSystem
 
 
 class Failing:
-    """Fails the next calls of what it stands before."""
+    """Fails the next calls of what it stands before, and those for one partition for ever."""
 
     left = 0
+    partition = ""
+    failure: Exception = Unavailable("away")
 
-    def check(self) -> None:
-        if self.left:
-            self.left -= 1
-            raise Unavailable("away")
+    def check(self, partition: str | None = None) -> None:
+        self.left -= (fails := self.left > 0)
+        if fails or partition == self.partition:
+            raise self.failure
 
 
 class Setting:
@@ -36,10 +40,10 @@ class Setting:
         self.broken = ""
         self.sending, self.clearing = sending, clearing = Failing(), Failing()
 
-        class Container(MemoryContainer):
+        class Container(ForgetfulContainer):
             async def write(self, pk: str, operations: Any) -> list[str]:
-                if not isinstance(operations[0], Create):
-                    clearing.check()
+                if not isinstance(operations[0], Create) or pk == clearing.partition:
+                    clearing.check(pk)
                 return await super().write(pk, operations)
 
         class Broker(MemoryBroker):
@@ -64,6 +68,12 @@ class Setting:
         message = first(StockReserved(order), order, self.system.now())
         await self.outbox.commit(order, [Create({"id": order, "pk": order, "kind": "order"})], [message])
 
+    async def store_strange(self, pk: str = "ord_0", **changes: Any) -> Document:
+        """An outbox document that can't be read: the first one, changed."""
+        document = self.left[0] | {"id": "strange", "pk": pk, "createdAt": "2026-11-24T05:00:00.000000Z"} | changes
+        await self.container.write(pk, [Create(document)])
+        return document
+
     @property
     def left(self) -> list[Document]:
         return self.container.documents("outbox")
@@ -71,6 +81,14 @@ class Setting:
     @property
     def sent(self) -> list[str]:
         return [message.correlation_id for _, message in self.broker.sent]
+
+
+async def left_behind(setting: Setting, number: int) -> None:
+    """So many messages that could not be published when they were committed."""
+    setting.sending.left = 1
+    for each in range(number):
+        await setting.commit(each)
+    await setting.system.sleep(60)
 
 
 async def test_what_is_committed_is_published_and_cleared() -> None:
@@ -130,10 +148,7 @@ async def test_what_was_published_and_not_cleared_is_published_again_under_its_i
 
 async def test_the_sweep_goes_through_any_number_oldest_first() -> None:
     setting = Setting()
-    setting.sending.left = 1
-    for number in range(450):
-        await setting.commit(number)
-    await setting.system.sleep(60)
+    await left_behind(setting, 450)
     assert await setting.outbox.sweep() == 450
     assert setting.sent == [f"ord_{number}" for number in range(450)]
 
@@ -197,17 +212,84 @@ async def test_a_document_that_cannot_be_read_is_parked_and_holds_up_no_other(un
     setting = Setting()
     setting.sending.left = 1
     await setting.commit(1)
-    [document] = setting.container.documents("outbox")
-    strange = document | {"id": "strange", "pk": "ord_0", "createdAt": "2026-11-24T05:00:00.000000Z"} | unreadable
-    await setting.container.write("ord_0", [Create(strange)])
+    strange = await setting.store_strange(**unreadable)
     await setting.system.sleep(60)
 
     assert await setting.outbox.sweep() == 1
 
     assert setting.container.documents("outbox") == []
     [parked] = setting.container.documents("parked")
-    assert (parked["pk"], parked["message"]) == ("ord_0", strange["message"])
+    assert (parked["pk"], parked["queue"], parked["message"]["correlationId"]) == ("strange", "outbox", "ord_0")
+    assert json.loads(parked["message"]["body"])["message"] == strange["message"]
     assert "should be" in parked["reason"] or "is missing" in parked["reason"]
+
+
+@pytest.mark.parametrize("lost", [*LOST, Unavailable("no answer")], ids=lambda lost: type(lost).__name__)
+async def test_a_parked_document_is_said_though_the_answer_to_its_writing_is_lost(
+    lost: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    await setting.commit()
+    await setting.store_strange(message=7)
+    setting.container.forget(lost)
+    await setting.system.sleep(60)
+
+    for _ in range(2):
+        await setting.outbox.sweep()
+
+    assert (setting.sent, setting.left) == (["ord_1"], [])
+    assert len(setting.container.documents("parked")) == 1
+    assert "message_parked: strange from outbox: the outbox can't read it: /message should be an object" in caplog.text
+
+
+async def test_a_document_that_cannot_be_parked_holds_up_no_other() -> None:
+    setting = Setting()
+    setting.sending.left = 1
+    await setting.commit()
+    await setting.store_strange(message=7)
+    await setting.system.sleep(60)
+    setting.clearing.partition = "strange"
+
+    await setting.outbox.sweep()
+
+    assert (setting.sent, [document["id"] for document in setting.left]) == (["ord_1"], ["strange"])
+
+
+async def test_a_partition_that_is_too_busy_to_be_cleared_holds_up_no_other() -> None:
+    setting = Setting()
+    await left_behind(setting, 450)
+    setting.clearing.partition, setting.clearing.failure = "ord_7", Throttled("429")
+
+    assert await setting.outbox.sweep() == 450
+
+    assert setting.sent == [f"ord_{number}" for number in range(450)]
+    assert [document["pk"] for document in setting.left] == ["ord_7"]
+
+
+async def test_a_partition_that_is_away_fails_the_sweep_after_it_has_published_everything() -> None:
+    setting = Setting()
+    await left_behind(setting, 450)
+    setting.clearing.partition = "ord_7"
+
+    with pytest.raises(Unavailable):
+        await setting.outbox.sweep()
+
+    assert setting.sent == [f"ord_{number}" for number in range(450)]
+    assert 0 < len(setting.left) < 200
+
+
+async def test_what_a_busy_store_leaves_is_published_without_waiting_and_swept() -> None:
+    setting = Setting()
+    setting.clearing.left, setting.clearing.failure = 1, Throttled("429", wait=10)
+    began = setting.system.now()
+    await setting.commit()
+    assert (setting.sent, len(setting.left)) == (["ord_1"], 1)
+    assert setting.system.now() - began < timedelta(seconds=1)
+
+    await setting.system.sleep(60)
+    assert await setting.outbox.sweep() == 1
+    assert (setting.sent, setting.left) == (["ord_1"], [])
 
 
 async def test_a_document_of_another_version_is_read_with_defaults() -> None:

@@ -52,9 +52,9 @@ async def test_whatever_an_orders_documents_hold_is_told(tmp_path: Path) -> None
     order["shortages"] = [{"sku": "MUG", "wanted": 2, "available": 1}]
     order["history"][0]["detail"] = "card_declined"
     containers: dict[str, list[Document]] = {"orders": [*world.orders], "inventory": [*world.inventory]}
-    unreadable = {"kind": "parked", "pk": "ord_done", "queue": "outbox", "message": "damaged"}
     of_the_order = {"kind": "parked", "pk": "m1", "queue": "orders", "message": {"correlationId": "ord_short"}}
-    containers["orders"] += [unreadable, of_the_order]
+    of_another = of_the_order | {"pk": "m2", "message": {"correlationId": "ord_done"}}
+    containers["orders"] += [of_the_order, of_another]
 
     told = await tell(_Stored(containers, tmp_path), "ord_short")
 
