@@ -17,6 +17,9 @@ from typing import Any
 FILE = Path(__file__).parent.parent / "infra/topology.json"
 """This repository's own."""
 
+AZURES_OWN = {"apps"}
+"""Sections that only a deployment to Azure reads: how far a context's app scales, and what it answers."""
+
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
@@ -121,7 +124,7 @@ def load(path: Path = FILE) -> Topology:
 
 def parse(document: Mapping[str, Any]) -> Topology:
     """`load` for a document that has been read already."""
-    unknown = set(document) - set(Topology.__dataclass_fields__)
+    unknown = set(document) - set(Topology.__dataclass_fields__) - AZURES_OWN
     if unknown:
         raise TopologyError(f"unknown section {sorted(unknown)[0]!r}")
     topology = Topology(

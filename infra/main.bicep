@@ -1,0 +1,204 @@
+// Orderflow in a resource group: one Function App for each context of the topology, and what they share.
+// A new context is a new entry there; nothing here names one.
+
+import { SettingsFile, Topology } from 'types.bicep'
+
+@description('The environment\'s name, part of every resource\'s.')
+@minLength(2)
+@maxLength(7)
+param environmentName string
+
+@description('The installation\'s name, part of the names that must be unique in all of Azure.')
+@minLength(2)
+@maxLength(12)
+param name string = 'orderflow'
+
+param location string = resourceGroup().location
+
+@description('The currency that the shop sells in, ISO 4217.')
+@minLength(3)
+@maxLength(3)
+param currency string
+
+@description('Who may call the API from a browser, as origins.')
+param corsOrigins string[] = []
+
+@description('Cosmos DB paid by the request, up to 5,000 request units a second of each container; else autoscale.')
+param serverless bool = false
+
+@description('What autoscale may go up to in each container that `throughput` doesn\'t name, in request units a second.')
+@minValue(1000)
+param defaultThroughput int = 4000
+
+@description('The same of single containers, by their names.')
+param throughput {
+  @minValue(1000)
+  *: int
+} = {}
+
+@description('Instances that wait for requests, by context.')
+param alwaysReady {
+  @minValue(0)
+  @maxValue(20)
+  *: int
+} = {}
+
+@description('Data in three zones.')
+param zoneRedundantData bool = false
+
+@description('Apps in three zones: with at least two instances of each always ready, and zone redundant storage.')
+param zoneRedundantApps bool = false
+
+@description('Data can\'t be deleted by mistake: locks, and a vault that isn\'t purged before its time.')
+param protectData bool = false
+
+@description('How long logs are kept.')
+@minValue(30)
+@maxValue(730)
+param logRetentionDays int = 30
+
+var topology Topology = loadJsonContent('topology.json')
+var settings SettingsFile = loadJsonContent('settings.json')
+
+var tags = { 'azd-env-name': environmentName }
+var suffix = uniqueString(resourceGroup().id, environmentName)
+var accountName = 'cosmos-${name}-${environmentName}-${suffix}'
+var namespaceName = 'sb-${name}-${environmentName}-${suffix}'
+var vaultName = 'kv-${environmentName}-${suffix}'
+var componentName = 'appi-${name}-${environmentName}'
+var database = 'orderflow'
+
+// Instances × what each works on at once × writes of each × request units of a write stay within a second's throughput,
+// so that a full load is slowed down rather than refused. A document of up to 1 KiB costs 5 to write.
+var requestUnitsPerDocument = 5
+var throughputs = toObject(
+  topology.contexts,
+  context => context,
+  context => serverless ? 5000 : throughput[?context] ?? defaultThroughput
+)
+var scale = [
+  for app in topology.apps: {
+    context: app.context
+    throughput: throughputs[app.context]
+    requestUnitsPerInstance: max(app.httpConcurrency, app.messageConcurrency) * app.writesAtOnce * app.documentsPerWrite * requestUnitsPerDocument
+  }
+]
+var instances = [
+  for (app, i) in topology.apps: scale[i].requestUnitsPerInstance > scale[i].throughput
+    ? fail('throughput: ${app.context} needs ${scale[i].requestUnitsPerInstance} request units a second for one instance, and has ${scale[i].throughput}')
+    : min(app.maximumInstances, scale[i].throughput / scale[i].requestUnitsPerInstance)
+]
+
+resource identities 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = [
+  for context in topology.contexts: {
+    name: 'id-${context}-${environmentName}'
+    location: location
+    tags: tags
+  }
+]
+
+module monitoring 'modules/monitoring.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    workspaceName: 'log-${name}-${environmentName}'
+    componentName: componentName
+    retentionDays: logRetentionDays
+  }
+}
+
+module cosmos 'modules/cosmos.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    accountName: accountName
+    databaseName: database
+    containers: topology.containers
+    serverless: serverless
+    zoneRedundant: zoneRedundantData
+    publicAccess: true
+    throughput: throughputs
+  }
+}
+
+module cosmosGrants 'modules/cosmos-grants.bicep' = {
+  params: {
+    accountName: accountName
+    databaseName: database
+    principals: [
+      for (context, i) in topology.contexts: { context: context, principalId: identities[i].properties.principalId }
+    ]
+  }
+  dependsOn: [cosmos]
+}
+
+module serviceBus 'modules/service-bus.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    namespaceName: namespaceName
+    tier: 'Standard'
+    publicAccess: true
+    queues: topology.queues
+    topics: topology.topics
+    subscriptions: topology.subscriptions
+  }
+}
+
+module serviceBusGrants 'modules/service-bus-grants.bicep' = {
+  params: {
+    namespaceName: namespaceName
+    queues: topology.queues
+    topics: topology.topics
+    grants: topology.grants
+    principals: [
+      for (context, i) in topology.contexts: { context: context, principalId: identities[i].properties.principalId }
+    ]
+  }
+  dependsOn: [serviceBus]
+}
+
+module keyVault 'modules/key-vault.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    vaultName: vaultName
+    publicAccess: true
+    purgeProtection: protectData
+    references: settings.secrets
+    principals: [
+      for (context, i) in topology.contexts: { context: context, principalId: identities[i].properties.principalId }
+    ]
+  }
+}
+
+module apps 'modules/app.bicep' = [
+  for (app, i) in topology.apps: {
+    params: {
+      location: location
+      tags: tags
+      app: app
+      // Below 32 characters: the host id is made of so many, and two apps that share one are stopped.
+      appName: 'func-${app.context}-${environmentName}-${take(suffix, 4)}'
+      planName: 'plan-${app.context}-${environmentName}'
+      storageName: 'st${take(app.context, 9)}${uniqueString(resourceGroup().id, environmentName, app.context)}'
+      identityName: identities[indexOf(topology.contexts, app.context)].name
+      componentName: componentName
+      maximumInstances: instances[i]
+      alwaysReady: alwaysReady[?app.context] ?? (zoneRedundantApps ? 2 : 0)
+      corsOrigins: corsOrigins
+      zoneRedundant: zoneRedundantApps
+      publicData: true
+      accountName: accountName
+      namespaceName: namespaceName
+      vaultName: vaultName
+      references: settings.secrets[?app.context] ?? {}
+      appSettings: union(settings.every, settings.contexts[?app.context] ?? {}, {
+        SHOP_CURRENCY: currency
+        COSMOS_DATABASE: database
+      })
+    }
+    // An app that starts before it may read its settings' secrets, or its queues, waits for minutes before it looks again.
+    dependsOn: [monitoring, cosmosGrants, serviceBusGrants, keyVault]
+  }
+]

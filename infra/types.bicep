@@ -1,0 +1,108 @@
+// What `topology.json` and `settings.json` hold, as far as Bicep reads them.
+
+@export()
+@description('A Function App: one context, and how far it scales.')
+type App = {
+  context: string
+  @description('The first parts of its HTTP routes, after `/api`.')
+  paths: string[]
+  instanceMemoryMB: 512 | 2048 | 4096
+  @description('The most instances that are worth having; the container\'s throughput may allow fewer.')
+  @minValue(1)
+  @maxValue(1000)
+  maximumInstances: int
+  @description('Requests that one instance works on at a time.')
+  @minValue(1)
+  @maxValue(1000)
+  httpConcurrency: int
+  @description('Messages that one function of one instance works on at a time.')
+  @minValue(1)
+  messageConcurrency: int
+  @description('Writes to Cosmos DB that one request or message has under way at a time, at most.')
+  @minValue(1)
+  writesAtOnce: int
+  @description('Documents in one such write, at most but for rare ones.')
+  @minValue(1)
+  documentsPerWrite: int
+}
+
+@export()
+type Container = {
+  name: string
+  partitionKey: string
+  defaultTtl: int
+  indexingPolicy: resourceInput<'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2026-03-15'>.properties.resource.indexingPolicy
+}
+
+@export()
+type Queue = {
+  name: string
+  lockDuration: string
+  maxDeliveryCount: int
+  maxSizeInMegabytes: int?
+  duplicateDetectionWindow: string
+  forwardDeadLettersTo: string?
+}
+
+@export()
+type Topic = {
+  name: string
+  duplicateDetectionWindow: string
+}
+
+@export()
+type Subscription = {
+  topic: string
+  name: string
+  forwardTo: string
+  forwardDeadLettersTo: string
+  maxDeliveryCount: int
+  @description('The types of messages that it takes; without them, all.')
+  types: string[]?
+}
+
+@export()
+@description('What a context may do with queues and topics: names of both in `send`.')
+type Grant = {
+  context: string
+  send: string[]
+  receive: string[]
+  manage: string[]
+}
+
+@export()
+type Topology = {
+  contexts: string[]
+  apps: App[]
+  containers: Container[]
+  queues: Queue[]
+  topics: Topic[]
+  subscriptions: Subscription[]
+  grants: Grant[]
+}
+
+@export()
+@description('Settings by their names.')
+type Settings = {
+  *: string
+}
+
+@export()
+@description('The app\'s settings: of every context, of each of them, and those whose values are secrets of the vault.')
+type SettingsFile = {
+  every: Settings
+  contexts: {
+    *: Settings
+  }
+  @description('By context: the name of a setting, and that of the secret that it is read from.')
+  secrets: {
+    *: Settings
+  }
+}
+
+@export()
+@description('A context and the id, in Entra, of who it runs as.')
+type Principal = {
+  context: string
+  principalId: string
+}

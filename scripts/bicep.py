@@ -1,0 +1,108 @@
+"""Holds `infra/` to the Bicep compiler and to its committed snapshots, without Azure.
+
+`check` says what is wrong, one line each; `snapshot` writes what each parameter file would deploy beside it.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts import azure_rules
+
+ROOT = Path(__file__).parents[1]
+NO_COMPILER = "there is no Bicep compiler: run `az bicep install`, or put `bicep` on PATH"
+
+# Made up, so that every name and id in a snapshot is plain text.
+_PLACE = (
+    *("--tenant-id", "11111111-1111-1111-1111-111111111111"),
+    *("--subscription-id", "22222222-2222-2222-2222-222222222222"),
+    *("--resource-group", "rg-orderflow"),
+    *("--location", "uksouth"),
+)
+
+
+def compiler() -> str | None:
+    """The Bicep compiler: on PATH, or where `az bicep install` puts it."""
+    return shutil.which("bicep") or shutil.which("bicep", path=Path.home() / ".azure" / "bin")
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The compiler's answer. It sees nothing of this installation's settings, so that everybody's is the same."""
+    found = compiler()
+    if found is None:
+        raise FileNotFoundError(NO_COMPILER)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ORDERFLOW_")}
+    return subprocess.run([found, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def faults(root: Path = ROOT) -> Iterator[str]:
+    """What is wrong with `infra/`: with the topology, the sources, the snapshots, and what these would deploy."""
+    wrong = [*_topology(root), *_sources(root / "infra")]
+    yield from wrong
+    if not wrong:
+        yield from _snapshots(root / "infra")
+
+
+def snapshot(infra: Path = ROOT / "infra") -> Iterator[str]:
+    """Write all snapshots; what the compiler says of those that it can't make."""
+    for parameters in sorted(infra.glob("*.bicepparam")):
+        answer = run("snapshot", parameters, *_PLACE)
+        if answer.returncode or answer.stderr:
+            yield f"{parameters.name}: {answer.stderr.strip()}"
+
+
+def _topology(root: Path) -> Iterator[str]:
+    topology = json.loads((root / "infra" / "topology.json").read_text())
+    contexts = topology["contexts"]
+    folders = {path.parent.name for path in (root / "services").glob("*/bootstrap.py")}
+    for context in sorted(set(contexts) - folders):
+        yield f"infra/topology.json: {context} has no services/{context}/bootstrap.py"
+    for folder in sorted(folders - set(contexts)):
+        yield f"services/{folder}: is not among the contexts of infra/topology.json"
+    for section, key in (("apps", "context"), ("containers", "name"), ("grants", "context")):
+        if sorted(entry[key] for entry in topology[section]) != sorted(contexts):
+            yield f"infra/topology.json: {section} should have one entry for each context"
+    for context in contexts:
+        if not re.fullmatch("[a-z][a-z0-9]{1,12}", context):
+            yield (
+                f"infra/topology.json: {context!r} should be 2-13 lower-case letters and digits, a letter first: "
+                f"it is part of the names of Azure resources, the Function App's below 32 characters among them"
+            )
+
+
+def _sources(infra: Path) -> Iterator[str]:
+    for source in sorted([*infra.rglob("*.bicep"), *infra.glob("*.bicepparam")]):
+        if run("format", "--stdout", source).stdout != source.read_text():
+            yield f"{source.name}: is not formatted; mend it with `bicep format {source.name}`"
+    # Wrong properties and values are only warnings to the compiler: whatever it says is a fault.
+    yield from filter(None, run("lint", infra / "main.bicep").stderr.splitlines())
+
+
+def _snapshots(infra: Path) -> Iterator[str]:
+    for parameters in sorted(infra.glob("*.bicepparam")):
+        answer = run("snapshot", "--mode", "validate", parameters, *_PLACE)
+        if answer.returncode or answer.stderr:
+            yield f"{parameters.name}: {answer.stdout.strip()} {answer.stderr.strip()}".rstrip()
+            yield f"{parameters.stem}.snapshot.json: if that is meant, `python -m scripts.bicep snapshot` writes it"
+            continue
+        found = json.loads(parameters.with_suffix(".snapshot.json").read_text())
+        yield from (f"{parameters.stem}: {fault}" for fault in azure_rules.faults(found))
+
+
+def main(command: str) -> int:
+    """The exit status: 0 where nothing is wrong. Without a compiler the check is left out, but never in CI."""
+    if compiler() is None:
+        sys.stderr.write(f"infra/ can't be looked at: {NO_COMPILER}\n")
+        return 1 if os.environ.get("CI") or command == "snapshot" else 0
+    found = list({"check": faults, "snapshot": snapshot}[command]())
+    sys.stderr.writelines(f"{fault}\n" for fault in found)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
