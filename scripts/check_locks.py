@@ -1,6 +1,6 @@
 """Holds the lock files against what they lock, without a network.
 
-Every direct dependency is pinned to a version that its specifier allows, both files agree,
+Every direct dependency is pinned to a version that its specifier allows, production and development agree,
 every pin has a hash, and no download address is anywhere.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ("requirements", "requirements-dev")
+LOCKS = ("requirements", "requirements-dev", "requirements-tools")
 PIN = re.compile(r"^(\S+)==(\S+) \\\n +--hash=sha256:", re.MULTILINE)
 
 

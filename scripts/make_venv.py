@@ -1,4 +1,4 @@
-"""Makes .venv for `scripts/setup` (which finds the Python that runs this): all of it, or no stamp.
+"""Makes an environment for `scripts/setup` (which finds the Python that runs this): all of it, or no stamp.
 
 The lock is on the lock file itself and ends with its holders, pip among them, so that two setups at once,
 or one after another that was killed, never write into the same folder.
@@ -14,9 +14,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
-VENV = Path(".venv")
-STAMP = VENV / "stamp"
-LOCK = "requirements-dev.txt"
+BUILT_FROM_SOURCE = "python-qpid-proton"
 
 
 def missing_for_building() -> list[str]:
@@ -34,30 +32,32 @@ def missing_for_building() -> list[str]:
     return missing
 
 
-def make(stamp: str) -> str | None:
-    """Makes the environment; answers with what went wrong."""
-    with Path(LOCK).open() as lock:
+def make(environment: Path, packages: Path, stamp: str) -> str | None:
+    """Makes the environment of the locked packages; answers with what went wrong."""
+    finished = environment / "stamp"
+    with packages.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if STAMP.is_file() and STAMP.read_text() == stamp:
+        if finished.is_file() and finished.read_text() == stamp:
             return None
-        if missing := missing_for_building():
-            return f"python-qpid-proton is built from source and needs {' and '.join(missing)}"
-        sys.stderr.write(f"setup: making .venv with {sys.executable}, once; a minute or two …\n")
-        if VENV.exists():
-            shutil.rmtree(VENV)
-        venv.create(VENV, symlinks=True, with_pip=True)
-        pip = [str(VENV / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-input"]
-        if subprocess.run([*pip, "--require-hashes", "-r", LOCK], check=False, pass_fds=[lock.fileno()]).returncode:
-            return f"pip could not install what {LOCK} lists: see its message above"
-        finished = STAMP.with_suffix(".new")
-        finished.write_text(stamp)
-        finished.replace(STAMP)
+        if BUILT_FROM_SOURCE in lock.read() and (missing := missing_for_building()):
+            return f"{BUILT_FROM_SOURCE} is built from source and needs {' and '.join(missing)}"
+        sys.stderr.write(f"setup: making {environment} with {sys.executable}, once; a minute or two …\n")
+        if environment.exists():
+            shutil.rmtree(environment)
+        venv.create(environment, symlinks=True, with_pip=True)
+        pip = [str(environment / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
+        install = [*pip, "install", "-qq", "--no-input", "--require-hashes", "-r", str(packages)]
+        if subprocess.run(install, check=False, pass_fds=[lock.fileno()]).returncode:
+            return f"pip could not install what {packages} lists: see its message above"
+        new = finished.with_suffix(".new")
+        new.write_text(stamp)
+        new.replace(finished)
         return None
 
 
 if __name__ == "__main__":
     try:
-        fault = make(sys.argv[1])
+        fault = make(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
     except KeyboardInterrupt:
         fault = "interrupted; run it again"
     if fault:

@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 PYTHON = Path(sys.base_prefix, "bin", "python3.13")
-SAYS_WHO_RUNS = "import sys\nprint(sys.argv[0], sys.executable)\n"
+SAYS_WHO_RUNS = "import sys\nprint(*sys.argv[:3], sys.executable)\n"
+SUM_OF_NOTHING = subprocess.run(["cksum"], input="", capture_output=True, text=True, check=True).stdout.strip()
 
 
 def put(path: Path, script: str) -> Path:
@@ -32,6 +33,7 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "scripts" / "setup", checkout / "scripts")
     (checkout / "scripts" / "make_venv.py").write_text(SAYS_WHO_RUNS)
     (checkout / "requirements-dev.txt").touch()
+    (checkout / "requirements-tools.txt").touch()
     (tmp_path / "bin").mkdir()
     for name in ("bash", "cat", "cksum", "dirname", "ls"):
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
@@ -39,10 +41,10 @@ def checkout(tmp_path: Path) -> Path:
     return checkout
 
 
-def set_up(checkout: Path) -> subprocess.CompletedProcess[str]:
+def set_up(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run `scripts/setup` from another folder."""
     return subprocess.run(
-        [checkout / "scripts" / "setup"],
+        [checkout / "scripts" / "setup", *options],
         cwd="/",
         env={"PATH": str(checkout.parent / "bin"), "HOME": str(checkout.parent)},
         capture_output=True,
@@ -84,7 +86,7 @@ def test_python_is_found_past_a_shim_that_fails(checkout: Path, place: Callable[
     done = set_up(checkout)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.split() == ["scripts/make_venv.py", str(PYTHON)]
+    assert done.stdout.split() == ["scripts/make_venv.py", ".venv", "requirements-dev.txt", str(PYTHON)]
 
 
 def test_without_a_fitting_python_one_line_says_what_to_do(checkout: Path) -> None:
@@ -97,21 +99,36 @@ def test_without_a_fitting_python_one_line_says_what_to_do(checkout: Path) -> No
     assert done.stderr.count("\n") == 1
 
 
-def test_an_environment_that_fits_is_left_as_it_is(checkout: Path) -> None:
-    sum_of_nothing = subprocess.run(["cksum"], input="", capture_output=True, text=True, check=True).stdout
+def test_the_tools_have_an_environment_and_a_lock_file_of_their_own(checkout: Path) -> None:
+    on_path(checkout.parent)
     put(checkout / ".venv" / "bin" / "python", "exit 1")
-    (checkout / ".venv" / "stamp").write_text(f"{checkout} {sum_of_nothing.strip()}")
+    (checkout / ".venv" / "stamp").write_text(f"{checkout} {SUM_OF_NOTHING}")
 
-    assert set_up(checkout).returncode == 0
+    done = set_up(checkout, "--tools")
 
-    (checkout / "requirements-dev.txt").write_text("changed")
-    assert set_up(checkout).returncode == 1
+    assert done.stdout.split() == ["scripts/make_venv.py", ".tools", "requirements-tools.txt", str(PYTHON)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "packages", "options"),
+    [(".venv", "requirements-dev.txt", []), (".tools", "requirements-tools.txt", ["--tools"])],
+)
+def test_an_environment_that_fits_is_left_as_it_is(
+    checkout: Path, environment: str, packages: str, options: list[str]
+) -> None:
+    put(checkout / environment / "bin" / "python", "exit 1")
+    (checkout / environment / "stamp").write_text(f"{checkout} {SUM_OF_NOTHING}")
+
+    assert set_up(checkout, *options).returncode == 0
+
+    (checkout / packages).write_text("changed")
+    assert set_up(checkout, *options).returncode == 1
 
 
 def make_venv(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the real thing that `scripts/setup` hands over to."""
     return subprocess.run(
-        [PYTHON, ROOT / "scripts" / "make_venv.py", "the stamp"],
+        [PYTHON, ROOT / "scripts" / "make_venv.py", ".venv", "requirements-dev.txt", "the stamp"],
         cwd=checkout,
         env={**os.environ, "PIP_NO_INDEX": "1", **environment},
         capture_output=True,
@@ -120,7 +137,9 @@ def make_venv(checkout: Path, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-def test_without_a_compiler_nothing_is_begun(checkout: Path) -> None:
+def test_without_a_compiler_nothing_is_begun_that_needs_one(checkout: Path) -> None:
+    (checkout / "requirements-dev.txt").write_text(pin("python-qpid-proton", "0.40.0"))
+
     done = make_venv(checkout, CC="/no/such/cc -O2")
 
     assert done.returncode == 1
@@ -143,12 +162,14 @@ def test_an_environment_that_could_not_be_filled_is_made_anew(checkout: Path) ->
     assert not (checkout / ".venv" / "rest").exists()
 
 
-def check_locks(folder: Path, *, wanted: str, production: str, development: str) -> str:
+def check_locks(folder: Path, *, wanted: str, production: str, development: str, tools: str = "") -> str:
     """What the check says of these files; nothing when all is well."""
     folder.joinpath("requirements.in").write_text(wanted)
     folder.joinpath("requirements-dev.in").write_text("-r requirements.in\n")
     folder.joinpath("requirements.txt").write_text(production)
     folder.joinpath("requirements-dev.txt").write_text(development)
+    folder.joinpath("requirements-tools.in").touch()
+    folder.joinpath("requirements-tools.txt").write_text(tools)
     return subprocess.run(
         [sys.executable, ROOT / "scripts" / "check_locks.py"], cwd=folder, capture_output=True, text=True, check=False
     ).stderr
@@ -162,7 +183,17 @@ def pin(name: str, version: str) -> str:
 def test_lock_files_that_fit_are_in_order(tmp_path: Path) -> None:
     both = pin("some-package", "2.1") + pin("another", "1")
 
-    assert not check_locks(tmp_path, wanted="Some_Package[x]>=2  # why\n", production=both, development=both)
+    older = pin("another", "0.9")
+
+    assert not check_locks(
+        tmp_path, wanted="Some_Package[x]>=2  # why\n", production=both, development=both, tools=older
+    )
+
+
+def test_the_tools_lock_file_is_looked_into_too(tmp_path: Path) -> None:
+    said = check_locks(tmp_path, wanted="", production="", development="", tools="a==1\n")
+
+    assert said.startswith("requirements-tools.txt has a line that is no hashed pin\n")
 
 
 @pytest.mark.parametrize(
