@@ -351,16 +351,8 @@ class TestImport:
 
 
 class TestShipments:
-    async def confirmed(self, world: World, number: int) -> list[str]:
-        ids = []
-        for _ in range(number):
-            ids.append(await world.placed(("MUG", 1)))
-            await world.drain()
-            await world.system.sleep(1)
-        return ids
-
     async def test_pending_ones_are_listed_oldest_first(self, world: World) -> None:
-        first, second = await self.confirmed(world, 2)
+        first, second = await world.confirmed(2)
         listed = (await world.call("list_shipments", query={"status": "pending"})).body
         assert [each["orderId"] for each in listed["value"]] == [first, second]
         assert listed["value"][0]["lines"] == [{"sku": "MUG", "quantity": 1}]
@@ -368,7 +360,7 @@ class TestShipments:
         assert "nextLink" not in listed
 
     async def test_dispatching_the_same_again_is_fine_and_with_other_data_is_409(self, world: World) -> None:
-        [order_id] = await self.confirmed(world, 1)
+        [order_id] = await world.confirmed(1)
         assert (await world.dispatched(order_id)).body["status"] == "dispatched"
         assert (await world.dispatched(order_id)).status == 200
         other = {"carrier": "DHL", "trackingNumber": "2"}
@@ -376,7 +368,7 @@ class TestShipments:
         assert (answer.status, answer.body["type"]) == (409, "urn:orderflow:problem:cannot-dispatch")
 
     async def test_a_dispatch_names_carrier_and_number(self, world: World) -> None:
-        [order_id] = await self.confirmed(world, 1)
+        [order_id] = await world.confirmed(1)
         answer = await world.call("dispatch_shipment", {"carrier": ""}, route={"shipmentId": f"shp_{order_id}"})
         assert (answer.status, pointers(answer)) == (422, ["/carrier", "/trackingNumber"])
 

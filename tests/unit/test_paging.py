@@ -1,12 +1,12 @@
 """Query parameters, and links from page to page."""
 
 import json
+from itertools import chain
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.unit.world import Answer, World
+from tests.unit.world import World, orders_of
 
 NEEDS: dict[str, dict[str, str]] = {
     "get_product": {"sku": "MUG"},
@@ -27,57 +27,30 @@ async def world() -> World:
     return world
 
 
-async def confirmed(world: World, number: int) -> list[str]:
-    """So many orders, a second apart, that the warehouse knows of."""
-    ids = []
-    for _ in range(number):
-        ids.append(await world.placed(("MUG", 1)))
-        await world.drain()
-        await world.system.sleep(1)
-    return ids
-
-
-async def follow(world: World, link: str, **other: str) -> Answer:
-    """What is behind a link, some of its parameters changed."""
-    parts = urlsplit(link)
-    assert (parts.scheme, parts.netloc, parts.path) == ("", "", "/api/shipments")
-    return await world.call("list_shipments", query=dict(parse_qsl(parts.query)) | other)
-
-
-def ids(page: Answer) -> list[str]:
-    """The orders of a page's shipments."""
-    return [each["orderId"] for each in page.body["value"]]
-
-
-@pytest.mark.parametrize("limit", ["1", "2", "3", "5"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
 async def test_links_lead_past_every_shipment_once_in_pages_of_the_size_that_was_asked_for(
-    world: World, limit: str
+    world: World, limit: int
 ) -> None:
-    expected, seen = await confirmed(world, 5), []
-    page = await world.call("list_shipments", query={"limit": limit})
-    while "nextLink" in page.body:
-        assert len(page.body["value"]) == int(limit)
-        seen += ids(page)
-        page = await follow(world, page.body["nextLink"])
-    assert seen + ids(page) == expected
+    expected = await world.confirmed(5)
+    pages = await world.shipments(limit=str(limit))
+    assert list(chain(*pages)) == expected
+    assert {len(page) for page in pages[:-1]} <= {limit}
 
 
 async def test_the_limit_may_change_from_page_to_page_and_the_filter_may_not(world: World) -> None:
-    expected = await confirmed(world, 5)
+    expected = await world.confirmed(5)
     link = (await world.call("list_shipments", query={"limit": "1"})).body["nextLink"]
 
-    assert ids(await follow(world, link, limit="1000")) == expected[1:]
-    other = await follow(world, link, status="dispatched")
+    assert orders_of(await world.follow(link, limit="1000")) == expected[1:]
+    other = await world.follow(link, status="dispatched")
     assert (other.status, other.body["type"]) == (400, "urn:orderflow:problem:invalid-query")
     assert other.body["detail"] == "It goes with another status: take both from one nextLink."
 
 
 async def test_without_a_limit_a_page_has_a_hundred(world: World) -> None:
     await world.call("put_stock", {"onHand": 200}, route={"sku": "MUG"})
-    await confirmed(world, 101)
-    page = await world.call("list_shipments")
-    assert len(ids(page)) == 100
-    assert len(ids(await follow(world, page.body["nextLink"]))) == 1
+    await world.confirmed(101)
+    assert [len(page) for page in await world.shipments()] == [100, 1]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import azure.functions as func
@@ -256,6 +257,30 @@ class World:
         assert answer.status == 201, answer.body
         return str(answer.body["orderId"])
 
+    async def confirmed(self, number: int) -> list[str]:
+        """So many orders of one MUG, a second apart, that the warehouse knows of."""
+        ids = []
+        for _ in range(number):
+            ids.append(await self.placed(("MUG", 1)))
+            await self.drain()
+            await self.system.sleep(1)
+        return ids
+
+    async def follow(self, link: str, **other: str) -> "Answer":
+        """What is behind a link from page to page, some of its parameters changed."""
+        parts = urlsplit(link)
+        assert (parts.scheme, parts.netloc, parts.path) == ("", "", "/api/shipments")
+        return await self.call("list_shipments", query=dict(parse_qsl(parts.query)) | other)
+
+    async def shipments(self, **query: str) -> list[list[str]]:
+        """The orders whose shipments are listed, by pages, from link to link."""
+        page = await self.call("list_shipments", query=query)
+        pages = [orders_of(page)]
+        while "nextLink" in page.body:
+            page = await self.follow(page.body["nextLink"])
+            pages.append(orders_of(page))
+        return pages
+
     async def order(self, order_id: str) -> dict[str, Any]:
         """The order as GET answers it."""
         body: dict[str, Any] = (await self.call("get_order", route={"orderId": order_id})).body
@@ -274,6 +299,11 @@ class Answer:
         self.status = response.status_code
         self.headers = response.headers
         self.body: Any = json.loads(response.get_body() or b"null")
+
+
+def orders_of(page: Answer) -> list[str]:
+    """The orders of a page's shipments."""
+    return [each["orderId"] for each in page.body["value"]]
 
 
 class _Received(func.ServiceBusMessage):
