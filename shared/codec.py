@@ -23,6 +23,14 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def parse_rfc3339(text: str) -> datetime:
+    """The time that a text names. Raises ValueError, also where it has no zone: such a time can't be compared."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
+
+
 def camel(name: str) -> str:
     """unit_price → unitPrice."""
     head, *rest = name.split("_")
@@ -74,7 +82,7 @@ def _decoder(hint: Hashable) -> Decoder:
     if is_dataclass(hint):
         return _dataclass(hint)
     if hint is datetime:
-        return _parsed(datetime.fromisoformat, "a time (RFC 3339)")
+        return _parsed(parse_rfc3339, "a time (RFC 3339)")
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _parsed(hint, "one of " + ", ".join(hint))
     if hint in (str, int, bool):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from shared.codec import rfc3339
+from shared.codec import parse_rfc3339, rfc3339
 from shared.contracts import Contract
 from shared.errors import (
     BrokenPromise,
@@ -28,7 +28,7 @@ from shared.errors import (
     UnknownType,
     Unparseable,
 )
-from shared.messaging import derived_id, from_wire, restated
+from shared.messaging import LONGEST_ATTRIBUTE, derived_id, from_wire, restated
 from shared.parking import Cause, ParkedMessages
 from shared.ports import Container, Sender, System, WireMessage
 from shared.retry import at_once
@@ -177,14 +177,18 @@ class Dispatcher:
 
 def _first_id(wire: WireMessage) -> str:
     """The message's id before it was sent again, or its body's digest where a stranger sent none."""
-    first_id = (wire.properties or {}).get(_FIRST_ID)
-    return first_id if isinstance(first_id, str) and first_id else wire.id or sha256(wire.body).hexdigest()
+    return _id(wire, _FIRST_ID) or wire.id or sha256(wire.body).hexdigest()
 
 
 def _place_of_event(wire: WireMessage) -> str:
     """The event's id, which is the same for every sending."""
-    event_id = (wire.properties or {}).get("cloudEvents_id")
-    return event_id if isinstance(event_id, str) and event_id else _first_id(wire)
+    return _id(wire, "cloudEvents_id") or _first_id(wire)
+
+
+def _id(wire: WireMessage, name: str) -> str | None:
+    """What a property says, if it can be an id. A stranger's may be anything, longer than a store takes, for one."""
+    value = (wire.properties or {}).get(name)
+    return value if isinstance(value, str) and len(value) <= LONGEST_ATTRIBUTE else None
 
 
 def _number(value: object) -> int:
@@ -193,7 +197,6 @@ def _number(value: object) -> int:
 
 def _moment(value: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return parse_rfc3339(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return moment if moment and moment.tzinfo else None

@@ -9,7 +9,8 @@ OrderflowError
 ├── Transient              nothing is wrong with the request: try again later
 │   ├── Unavailable            no answer, or an unclear one
 │   ├── Throttled              too many requests
-│   └── TooEarly               an aggregate or an earlier step isn't there yet
+│   ├── TooEarly               an aggregate or an earlier step isn't there yet
+│   └── Postponed              the same message again later, which remembers what this attempt found
 ├── BrokenPromise          a message that the protocol rules out; parked if it stays so
 ├── Unparseable            not a message of ours; parked
 │   └── UnknownType            a message of ours that this version doesn't know: later, then parked

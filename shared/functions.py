@@ -67,8 +67,8 @@ def sweep_every_minute(
                 log_event("sweep_late", "the sweep of %s has not succeeded since %s", context.name, succeeded_at)
             for other in failures[1:]:
                 log.error("another part of the sweep failed, too", exc_info=other)
-        for failure in failures:
-            raise failure
+        if failures:
+            raise failures[0]
 
     timer = blueprint.timer_trigger(
         arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False, use_monitor=False

@@ -187,7 +187,7 @@ def _success(reply: Reply) -> func.HttpResponse:
 def _problem(refused: Refused) -> func.HttpResponse:
     problem: dict[str, Any] = {
         "type": PROBLEM_TYPES + refused.type,
-        "title": refused.args[0],
+        "title": refused.title,
         "status": refused.status,
     }
     if refused.detail:

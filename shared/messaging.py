@@ -25,6 +25,9 @@ from shared.ports import Document, System, WireMessage
 MAX_BYTES = 240_000
 """Body and properties of one message; the Standard tier of Service Bus takes 256 KB in all."""
 
+LONGEST_ATTRIBUTE = 200
+"""Of an id, a type and a subject: whatever names a partition must be much shorter than 2,048 bytes."""
+
 _IDS = UUID("6f1ab0a4-6a3d-5c0e-9a3c-0d0f9c5a7e11")
 
 
@@ -174,8 +177,10 @@ def from_wire(wire: WireMessage, queue: str) -> Message:
         raise Unparseable("not a CloudEvent: the property cloudEvents_specversion should be '1.0'")
     attributes = {name: properties.get(f"cloudEvents_{name}") for name in ("id", "type", "subject", "time")}
     for name, value in attributes.items():
-        if not isinstance(value, str) or not value:
-            raise Unparseable(f"the property cloudEvents_{name} should be a text")
+        if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ATTRIBUTE:
+            raise Unparseable(
+                f"the property cloudEvents_{name} should be a text of 1 to {LONGEST_ATTRIBUTE} characters"
+            )
     try:
         data = json.loads(wire.body)
     except (ValueError, RecursionError):

@@ -13,7 +13,7 @@ from itertools import batched
 
 from shared.codec import decode, encode, rfc3339
 from shared.concurrency import for_each
-from shared.errors import Contended, Throttled, Transient, Unparseable
+from shared.errors import Contended, Transient, Unparseable
 from shared.messaging import Message, again, to_wire
 from shared.parking import Cause, ParkedMessages
 from shared.ports import Condition, Container, Create, Delete, Document, Operation, Query, Sender, System, WireMessage
@@ -93,6 +93,7 @@ class Outbox:
         try:
             await self._clear(sent)
         except Transient as failure:
+            # A busy store isn't waited for: what is left costs one more sending, under an id that the broker knows.
             log.warning("published, but not cleared; the sweep will publish again: %s", failure)
 
     async def publish_again(self, *messages: Message) -> None:
@@ -133,7 +134,7 @@ class Outbox:
 
     def _unpublished(self, pk: str, message: Message) -> Unpublished:
         message = replace(message, traceparent=current_traceparent())
-        to_wire(message)
+        to_wire(message)  # Raises MessageTooLarge now, before anything is written.
         return Unpublished(message.id, pk, message.destination, self._system.now(), message)
 
     async def _readable(self, documents: Sequence[Document]) -> list[Unpublished]:
@@ -185,7 +186,6 @@ class Outbox:
         for batch in batched(deletions, _MOST_IN_A_BATCH, strict=False):
             try:
                 await self._container.write(pk, batch)
-            except (Contended, Throttled) as left:
-                # The sweep, or a copy of this handler, is clearing them too; or the store is busy, and nobody waits for
-                # it here. What this leaves, the next sweep takes, and publishes again under ids that the broker knows.
-                log.info("outbox documents are left to the sweep: %r", left)
+            except Contended:
+                # The sweep, or a copy of this handler, is clearing them too. What this leaves, the next sweep takes.
+                log.info("outbox documents were cleared by another")

@@ -145,5 +145,8 @@ class Sender(Protocol):
     """The broker's sending side."""
 
     async def send(self, destination: str, messages: Sequence[WireMessage], at: datetime | None = None) -> None:
-        """Hand the messages to a queue or topic, visible from `at` on. Raises Unavailable: some may have arrived."""
+        """Hand the messages to a queue or topic, visible from `at` on.
+
+        Raises Unavailable, where some may have arrived, and Throttled where the broker is busy.
+        """
         ...

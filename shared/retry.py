@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from shared.errors import Contended
 from shared.ports import System
 
-TRIES = 8
+_TRIES = 8
 _LONGEST_WAIT = 0.2
 
 
 async def at_once[T](work: Callable[[], Awaitable[T]], system: System) -> T:
     """Do the work, up to eight times within about a second while another writer is faster; then raises Contended."""
-    for attempt in range(TRIES - 1):
+    for attempt in range(_TRIES - 1):
         try:
             return await work()
         except Contended:

@@ -64,6 +64,6 @@ class PaymentCaptured(Event):
 
 @dataclass(frozen=True, slots=True)
 class PaymentNotCaptured(Event):
-    """The hold had lapsed; nothing was taken."""
+    """Nothing was taken, and nothing can be any more: the hold had lapsed, or the provider refused."""
 
     order_id: str

@@ -234,6 +234,10 @@ POISON = {
     ),
     "/ should be an object": WireMessage("m1", b"[]", properties={}),
     "cloudEvents_subject should be a text": WireMessage("m1", b"{}", properties={"cloudEvents_subject": 7}),
+    "cloudEvents_id should be a text of 1 to 200": WireMessage("m1", b"{}", properties={"cloudEvents_id": "x" * 3000}),
+    "/giveUpAt should be a time": WireMessage(
+        "m1", b'{"orderId":"ord_1","lines":[],"giveUpAt":"2026-11-24T06:00:00"}', properties={}
+    ),
 }
 
 
@@ -368,6 +372,13 @@ async def test_a_dead_letter_is_parked_with_the_brokers_reason() -> None:
     properties = dict(wire.properties or {}) | {"DeadLetterReason": "MaxDeliveryCountExceeded"}
     await setting.dispatcher.park_dead_letter(WireMessage(wire.id, wire.body, properties=properties))
     assert [parked["reason"] for parked in setting.parked] == ["dead-lettered: MaxDeliveryCountExceeded"]
+
+
+@pytest.mark.parametrize("name", ["cloudEvents_id", "orderflow_firstId"])
+async def test_no_message_is_parked_where_no_store_could_keep_it(name: str) -> None:
+    setting = Setting(raises(None))
+    await setting.dispatcher.park_dead_letter(WireMessage("m1", b"nonsense", properties={name: "x" * 3000}))
+    assert [parked["pk"] for parked in setting.parked] == ["m1"]
 
 
 async def test_a_poison_message_does_not_hold_up_the_one_behind_it() -> None:

@@ -10,7 +10,7 @@ from shared.adapters.memory import MemoryBroker
 from shared.contracts import Line
 from shared.contracts.inventory import ReserveStock, StockReserved
 from shared.contracts.shipping import Address, CreateShipment
-from shared.errors import AlreadyExists, MessageTooLarge, Throttled, Unavailable
+from shared.errors import AlreadyExists, MessageTooLarge, Throttled, Transient, Unavailable
 from shared.messaging import first
 from shared.outbox import Outbox, OutboxTimes
 from shared.ports import Create, Document, Replace
@@ -256,23 +256,15 @@ async def test_a_document_that_cannot_be_parked_holds_up_no_other() -> None:
     assert (setting.sent, [document["id"] for document in setting.left]) == (["ord_1"], ["strange"])
 
 
-async def test_a_partition_that_is_too_busy_to_be_cleared_holds_up_no_other() -> None:
+@pytest.mark.parametrize("failure", [Throttled("429"), Unavailable("away")], ids=lambda failure: type(failure).__name__)
+async def test_a_partition_that_cannot_be_cleared_fails_the_sweep_once_everything_is_published(
+    failure: Transient,
+) -> None:
     setting = Setting()
     await left_behind(setting, 450)
-    setting.clearing.partition, setting.clearing.failure = "ord_7", Throttled("429")
+    setting.clearing.partition, setting.clearing.failure = "ord_7", failure
 
-    assert await setting.outbox.sweep() == 450
-
-    assert setting.sent == [f"ord_{number}" for number in range(450)]
-    assert [document["pk"] for document in setting.left] == ["ord_7"]
-
-
-async def test_a_partition_that_is_away_fails_the_sweep_after_it_has_published_everything() -> None:
-    setting = Setting()
-    await left_behind(setting, 450)
-    setting.clearing.partition = "ord_7"
-
-    with pytest.raises(Unavailable):
+    with pytest.raises(type(failure)):
         await setting.outbox.sweep()
 
     assert setting.sent == [f"ord_{number}" for number in range(450)]
