@@ -74,17 +74,29 @@ class Settings(BaseModel):
     cosmos: Connection
     service_bus: Connection
     database: str = Field("orderflow", alias="COSMOS_DATABASE", min_length=1)
+    """The database."""
     currency: Annotated[str, AfterValidator(shop_currency)] = Field("GBP", alias="SHOP_CURRENCY")
+    """The one currency of prices and orders, one of ISO 4217 with minor units."""
     cosmos_timeout: Seconds = Field(timedelta(seconds=5), alias="COSMOS_TIMEOUT_SECONDS")
+    """The longest that a call of Cosmos DB may take, the SDK's retries included."""
     service_bus_timeout: Seconds = Field(timedelta(seconds=3), alias="SERVICEBUS_TIMEOUT_SECONDS")
+    """The longest that sending may take."""
     open_timeout: Seconds = Field(timedelta(seconds=15), alias="OPEN_TIMEOUT_SECONDS")
+    """The longest that opening a connection may take; it goes on when those who wait for it give up."""
     outbox_grace: Seconds = Field(OutboxTimes().grace, alias="OUTBOX_GRACE_SECONDS")
+    """How old an outbox document must be for the sweep to publish it."""
     publish_pause: Seconds = Field(OutboxTimes().pause, alias="PUBLISH_PAUSE_SECONDS")
+    """After a publishing that failed: how long only the sweep tries."""
     retry_delay: Seconds = Field(RetryTimes().delay, alias="RETRY_DELAY_SECONDS")
+    """The first delay of *later*; each further one is twice as long."""
     retry_longest_delay: Seconds = Field(RetryTimes().longest_delay, alias="RETRY_LONGEST_DELAY_SECONDS")
+    """The longest delay of *later*."""
     retry_give_up: Seconds = Field(RetryTimes().give_up, alias="RETRY_GIVE_UP_SECONDS")
+    """How long a message goes *later* before it is parked."""
     retry_hold: Seconds = Field(RetryTimes().hold, alias="RETRY_HOLD_SECONDS")
+    """How long a function tries to send a message *later* before it raises; keep it below half a lock."""
     parked: Seconds = Field(RetryTimes().parked, alias="PARKED_SECONDS")
+    """How long a parked message is kept after it came last (90 days); it may hold an address."""
 
     @property
     def outbox_times(self) -> OutboxTimes:

@@ -20,6 +20,8 @@ class CatalogSettings(Settings):
     context: ClassVar[str] = "catalog"
 
     import_timeout: Seconds = Field(timedelta(seconds=150), alias="IMPORT_TIMEOUT_SECONDS")
+    """How long an import waits for a throttled store before it reports the rest as `failed`; Azure cuts a request off
+    at 230."""
 
 
 def products(context: BoundedContext) -> ProductAdapter:

@@ -21,6 +21,8 @@ class InventorySettings(Settings):
     context: ClassVar[str] = "inventory"
 
     stock_timeout: Seconds = Field(timedelta(seconds=10), alias="STOCK_TIMEOUT_SECONDS")
+    """How long an order waits for units of a short line that other orders have set aside, before it is rejected; from
+    its first attempt on, and to the end of the retry that is under way by then."""
 
 
 def dependencies(context: BoundedContext, settings: InventorySettings) -> Dependencies:

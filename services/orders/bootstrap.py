@@ -22,13 +22,23 @@ class OrdersSettings(Settings):
     context: ClassVar[str] = "orders"
 
     first_resend: Seconds = Field(Timeouts().first_resend, alias="ORDERS_FIRST_RESEND_SECONDS")
+    """When outstanding commands are sent again; doubles with each resend."""
     longest_resend: Seconds = Field(Timeouts().longest_resend, alias="ORDERS_LONGEST_RESEND_SECONDS")
+    """The longest time between two resends."""
     dispatch_resend: Seconds = Field(Timeouts().dispatch_resend, alias="ORDERS_DISPATCH_RESEND_SECONDS")
+    """Between two resends of a shipment that the warehouse knows."""
     reply_timeout: Seconds = Field(Timeouts().reply, alias="ORDERS_GIVE_UP_SECONDS")
+    """How long stock, and then payment, may take."""
     dispatch_timeout: Seconds = Field(Timeouts().dispatch, alias="ORDERS_DISPATCH_GIVE_UP_SECONDS")
+    """How long the warehouse may take (six days): less than an authorisation lives."""
     resend_run: Seconds = Field(Timeouts().resend_run, alias="ORDERS_RESEND_RUN_SECONDS")
+    """How long one run of sending again may take: less than the time between two sweeps, since the outbox's shares the
+    timer."""
     least_total: int | None = Field(None, alias="ORDERS_LEAST_TOTAL", ge=1)
+    """The least total that the payment provider takes, in minor units: 30 for GBP, 50 for EUR, USD and JPY, …
+    (`shared/currencies.py`)."""
     most_total: int = Field(99_999_999, alias="ORDERS_MOST_TOTAL", ge=1)
+    """The most that it takes."""
 
     @property
     def timeouts(self) -> Timeouts:

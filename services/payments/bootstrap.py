@@ -36,8 +36,11 @@ class PaymentsSettings(Settings):
     context: ClassVar[str] = "payments"
 
     provider_address: str = Field("https://api.stripe.com", alias="PAYMENT_PROVIDER_ADDRESS", pattern="^https?://")
+    """Where Stripe's API is."""
     provider_key: Annotated[str, AfterValidator(_secret_key)] = Field(alias="PAYMENT_PROVIDER_KEY")
+    """The secret key."""
     provider_timeout: Seconds = Field(timedelta(seconds=10), alias="PAYMENT_PROVIDER_TIMEOUT_SECONDS")
+    """The longest that a call of the provider may take."""
 
 
 def dependencies(context: BoundedContext, provider: Provider) -> Dependencies:

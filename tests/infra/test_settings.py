@@ -1,28 +1,11 @@
-"""Each app has the settings that its context reads, under the values that the code would take by itself."""
+"""The values of each app's settings: those that the code would take by itself, its own identity, its secrets."""
 
-import importlib
 import re
-from datetime import timedelta
-from typing import Any
 
 import pytest
-from pydantic.fields import FieldInfo
 
-from shared.settings import Settings
 from tests.infra.deployment import CONTEXTS, SETTINGS, TOPOLOGY, Deployment, referred
-
-HOST = {
-    "ORDERFLOW_SERVICES",
-    "SWEEP_SCHEDULE",
-    "AzureWebJobsStorage__blobServiceUri",
-    "AzureWebJobsStorage__tableServiceUri",
-    "AzureWebJobsStorage__credential",
-    "AzureWebJobsStorage__clientId",
-    "AzureFunctionsJobHost__extensions__serviceBus__maxConcurrentCalls",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING",
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
-}
-"""What the host and the app's shell read, not a Settings class."""
+from tests.unit.settings_page import fields, settings_class, text
 
 FORBIDDEN = re.compile(
     "FUNCTIONS_EXTENSION_VERSION|FUNCTIONS_WORKER_RUNTIME.*|FUNCTIONS_WORKER_PROCESS_COUNT|WEBSITE_RUN_FROM_PACKAGE|"
@@ -31,48 +14,13 @@ FORBIDDEN = re.compile(
 """What a Flex Consumption app may not be given."""
 
 
-def fields(context: str) -> dict[str, FieldInfo]:
-    """The settings that the context's class reads, by their names in the environment."""
-    bootstrap = importlib.import_module(f"services.{context}.bootstrap")
-    (cls,) = [
-        each
-        for each in vars(bootstrap).values()
-        if isinstance(each, type) and issubclass(each, Settings) and each is not Settings
-    ]
-    return {field.alias: field for field in cls.model_fields.values() if field.alias}
-
-
-def connections(context: str) -> set[str]:
-    """The parts of the context's connections."""
-    name = context.upper()
-    return {
-        f"COSMOS_{name}__accountEndpoint",
-        f"COSMOS_{name}__clientId",
-        f"SERVICEBUS_{name}__fullyQualifiedNamespace",
-        f"SERVICEBUS_{name}__credential",
-        f"SERVICEBUS_{name}__clientId",
-    }
-
-
-@pytest.mark.parametrize("context", CONTEXTS)
-def test_an_app_is_given_all_that_its_context_reads_and_nothing_else(deployed: Deployment, context: str) -> None:
-    assert set(deployed.app_settings()[context]) == HOST | connections(context) | set(fields(context))
-
-
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_a_setting_has_the_value_that_the_code_takes_without_it(deployed: Deployment, context: str) -> None:
     chosen = {"SHOP_CURRENCY", *SETTINGS["secrets"].get(context, {})}
     settings = deployed.app_settings()[context]
-    for name, field in fields(context).items():
+    for name, (_, field) in fields(settings_class(context)).items():
         if name not in chosen:
             assert settings[name] == text(field.default), name
-
-
-def text(default: Any) -> str:
-    """A setting's default as one writes it."""
-    if isinstance(default, timedelta):
-        return f"{default.total_seconds():g}" if default.total_seconds() % 1 else str(int(default.total_seconds()))
-    return "" if default is None else str(default)
 
 
 def test_connections_are_by_the_apps_own_identity(deployed: Deployment) -> None:

@@ -1,24 +1,18 @@
-"""The documentation is true to the code where a machine can tell: links, settings, operations, problems."""
+"""The documentation is true to the code where a machine can tell: links, operations, problems."""
 
 import ast
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from local.stack import LOCAL_SETTINGS
-from shared.settings import Settings
 from tests.unit.world import World
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 FOLDERS = [folder for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
 PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in folder.rglob("*.md"))])
-HOSTING = {"ORDERFLOW_SERVICES", "SWEEP_SCHEDULE"}
-"""Settings that the app's shell and its triggers read, not a Settings class."""
 
 
 def prose(page: Path) -> str:
@@ -52,27 +46,6 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
-
-
-def settings() -> dict[str, Any]:
-    """Every setting of every context with its default."""
-    classes: list[type[Settings]] = [Settings, *Settings.__subclasses__()]
-    fields = [field for each in classes for field in each.model_fields.values() if field.alias]
-    return {str(field.alias): ... if field.is_required() else field.default for field in fields}
-
-
-def test_every_setting_is_documented_with_its_default_and_the_local_stacks_value() -> None:
-    tables = {row[0].strip("`"): row[1:3] for row in rows(DOCS / "how-it-works.md") if len(row) == 4}
-    documented = {name: cells for name, cells in tables.items() if re.fullmatch("[A-Z_]+", name)}
-
-    for name, default in settings().items():
-        value = f"{default.total_seconds():.15g}" if isinstance(default, timedelta) else str(default)
-        here = LOCAL_SETTINGS.get(name, value)
-        said = {...: "none: required", None: "the currency's"}.get(default, f"`{value}`")
-        assert documented[name][0] == said, name
-        assert re.findall("^`(.+)`$", documented[name][1]) == ([] if here == value else [here]), name
-    assert documented["SWEEP_SCHEDULE"][1] == f"`{LOCAL_SETTINGS['SWEEP_SCHEDULE']}`"
-    assert documented.keys() == settings().keys() | HOSTING
 
 
 def problems() -> set[tuple[str, str]]:
