@@ -81,7 +81,7 @@ class MemoryProvider:
         id = f"pi_{len(self.intents) + 1}"
         status = IntentStatus.UNCONFIRMED
         intent = {"order": order_id, "amount": amount, "method": payment_method, "status": status}
-        intent |= {"movements": [], "confirmations": 0}
+        intent |= {"movements": [], "confirmations": 0, "lapsed": False}
         self.intents[id] = intent
         return Intent(id, status)
 
@@ -121,7 +121,7 @@ class MemoryProvider:
         """Every authorisation lapses."""
         for intent in self.intents.values():
             if intent["status"] is IntentStatus.HELD:
-                intent["status"] = IntentStatus.CANCELLED
+                intent |= {"status": IntentStatus.CANCELLED, "lapsed": True}
                 self._move(intent, "release")
 
     def _move(self, intent: dict[str, Any], kind: str) -> None:
