@@ -8,12 +8,13 @@ handler runs, retries what another writer was faster at, and turns every refusal
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
-from shared.errors import Contended, FieldError, OrderflowError, Refused, Throttled, Transient, invalid
+from shared.errors import Contended, FieldError, Refused, Throttled, Transient, invalid
 from shared.headers import Preconditions, idempotency_key, preconditions, refuse_preconditions
 from shared.json_body import MIB, parse_json, pointer
 from shared.ports import System
@@ -102,11 +103,8 @@ def endpoint(
                         refuse_preconditions(req.headers)
                     call = Call(system.new_id(), body, req.route_params, req.params, req.headers, asked)
                     return _success(await at_once(lambda: handler(call), system))
-                except OrderflowError as error:
+                except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
                     return _problem(_refusal(error))
-                except Exception:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
-                    log.exception("the request failed unexpectedly")
-                    return _problem(Refused(500, "internal", "Something went wrong on our side."))
 
         answer.operation = declared  # type: ignore[attr-defined]
         decorated = blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(answer)
@@ -164,13 +162,13 @@ def _items(number: int) -> str:
     return "1 item" if number == 1 else f"{number} items"
 
 
-def _refusal(error: OrderflowError) -> Refused:
+def _refusal(error: Exception) -> Refused:
     if isinstance(error, Refused):
         return error
     if isinstance(error, Transient | Contended):
         log.warning("answered 503: %r", error)
-        wait = "5" if isinstance(error, Throttled) else "2"
-        return Refused(503, "unavailable", "Please try again in a moment.", headers={"Retry-After": wait})
+        wait = max(5, ceil(error.wait)) if isinstance(error, Throttled) else 2
+        return Refused(503, "unavailable", "Please try again in a moment.", headers={"Retry-After": str(wait)})
     log.error("the request failed", exc_info=error)
     return Refused(500, "internal", "Something went wrong on our side.")
 

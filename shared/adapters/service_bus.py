@@ -87,8 +87,8 @@ class _SendingLink:
 
     async def send(self, messages: list[ServiceBusMessage]) -> None:
         loop = asyncio.get_running_loop()
-        if loop.time() < self._busy_until:
-            raise Throttled(f"Service Bus is busy: nothing is sent to {self._destination} for a while")
+        if (wait := self._busy_until - loop.time()) > 0:
+            raise Throttled(f"Service Bus is busy: nothing is sent to {self._destination} for a while", wait)
         sent: asyncio.Future[None] = loop.create_future()
         self._waiting.append((messages, sent))
         if self._draining is None:
@@ -126,7 +126,7 @@ class _SendingLink:
         failure: OrderflowError = Unavailable(said)
         if isinstance(error, ServiceBusServerBusyError):
             self._busy_until = asyncio.get_running_loop().time() + _BUSY_SECONDS
-            failure = Throttled(said)
+            failure = Throttled(said, _BUSY_SECONDS)
         elif not isinstance(error, _NOT_THE_LINK):
             # Nothing is known of the state that the link is in: the next message gets a new one.
             await self.close()

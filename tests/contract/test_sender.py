@@ -224,10 +224,11 @@ async def test_a_busy_broker_is_left_alone_for_a_while_over_the_link_that_is_the
     before = await attached(control)
     await fail(control, kind="status", status=503, operation="Send", path="^inventory$", count=1)
 
-    with pytest.raises(Throttled):
+    with pytest.raises(Throttled) as first:
         await sender.send("inventory", [message()])
-    with pytest.raises(Throttled, match="for a while"):
+    with pytest.raises(Throttled, match="for a while") as second:
         await sender.send("inventory", [message()])
+    assert 0 < second.value.wait < first.value.wait == 1.0
     deadline = asyncio.get_running_loop().time() + DEADLINE
     while asyncio.get_running_loop().time() < deadline:
         with suppress(Throttled):

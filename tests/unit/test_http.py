@@ -219,7 +219,9 @@ async def test_a_sku_in_a_path_is_folded_and_one_that_cannot_be_is_refused(world
     assert (await world.call(operation, route={"sku": "a%b"})).status == 422
 
 
-@pytest.mark.parametrize(("failure", "wait"), [(Unavailable("away"), "2"), (Throttled("slower"), "5")])
+@pytest.mark.parametrize(
+    ("failure", "wait"), [(Unavailable("away"), "2"), (Throttled("slower"), "5"), (Throttled("slower", wait=7.2), "8")]
+)
 async def test_a_store_that_is_away_is_503_with_a_time_to_come_back(
     world: World, monkeypatch: pytest.MonkeyPatch, failure: Exception, wait: str
 ) -> None:
