@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from shared.settings import Settings
+from tests.infra.application import ENVIRONMENT, bindings
 from tests.infra.deployment import CONTEXTS, ENVIRONMENTS, deployment
 from tests.unit.settings_page import (
     EXAMPLE,
@@ -30,14 +30,6 @@ from tests.unit.settings_page import (
 
 ROOT = Path(__file__).parents[2]
 OURS = {"function_app", "services", "shared"}
-ENVIRONMENT = {
-    f"{setting}": value
-    for context in map(str.upper, CONTEXTS)
-    for setting, value in (
-        (f"COSMOS_{context}__accountEndpoint", "https://shop.documents.azure.com/"),
-        (f"SERVICEBUS_{context}__fullyQualifiedNamespace", "shop.servicebus.windows.net"),
-    )
-} | {"PAYMENT_PROVIDER_KEY": "sk_test_1"}
 
 
 class Asked(dict[str, str]):
@@ -64,12 +56,9 @@ def asked_for(context: str, monkeypatch: pytest.MonkeyPatch) -> Set[str]:
     """What an app of this context asks for when it starts, what its triggers name, and `__credential`, which the host
     wants of a connection to Service Bus."""
     environment = Asked(ENVIRONMENT | {"ORDERFLOW_SERVICES": context})
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "environ", environment)
-        functions = importlib.import_module("function_app").build().get_functions()
-    bindings = [json.loads(text) for function in functions for text in function.get_raw_bindings()]
-    named = {name for each in bindings for value in each.values() for name in re.findall("%(.+?)%", str(value))}
-    connections = {each["connection"] for each in bindings if "connection" in each}
+    bound = bindings(environment, monkeypatch)
+    named = {name for each in bound for value in each.values() for name in re.findall("%(.+?)%", str(value))}
+    connections = {each["connection"] for each in bound if "connection" in each}
     assert connections <= environment.names
     return environment.names | named | {f"SERVICEBUS_{context.upper()}__credential"}
 

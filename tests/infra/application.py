@@ -1,0 +1,25 @@
+"""The app as Azure runs it, one context at a time, by identities and without a network."""
+
+import importlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.infra.deployment import CONTEXTS
+
+ENVIRONMENT = {
+    "PAYMENT_PROVIDER_KEY": "sk_test_1",
+    **{f"COSMOS_{context.upper()}__accountEndpoint": "https://shop.documents.azure.com/" for context in CONTEXTS},
+    **{f"SERVICEBUS_{context.upper()}__fullyQualifiedNamespace": "shop.servicebus.windows.net" for context in CONTEXTS},
+}
+
+
+def bindings(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the app that finds this environment binds its functions to."""
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "environ", environment)
+        functions = importlib.import_module("function_app").build().get_functions()
+    return [json.loads(text) for function in functions for text in function.get_raw_bindings()]
