@@ -5,12 +5,13 @@ A connection is written as Azure Functions writes it. In Azure, `COSMOS_ORDERS__
 an emulator on this machine, the plain name with a connection string. Every time constant is a setting, in seconds.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from shared.currencies import shop_currency
 from shared.dispatch import RetryTimes
@@ -24,6 +25,19 @@ def _seconds(value: object) -> object:
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 """A duration above zero, written as a number of seconds."""
+
+_REFERENCE = re.compile(r"\s*@Microsoft\.(KeyVault|AppConfiguration)\(", re.IGNORECASE)
+
+
+def _resolved(value: object) -> object:
+    """The value, unless Azure handed on the reference itself, which it does where it can't resolve it."""
+    if isinstance(value, str) and _REFERENCE.match(value):
+        raise ValueError(
+            "is a reference that was not resolved: see that the app's identity may read what it names (of a secret in "
+            "Key Vault, by the role Key Vault Secrets User), and that it is there"
+        )
+    return value
+
 
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
@@ -46,6 +60,11 @@ class Connection(BaseModel):
     @classmethod
     def read(cls, environment: Mapping[str, str], name: str, endpoint: str) -> Self:
         """Raises ValueError with what is wrong and how to mend it."""
+        for variable in (name, f"{name}__{endpoint}", f"{name}__clientId"):
+            try:
+                _resolved(environment.get(variable))
+            except ValueError as fault:
+                raise ValueError(f"{variable}: {fault}") from None
         if text := environment.get(name):
             parts = _parts(text)
             address = parts.get("AccountEndpoint") or parts.get("Endpoint") or ""
@@ -97,6 +116,8 @@ class Settings(BaseModel):
     """How long a function tries to send a message *later* before it raises; keep it below half a lock."""
     parked: Seconds = Field(RetryTimes().parked, alias="PARKED_SECONDS")
     """How long a parked message is kept after it came last (90 days); it may hold an address."""
+
+    _references = field_validator("*", mode="before")(_resolved)
 
     @property
     def outbox_times(self) -> OutboxTimes:

@@ -20,11 +20,6 @@ _SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+", re.ASCII)
 
 
 def _secret_key(key: str) -> str:
-    if key.startswith("@Microsoft.KeyVault("):
-        raise ValueError(
-            "should be the provider's key, but is a Key Vault reference that was not resolved: see that the app's "
-            "identity may read the secret (role Key Vault Secrets User), and that the secret is there"
-        )
     if not _SECRET_KEY.fullmatch(key):
         raise ValueError("should be a secret or restricted key of the provider: sk_… or rk_…, then test_ or live_")
     return key

@@ -32,7 +32,8 @@ Rendered from the settings classes ([shared/settings.py](../shared/settings.py),
 `python -m tests.unit.settings_page`. Tests hold this page, the Bicep templates and
 [local.settings.example.json](../local.settings.example.json) to what the code reads.
 
-All are read from the environment at start, and every fault of every context is named at once. An empty value is none.
+All are read from the environment at start, and every fault of every context is named at once. An empty value is none,
+and a reference that Azure couldn't resolve (`@Microsoft.KeyVault(…)` as text) is a fault.
 In Azure the Bicep templates set each of them: most from [infra/settings.json](../infra/settings.json), to the defaults
 below; `SHOP_CURRENCY` by a parameter; `PAYMENT_PROVIDER_KEY` by a reference to Key Vault. *Here* is what the local
 stack sets ([local/stack.py](../local/stack.py)), where it differs. `scripts/local settings` prints a

@@ -53,6 +53,34 @@ def test_every_fault_is_named() -> None:
     assert named == {"COSMOS_ORDERS__accountEndpoint", "SERVICEBUS_ORDERS__fullyQualifiedNamespace", *wrong}
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/k)",
+        "@microsoft.keyvault(VaultName=v;SecretName=k)",
+        " @MICROSOFT.KEYVAULT(SecretUri=https://v.vault.azure.net/secrets/k)",
+        "@Microsoft.AppConfiguration(Endpoint=https://c.azconfig.io; Key=k)",
+    ],
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PAYMENT_PROVIDER_KEY",
+        "PAYMENT_PROVIDER_TIMEOUT_SECONDS",
+        "COSMOS_DATABASE",
+        "COSMOS_PAYMENTS",
+        "COSMOS_PAYMENTS__clientId",
+        "SERVICEBUS_PAYMENTS__fullyQualifiedNamespace",
+    ],
+)
+def test_a_reference_that_azure_could_not_resolve_stops_the_start(name: str, reference: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        PaymentsSettings.read(ENVIRONMENT | {name: reference})
+    [fault] = error.value.faults
+    assert fault.startswith(f"{name}: ")
+    assert "is a reference that was not resolved: see that the app's identity may read" in fault
+
+
 def test_payments_needs_the_providers_key() -> None:
     with pytest.raises(SettingsError, match="PAYMENT_PROVIDER_KEY"):
         PaymentsSettings.read({name: value for name, value in ENVIRONMENT.items() if name != "PAYMENT_PROVIDER_KEY"})
