@@ -43,6 +43,18 @@ param alwaysReady {
   *: int
 } = {}
 
+@description('A network of its own: data is closed to the internet, and the apps to all but API Management.')
+param privateNetworking bool = false
+
+@description('Addresses of that network.')
+param addressSpace string = '10.20.0.0/16'
+
+@description('Premium is what private networking needs, and what takes more than some 13 orders a second.')
+param serviceBusTier 'Standard' | 'Premium' = privateNetworking ? 'Premium' : 'Standard'
+
+@description('Of Premium: what it is paid by, and how much it takes.')
+param messagingUnits 1 | 2 | 4 | 8 | 16 = 1
+
 @description('Data in three zones.')
 param zoneRedundantData bool = false
 
@@ -51,6 +63,19 @@ param zoneRedundantApps bool = false
 
 @description('Data can\'t be deleted by mistake: locks, and a vault that isn\'t purged before its time.')
 param protectData bool = false
+
+@description('Who is told when something needs a person.')
+@minLength(1)
+param alertEmails string[]
+
+@description('What the resource group may cost a month, in the subscription\'s currency.')
+@minValue(1)
+param monthlyBudget int
+
+@description('The first day of the month in which it is deployed first; Azure refuses an earlier one.')
+@minLength(10)
+@maxLength(10)
+param budgetStart string
 
 @description('How long logs are kept.')
 @minValue(30)
@@ -65,6 +90,9 @@ var suffix = uniqueString(resourceGroup().id, environmentName)
 var accountName = 'cosmos-${name}-${environmentName}-${suffix}'
 var namespaceName = 'sb-${name}-${environmentName}-${suffix}'
 var vaultName = 'kv-${environmentName}-${suffix}'
+var networkName = 'vnet-${name}-${environmentName}'
+var workspaceName = 'log-${name}-${environmentName}'
+var actionGroupName = 'ag-${name}-${environmentName}'
 var componentName = 'appi-${name}-${environmentName}'
 var database = 'orderflow'
 
@@ -89,6 +117,24 @@ var instances = [
     : min(app.maximumInstances, scale[i].throughput / scale[i].requestUnitsPerInstance)
 ]
 
+// What lies behind private endpoints, by what Private Link calls the part of it that is reached: zones of Azure's public
+// cloud, written out, since no snapshot knows what environment() says.
+var zones = {
+  Sql: 'privatelink.documents.azure.com'
+  namespace: 'privatelink.servicebus.windows.net'
+  vault: 'privatelink.vaultcore.azure.net'
+  #disable-next-line no-hardcoded-env-urls
+  blob: 'privatelink.blob.core.windows.net'
+  #disable-next-line no-hardcoded-env-urls
+  table: 'privatelink.table.core.windows.net'
+  sites: 'privatelink.azurewebsites.net'
+}
+var shared = [
+  { type: 'Microsoft.DocumentDB/databaseAccounts', name: accountName, part: 'Sql' }
+  { type: 'Microsoft.ServiceBus/namespaces', name: namespaceName, part: 'namespace' }
+  { type: 'Microsoft.KeyVault/vaults', name: vaultName, part: 'vault' }
+]
+
 resource identities 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = [
   for context in topology.contexts: {
     name: 'id-${context}-${environmentName}'
@@ -101,7 +147,7 @@ module monitoring 'modules/monitoring.bicep' = {
   params: {
     location: location
     tags: tags
-    workspaceName: 'log-${name}-${environmentName}'
+    workspaceName: workspaceName
     componentName: componentName
     retentionDays: logRetentionDays
   }
@@ -116,7 +162,7 @@ module cosmos 'modules/cosmos.bicep' = {
     containers: topology.containers
     serverless: serverless
     zoneRedundant: zoneRedundantData
-    publicAccess: true
+    publicAccess: !privateNetworking
     throughput: throughputs
   }
 }
@@ -137,8 +183,12 @@ module serviceBus 'modules/service-bus.bicep' = {
     location: location
     tags: tags
     namespaceName: namespaceName
-    tier: 'Standard'
-    publicAccess: true
+    tier: privateNetworking && serviceBusTier == 'Standard'
+      ? fail('serviceBusTier: private networking needs Premium')
+      : serviceBusTier
+    messagingUnits: messagingUnits
+    zoneRedundant: zoneRedundantData
+    publicAccess: !privateNetworking
     queues: topology.queues
     topics: topology.topics
     subscriptions: topology.subscriptions
@@ -163,7 +213,7 @@ module keyVault 'modules/key-vault.bicep' = {
     location: location
     tags: tags
     vaultName: vaultName
-    publicAccess: true
+    publicAccess: !privateNetworking
     purgeProtection: protectData
     references: settings.secrets
     principals: [
@@ -171,6 +221,33 @@ module keyVault 'modules/key-vault.bicep' = {
     ]
   }
 }
+
+module network 'modules/network.bicep' = if (privateNetworking) {
+  params: {
+    location: location
+    tags: tags
+    networkName: networkName
+    contexts: topology.contexts
+    addressSpace: addressSpace
+    withGateway: false
+    zones: map(items(zones), each => each.value)
+  }
+}
+
+module endpoints 'modules/private-endpoint.bicep' = [
+  for each in privateNetworking ? shared : []: {
+    params: {
+      location: location
+      tags: tags
+      endpointName: 'pe-${each.name}'
+      subnetId: resourceId('Microsoft.Network/virtualNetworks/subnets', networkName, 'endpoints')
+      targetId: resourceId(each.type, each.name)
+      part: each.part
+      zoneId: resourceId('Microsoft.Network/privateDnsZones', zones[each.part])
+    }
+    dependsOn: [network, cosmos, serviceBus, keyVault]
+  }
+]
 
 module apps 'modules/app.bicep' = [
   for (app, i) in topology.apps: {
@@ -188,7 +265,14 @@ module apps 'modules/app.bicep' = [
       alwaysReady: alwaysReady[?app.context] ?? (zoneRedundantApps ? 2 : 0)
       corsOrigins: corsOrigins
       zoneRedundant: zoneRedundantApps
-      publicData: true
+      zoneRedundantStorage: zoneRedundantData || zoneRedundantApps
+      network: privateNetworking
+        ? {
+            appSubnetId: resourceId('Microsoft.Network/virtualNetworks/subnets', networkName, 'apps-${app.context}')
+            endpointSubnetId: resourceId('Microsoft.Network/virtualNetworks/subnets', networkName, 'endpoints')
+            zoneIds: mapValues(zones, zone => resourceId('Microsoft.Network/privateDnsZones', zone))
+          }
+        : null
       accountName: accountName
       namespaceName: namespaceName
       vaultName: vaultName
@@ -199,6 +283,50 @@ module apps 'modules/app.bicep' = [
       })
     }
     // An app that starts before it may read its settings' secrets, or its queues, waits for minutes before it looks again.
-    dependsOn: [monitoring, cosmosGrants, serviceBusGrants, keyVault]
+    dependsOn: [monitoring, cosmosGrants, serviceBusGrants, keyVault, endpoints]
   }
 ]
+
+module alerts 'modules/alerts.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    suffix: '${name}-${environmentName}'
+    actionGroupName: actionGroupName
+    emails: alertEmails
+    workspaceName: workspaceName
+    componentName: componentName
+    namespaceName: namespaceName
+    accountName: accountName
+  }
+  dependsOn: [monitoring, cosmos, serviceBus]
+}
+
+module diagnostics 'modules/diagnostics.bicep' = {
+  params: {
+    workspaceName: workspaceName
+    namespaceName: namespaceName
+    accountName: accountName
+    vaultName: vaultName
+  }
+  dependsOn: [monitoring, cosmos, serviceBus, keyVault]
+}
+
+module budget 'modules/budget.bicep' = {
+  params: {
+    budgetName: 'budget-${name}-${environmentName}'
+    actionGroupName: actionGroupName
+    amount: monthlyBudget
+    startDate: budgetStart
+  }
+  dependsOn: [alerts]
+}
+
+module locks 'modules/locks.bicep' = if (protectData) {
+  params: {
+    namespaceName: namespaceName
+    accountName: accountName
+    vaultName: vaultName
+  }
+  dependsOn: [cosmosGrants, serviceBusGrants, keyVault]
+}

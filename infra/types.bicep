@@ -101,6 +101,14 @@ type SettingsFile = {
 }
 
 @export()
+@description('Where an app goes out, where its private endpoints lie, and the zones of their names by the part that each stands for.')
+type Network = {
+  appSubnetId: string
+  endpointSubnetId: string
+  zoneIds: Settings
+}
+
+@export()
 @description('A context and the id, in Entra, of who it runs as.')
 type Principal = {
   context: string

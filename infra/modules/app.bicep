@@ -1,7 +1,7 @@
 // A context's Function App with its plan and its own storage account, which holds the package and the host's leases.
 // A Flex Consumption plan takes one app.
 
-import { App, Settings } from '../types.bicep'
+import { App, Network, Settings } from '../types.bicep'
 
 param location string
 param tags Settings
@@ -17,7 +17,10 @@ param vaultName string
 param maximumInstances int
 param corsOrigins string[]
 param zoneRedundant bool
-param publicData bool
+param zoneRedundantStorage bool
+
+@description('Without one, the app and its storage are reached over the internet, by Entra identities alone.')
+param network Network?
 
 @description('What the application reads, but for its connections and secrets.')
 param appSettings Settings
@@ -64,7 +67,7 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: {
-    name: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
+    name: zoneRedundantStorage ? 'Standard_ZRS' : 'Standard_LRS'
   }
   properties: {
     allowSharedKeyAccess: false
@@ -73,10 +76,10 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    publicNetworkAccess: publicData ? 'Enabled' : 'Disabled'
+    publicNetworkAccess: network == null ? 'Enabled' : 'Disabled'
     networkAcls: {
       bypass: 'None'
-      defaultAction: publicData ? 'Allow' : 'Deny'
+      defaultAction: network == null ? 'Allow' : 'Deny'
     }
   }
 
@@ -120,6 +123,32 @@ resource telemetryGrant 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+module storageEndpoints 'private-endpoint.bicep' = [
+  for part in network == null ? [] : ['blob', 'table']: {
+    params: {
+      location: location
+      tags: tags
+      endpointName: 'pe-${storageName}-${part}'
+      subnetId: network!.endpointSubnetId
+      targetId: storage.id
+      part: part
+      zoneId: network!.zoneIds[part]
+    }
+  }
+]
+
+module siteEndpoint 'private-endpoint.bicep' = if (network != null) {
+  params: {
+    location: location
+    tags: tags
+    endpointName: 'pe-${appName}'
+    subnetId: network!.endpointSubnetId
+    targetId: site.id
+    part: 'sites'
+    zoneId: network!.zoneIds.sites
+  }
+}
+
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
   location: location
@@ -149,6 +178,9 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
+    virtualNetworkSubnetId: network.?appSubnetId
+    // Its own endpoint closed, that which takes packages open: a pipeline outside the network deploys, by its identity.
+    publicNetworkAccess: 'Enabled'
     // There is no system-assigned identity that references to the vault could be read by.
     keyVaultReferenceIdentity: identity.id
     functionAppConfig: {
@@ -182,12 +214,14 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       scmMinTlsVersion: '1.2'
       ftpsState: 'Disabled'
       http20Enabled: true
+      ipSecurityRestrictionsDefaultAction: network == null ? 'Allow' : 'Deny'
+      scmIpSecurityRestrictionsDefaultAction: 'Allow'
       cors: {
         allowedOrigins: corsOrigins
       }
     }
   }
-  dependsOn: [storageGrants] // it fetches its package from there
+  dependsOn: [storageGrants, storageEndpoints] // it fetches its package from there
 
   // An identity-based connection needs all its parts: without credential and client id the scale controller sees nothing.
   resource appsettings 'config' = {

@@ -6,6 +6,11 @@ param location string
 param tags Settings
 param namespaceName string
 param tier 'Standard' | 'Premium'
+
+@description('Of Premium: what it is paid by, and how much it takes.')
+param messagingUnits 1 | 2 | 4 | 8 | 16
+
+param zoneRedundant bool
 param publicAccess bool
 param queues Queue[]
 param topics Topic[]
@@ -26,11 +31,12 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' = {
   sku: {
     name: tier
     tier: tier
-    capacity: tier == 'Premium' ? 1 : null
+    capacity: tier == 'Premium' ? messagingUnits : null
   }
   properties: {
     disableLocalAuth: true
     minimumTlsVersion: '1.2'
+    zoneRedundant: zoneRedundant
     publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
   }
 }

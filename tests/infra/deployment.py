@@ -55,6 +55,12 @@ class Deployment:
             for identity in site["identity"]["userAssignedIdentities"]
         }
 
+    def locks(self) -> list[Resource]:
+        """What keeps resources from being deleted."""
+        found = self.all("Microsoft.Authorization/locks")
+        assert all(each["properties"]["level"] == "CanNotDelete" for each in found)
+        return found
+
     def _config(self, site: Resource) -> dict[str, str]:
         (found,) = [each for each in self.all("Microsoft.Web/sites/config") if each["id"].startswith(site["id"] + "/")]
         properties: dict[str, str] = found["properties"]

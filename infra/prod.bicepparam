@@ -1,0 +1,20 @@
+using 'main.bicep'
+
+// Closed to the internet but for API Management, in three zones, and safe from being deleted by mistake.
+param environmentName = 'prod'
+param currency = 'GBP'
+param privateNetworking = true
+param zoneRedundantData = true
+param protectData = true
+param logRetentionDays = 90
+param throughput = {
+  inventory: 20000
+  orders: 10000
+}
+param alwaysReady = {
+  orders: 2
+}
+
+param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL', 'ops@example.com')]
+param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START', '2026-12-01')
+param monthlyBudget = 3000

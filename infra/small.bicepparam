@@ -1,0 +1,12 @@
+using 'main.bicep'
+
+// A shop of a thousand orders a month: paid by use, reached over the internet by Entra identities alone.
+param environmentName = 'small'
+param currency = 'GBP'
+param serverless = true
+param protectData = true
+param logRetentionDays = 90
+
+param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL', 'ops@example.com')]
+param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START', '2026-12-01')
+param monthlyBudget = 100

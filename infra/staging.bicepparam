@@ -1,0 +1,10 @@
+using 'main.bicep'
+
+// Production's shape at its smallest, so that what works here works there.
+param environmentName = 'staging'
+param currency = 'GBP'
+param privateNetworking = true
+
+param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL', 'ops@example.com')]
+param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START', '2026-12-01')
+param monthlyBudget = 1500
