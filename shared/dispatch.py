@@ -78,7 +78,7 @@ class Dispatcher:
 
     async def handle(self, wire: WireMessage) -> None:
         """Handle the message, or see to it that it isn't lost. Raises only where neither store nor broker answers."""
-        with logged_with(message_id=wire.id, queue=self._queue, order_id=wire.correlation_id):
+        with logged_with(message_id=wire.id, queue=self._queue, subject=wire.correlation_id):
             try:
                 message = from_wire(wire, self._queue)
                 contract = message.contract
@@ -108,7 +108,7 @@ class Dispatcher:
 
     async def park_dead_letter(self, wire: WireMessage) -> None:
         """Park what the broker gave up on."""
-        with logged_with(message_id=wire.id, queue=self._queue, order_id=wire.correlation_id):
+        with logged_with(message_id=wire.id, queue=self._queue, subject=wire.correlation_id):
             reason = (wire.properties or {}).get("DeadLetterReason", "unknown reason")
             await self._park(wire, Cause.FAILURE, f"dead-lettered: {reason}")
 

@@ -17,7 +17,7 @@ from shared.errors import Contended, Transient, Unparseable
 from shared.messaging import Message, again, to_wire
 from shared.parking import Cause, ParkedMessages
 from shared.ports import Condition, Container, Create, Delete, Document, Operation, Query, Sender, System, WireMessage
-from shared.telemetry import current_traceparent, log
+from shared.telemetry import current_traceparent, log, logged_with
 
 _PAGE = 200
 _MOST_IN_A_BATCH = 100
@@ -150,11 +150,12 @@ class Outbox:
     async def _park(self, document: Document, reason: str) -> None:
         pk, id = document["pk"], document["id"]
         whole = WireMessage(id, json.dumps(document).encode(), correlation_id=pk)
-        try:
-            await self._parked.park(id, whole, "outbox", Cause.UNREADABLE, reason)
-            await self._delete((pk, [Delete(id)]))
-        except (Transient, Contended) as failure:
-            log.warning("%s is left to the next sweep: parking failed: %r", id, failure)
+        with logged_with(message_id=id, queue="outbox", subject=pk):
+            try:
+                await self._parked.park(id, whole, "outbox", Cause.UNREADABLE, reason)
+                await self._delete((pk, [Delete(id)]))
+            except (Transient, Contended) as failure:
+                log.warning("parking failed, the next sweep tries again: %r", failure)
 
     async def _send(self, unpublished: Sequence[Unpublished]) -> tuple[list[Unpublished], dict[str, Transient]]:
         """Send to every destination at once; what went, and the failures by destination."""

@@ -43,7 +43,7 @@ class ParkedMessages:
                 await self._count(parked)
                 return
             # Before it is stored: rather said twice than never, should the answer to the write be lost.
-            log_event("message_parked", "%s from %s: %s", wire.id or place, queue, reason)
+            log_event("message_parked", "%s", reason)
             await self._container.write(place, [Create(self._document(place, wire, queue, cause, reason, attempts))])
 
         await at_once(stored_or_counted, self._system)

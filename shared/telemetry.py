@@ -1,6 +1,6 @@
-"""Structured logs: one logger, whose records carry the order's and the message's id as fields, never personal data.
+"""Logs: one logger, whose records say which order and message they are about, never personal data.
 
-Under Azure Functions a record's extra fields become custom dimensions in Application Insights.
+They say it in fields, and in their text: the worker of Azure Functions hands nothing else of a record on.
 """
 
 import logging
@@ -16,7 +16,11 @@ _traceparent: ContextVar[str | None] = ContextVar("orderflow_traceparent", defau
 
 class _Fields(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        for name, value in _fields.get({}).items():
+        fields = {name: value for name, value in _fields.get({}).items() if value}
+        if fields:
+            told = ", ".join(f"{name}={value}" for name, value in fields.items())
+            record.msg, record.args = f"{record.getMessage()} ({told})", None
+        for name, value in fields.items():
             setattr(record, name, value)
         return True
 
@@ -26,15 +30,13 @@ log.addFilter(_Fields())
 
 
 def log_event(name: str, text: str, *details: object) -> None:
-    """An error that somebody should look at, under a stable name that alerts are built on: `name: text`.
-
-    The name stands in the message itself, since the worker of Azure Functions hands nothing else of a record on."""
+    """An error that somebody should look at, under a stable name that alerts are built on: `name: text`."""
     log.error(f"{name}: {text}", *details, extra={"event": name})
 
 
 @contextmanager
 def logged_with(**fields: str) -> Iterator[None]:
-    """Within the block, every record carries these fields (`order_id`, `message_id`, `function` …)."""
+    """Within the block, every record carries these fields (`message_id`, `subject`, `function` …)."""
     token = _fields.set(_fields.get({}) | fields)
     try:
         yield

@@ -10,7 +10,7 @@ from shared.errors import Unparseable
 from shared.messaging import Message, first
 from shared.outbox import Outbox, Unpublished
 from shared.ports import Container, Create, Document, Replace
-from shared.telemetry import log
+from shared.telemetry import log_event
 
 _PRODUCT = "product"
 _EVENTS = {
@@ -41,7 +41,7 @@ class ProductAdapter:
             try:
                 found[document["pk"]] = _product(document)
             except Unparseable as fault:
-                log.error("product %s can't be read: %s", document["pk"], fault)
+                log_event("unreadable_document", "product %s is left out: %s", document["pk"], fault)
         return found
 
     async def put(self, product: Product, announcement: Announcement | None) -> None:

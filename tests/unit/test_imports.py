@@ -102,12 +102,13 @@ async def test_a_store_that_is_away_is_reported_of_each_product() -> None:
     assert await statuses(world) == ["failed unavailable"] * 3
 
 
-async def test_a_product_that_cannot_be_read_fails_alone() -> None:
+async def test_a_product_that_cannot_be_read_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
     world, catalog = setting()
     await statuses(world)
     catalog.partition("S1")["product"]["price"] = "free"
 
     assert await statuses(world) == ["unchanged", "failed unreadable", "unchanged"]
+    assert "unreadable_document: product S1 is left out: /price should be of type int" in caplog.text
 
 
 async def test_what_could_not_be_announced_again_is_not_called_unchanged() -> None:

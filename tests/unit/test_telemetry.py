@@ -1,0 +1,51 @@
+"""What the log says, and of whom: of a record nothing but its text reaches Azure."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from shared.telemetry import log, log_event, logged_with
+from tests.unit.world import World
+
+
+def texts(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_line_says_what_it_is_about_in_its_text_and_in_fields(caplog: pytest.LogCaptureFixture) -> None:
+    with logged_with(queue="orders", message_id=""), logged_with(order_id="100%s"):
+        log.warning("tried %d times", 3)
+        log_event("order_overdue", "since %s", "Monday")
+
+    assert texts(caplog) == [
+        "tried 3 times (queue=orders, order_id=100%s)",
+        "order_overdue: since Monday (queue=orders, order_id=100%s)",
+    ]
+    [first, _] = caplog.records
+    assert (getattr(first, "queue", None), getattr(first, "order_id", None)) == ("orders", "100%s")
+
+
+def test_a_line_about_nothing_in_particular_is_as_it_was_written(caplog: pytest.LogCaptureFixture) -> None:
+    log.warning("100% of it")
+    assert texts(caplog) == ["100% of it"]
+
+
+async def test_a_message_that_goes_later_is_named_with_its_order(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise TimeoutError
+
+    world = World()
+    await world.stocked(MUG=1)
+    order = await world.placed(("MUG", 1))
+    monkeypatch.setattr(world.containers["inventory"], "read", away)
+    caplog.set_level(logging.WARNING)
+    wire = world.broker.receive("inventory")
+    assert wire
+
+    await world.deliver("inventory", wire)
+
+    assert texts(caplog)
+    assert all(f"subject={order}" in text and f"message_id={wire.id}" in text for text in texts(caplog))
