@@ -15,7 +15,7 @@ import typer
 
 from local import topology
 from local.replay.command import replay
-from local.stack import settings, shop_currency, stack_of
+from local.stack import CORE_TOOLS_SETTINGS, settings, shop_currency, stack_of
 from local.state import StackError, hold, is_free
 from local.supervisor import REPOSITORY, Supervisor
 from local.verify.command import DEFAULT_STATE, State, order, parked, verify
@@ -38,6 +38,10 @@ def up(
     split: Annotated[bool, typer.Option("--split", help="A functions host for each context.")] = False,
     stand_ins: Annotated[bool, typer.Option("--stand-ins", help="No functions host: `func start` is one.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API answers.")] = 7071,
+    amqp_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Where Service Bus answers: 5672 for clients that know no other."),
+    ] = None,
     state: State = DEFAULT_STATE,
     restart: Annotated[bool, typer.Option("--restart", help="Start again a part that dies.")] = False,
     sales: Annotated[
@@ -58,9 +62,10 @@ def up(
         raise typer.BadParameter(f"{context.args[0]} means nothing without --replay")
     try:
         with hold(state, fresh=fresh) as folder:
-            if not is_free(port):
-                raise StackError(f"Port {port} is in use: end what listens there, or name another with --port.")
-            parts = stack_of(folder, port, split=split)[: 1 if stand_ins else None]
+            for option, wanted in (("--port", port), ("--amqp-port", amqp_port)):
+                if wanted and not is_free(wanted):
+                    raise StackError(f"Port {wanted} is in use: end what listens there, or name another with {option}.")
+            parts = stack_of(folder, port, split=split, amqp_port=amqp_port)[: 1 if stand_ins else None]
             api, currency = f"http://127.0.0.1:{port}/api", shop_currency()
             supervisor = Supervisor(folder, api, parts, restart=restart, currency=currency, say=typer.echo)
             status = supervisor.run(errand and ["local", "replay", *errand], then_end=then_end)
@@ -84,9 +89,9 @@ def print_settings(state: State = DEFAULT_STATE) -> None:
         raise typer.Exit(1) from None
     ports = {name: urlsplit(part.address).port or 0 for name, part in stack.parts.items()}
     contexts = topology.load().contexts
-    values = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
-    values |= settings(contexts, ports, stack.keys) | {"SHOP_CURRENCY": stack.currency}
-    typer.echo(json.dumps({"IsEncrypted": False, "Values": values}, indent=2))
+    values = CORE_TOOLS_SETTINGS | settings(contexts, ports, stack.keys) | {"SHOP_CURRENCY": stack.currency}
+    at = {"LocalHttpPort": urlsplit(stack.api).port}
+    typer.echo(json.dumps({"IsEncrypted": False, "Values": values, "Host": at}, indent=2))
 
 
 @app.command(context_settings=_WITH_MORE)

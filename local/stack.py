@@ -26,18 +26,29 @@ LOCAL_SETTINGS = {
 """Settings of the application that differ from what it does in Azure, the same for every context; what this process
 finds in its environment wins over them."""
 
+CORE_TOOLS_SETTINGS = {
+    "FUNCTIONS_WORKER_RUNTIME": "python",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    "AzureFunctionsJobHost__telemetryMode": "ApplicationInsights",
+}
+"""What `func start` reads besides: Azurite for the host's own storage, and the host's default telemetry, which sends
+nothing without a connection string, in place of host.json's OpenTelemetry."""
+
 
 def shop_currency() -> str:
     """The currency that a stack sells in that this process starts."""
     return os.environ.get("SHOP_CURRENCY") or LOCAL_SETTINGS["SHOP_CURRENCY"]
 
 
-def stack_of(folder: StateFolder, port: int, *, split: bool = False) -> Sequence[Sequence[Part]]:
+def stack_of(
+    folder: StateFolder, port: int, *, split: bool = False, amqp_port: int | None = None
+) -> Sequence[Sequence[Part]]:
     """Parts in the groups in which they start: the stand-ins, then what uses them, answering at `port`."""
     contexts = topology.load().contexts
     hosts = [f"functions_host_{context}" for context in contexts] if split else []
     stand_ins = ["cosmos", "service_bus", "service_bus_control", "payment_provider"]
-    ports = folder.ports([*stand_ins, *hosts], but=port)
+    ports = dict(folder.ports([*stand_ins, *hosts], but=port))
+    ports["service_bus"] = amqp_port or ports["service_bus"]
     keys = folder.keys(contexts)
 
     def http(name: str) -> str:

@@ -32,8 +32,11 @@ def test_func_start_gets_settings_for_the_stand_ins_that_run(tmp_path: Path) -> 
         printed = subprocess.run(running.command("settings"), cwd=ROOT, capture_output=True, text=True, check=True)
         assert set(running.parts()) == {"cosmos", "service_bus", "payment_provider"}
 
-    values = json.loads(printed.stdout)["Values"]
+    written = json.loads(printed.stdout)
+    values = written["Values"]
     assert values["FUNCTIONS_WORKER_RUNTIME"] == "python"
+    assert values["AzureFunctionsJobHost__telemetryMode"] == "ApplicationInsights"
+    assert f"http://127.0.0.1:{written['Host']['LocalHttpPort']}/api" == running.api
     indexed = subprocess.run(
         [*running.command()[:1], "-c", "import function_app; print(len(function_app.app.get_functions()))"],
         cwd=ROOT,

@@ -298,13 +298,15 @@ def up(state: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=HERE.parent.parent, capture_output=True, text=True, check=False)
 
 
-def test_a_port_in_use_is_refused_in_one_line(state: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        done = up(state, "--port", str(port))
+@pytest.mark.parametrize("option", ["--port", "--amqp-port"])
+def test_a_port_in_use_is_refused_in_one_line(state: Path, option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
+        port, free = taken.getsockname()[1], other.getsockname()[1]
+        other.close()
+        done = up(state, "--port", str(free), option, str(port))
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"Port {port} is in use: end what listens there, or name another with --port.\n"
+    assert done.stderr == f"Port {port} is in use: end what listens there, or name another with {option}.\n"
 
 
 @pytest.mark.parametrize("options", [["--no-such"], ["--replay", __file__, "--no-such"], ["--replay", "no-such.csv"]])
@@ -323,6 +325,14 @@ def test_one_host_runs_every_context_at_the_stack_s_own_port(state: Path) -> Non
     assert [part.name for part in stand_ins] == ["cosmos", "service_bus", "payment_provider"]
     assert host.address == "http://127.0.0.1:7071/"
     assert host.environment["ORDERFLOW_SERVICES"] == "catalog,inventory,orders,payments,shipping"
+
+
+def test_service_bus_answers_where_it_is_asked_to_and_the_host_is_told(state: Path) -> None:
+    with hold(state) as folder:
+        stand_ins, (host,) = stack_of(folder, 7071, amqp_port=5672)
+
+    assert stand_ins[1].address == "sb://127.0.0.1:5672"
+    assert host.environment["SERVICEBUS_ORDERS"].startswith("Endpoint=sb://127.0.0.1:5672;")
 
 
 def test_what_the_environment_sets_wins_over_the_stacks_own_settings(

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from local.stack import LOCAL_SETTINGS
+from local.stack import CORE_TOOLS_SETTINGS, LOCAL_SETTINGS
 from shared.settings import Settings
 from tests.unit.world import CONTEXTS
 
@@ -77,14 +77,12 @@ HOSTS_IN_AZURE = {
 """What the Functions host reads in Azure, and the application doesn't."""
 
 HOSTS_UNDER_CORE_TOOLS = {
-    "FUNCTIONS_WORKER_RUNTIME": ("python", "which worker; Flex Consumption refuses it"),
-    "AzureWebJobsStorage": ("UseDevelopmentStorage=true", "the host's own storage: Azurite"),
-    "AzureFunctionsJobHost__telemetryMode": (
-        "ApplicationInsights",
-        "in place of [host.json](../host.json)'s; nothing is sent without a connection string",
-    ),
+    "FUNCTIONS_WORKER_RUNTIME": "which worker; Flex Consumption refuses it",
+    "AzureWebJobsStorage": "the host's own storage: Azurite",
+    "AzureFunctionsJobHost__telemetryMode": "in place of [host.json](../host.json)'s; nothing is sent without a "
+    "connection string",
 }
-"""What `func start` reads besides: value and meaning."""
+"""What `func start` reads besides, with its meaning."""
 
 
 def settings_class(context: str) -> type[Settings]:
@@ -144,8 +142,8 @@ def _hosting() -> Iterator[Sequence[str]]:
         yield f"`{name}`", *cells
     for name, meaning in HOSTS_IN_AZURE.items():
         yield f"`{name}`", "set", "", meaning
-    for name, (value, meaning) in HOSTS_UNDER_CORE_TOOLS.items():
-        yield f"`{name}`", "", f"`{value}`, for `func start`", meaning
+    for name, meaning in HOSTS_UNDER_CORE_TOOLS.items():
+        yield f"`{name}`", "", f"`{CORE_TOOLS_SETTINGS[name]}`, for `func start`", meaning
 
 
 def _rows(cls: type[Settings], known: set[str]) -> Iterator[Sequence[str]]:
@@ -184,8 +182,7 @@ def _meanings(cls: type[Settings]) -> dict[str, str]:
 
 def example() -> str:
     """local.settings.example.json: every setting that an app of all contexts has on a machine, at its default."""
-    values = {name: value for name, (value, _) in HOSTS_UNDER_CORE_TOOLS.items()}
-    values |= {"ORDERFLOW_SERVICES": ",".join(CONTEXTS), "SWEEP_SCHEDULE": "0 * * * * *"}
+    values = CORE_TOOLS_SETTINGS | {"ORDERFLOW_SERVICES": ",".join(CONTEXTS), "SWEEP_SCHEDULE": "0 * * * * *"}
     for context in CONTEXTS:
         key = f"SharedAccessKeyName={context};SharedAccessKey=a2V5;UseDevelopmentEmulator=true;"
         values[f"COSMOS_{context.upper()}"] = "AccountEndpoint=http://127.0.0.1:8081/;AccountKey=a2V5;"
