@@ -12,7 +12,7 @@ OrderflowError
 │   ├── TooEarly               an aggregate or an earlier step isn't there yet
 │   └── Postponed              the same message again later, which remembers what this attempt found
 ├── BrokenPromise          a message that the protocol rules out; parked if it stays so
-├── Unparseable            not a message of ours; parked
+├── Unparseable            a message, or a document, that this version can't read; parked, or left out
 │   └── UnknownType            a message of ours that this version doesn't know: later, then parked
 ├── MessageTooLarge        refused before anything is written; parked
 ├── SettingsError          the app can't start; names every setting at fault
@@ -84,7 +84,7 @@ class BrokenPromise(OrderflowError):
 
 
 class Unparseable(OrderflowError):
-    """A message that no contract describes. The text names fields, never values: it is logged."""
+    """No contract, or nothing that is stored, is of this shape. The text names fields, never values: it is logged."""
 
 
 class UnknownType(Unparseable):

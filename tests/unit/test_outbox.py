@@ -27,8 +27,8 @@ class Failing:
     failure: Exception = Unavailable("away")
 
     def check(self, partition: str | None = None) -> None:
-        self.left -= (fails := self.left > 0)
-        if fails or partition == self.partition:
+        if self.left or partition == self.partition:
+            self.left = max(0, self.left - 1)
             raise self.failure
 
 
