@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from scripts.make_package import APP
+
 ROOT = Path(__file__).parents[2]
 CONTEXTS: list[str] = json.loads((ROOT / "infra" / "topology.json").read_text())["contexts"]
 
@@ -192,6 +194,16 @@ def test_what_must_not_be_deployed_is_refused_by_name(checkout: Path, fault: Any
     assert done.returncode == 1
     assert complaint in done.stderr
     assert not (checkout / "dist" / "orderflow.zip").exists()
+
+
+def test_what_this_repository_has_beside_the_app_is_in_funcignore() -> None:
+    def listed(*options: str) -> set[str]:
+        files = subprocess.run(["git", "ls-files", *options], cwd=ROOT, capture_output=True, text=True, check=True)
+        return set(files.stdout.splitlines())
+
+    left = listed() - listed("--cached", "--ignored", "--exclude-from=.funcignore")
+
+    assert {file.partition("/")[0] for file in left} == APP
 
 
 INDEX = """
