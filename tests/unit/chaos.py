@@ -1,4 +1,4 @@
-"""An adversary between the contexts and everything around them; and what was true, whatever they believed."""
+"""An adversary between the contexts and everything around them, with a witness beside it."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -12,10 +12,12 @@ from services.payments.domain import Intent
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Create, Document, Replace, System, WireMessage
+from tests.unit.witness import DELIVERY, Delivery, Witness
 from tests.unit.world import ENVIRONMENT, MemoryProvider, World
 
 _TURNS = (0, 0, 1, 2, 3, 5, 8, 60)
 _FROZEN_TURNS = 2000
+_LONG = 10
 
 
 class Died(BaseException):
@@ -49,18 +51,41 @@ class Adversary:
     def __init__(self, seed: int, faults: Faults) -> None:
         self.random = Random(seed)
         self.faults = faults
-        self.calm = False
+        self.calm = True
         self.met: Counter[str] = Counter()
+        self._turn = 0
+        self._asleep: dict[int, list[asyncio.Future[None]]] = defaultdict(list)
 
     async def __call__[T](self, call: Callable[[], Awaitable[T]]) -> T:
         if self.calm:
             return await call()
-        for _ in range(_FROZEN_TURNS if self.befalls("freeze") else self.random.choice(_TURNS)):
-            await asyncio.sleep(0)
+        await self.others_first(_FROZEN_TURNS if self.befalls("freeze") else self.random.choice(_TURNS))
         self._fail()
         result = await call()
         self._fail()
         return result
+
+    async def others_first(self, turns: int) -> None:
+        """Let everybody else go on for so many turns."""
+        if turns < _LONG:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        else:
+            wake = asyncio.get_running_loop().create_future()
+            self._asleep[self._turn + turns].append(wake)
+            await wake
+
+    def next_turn(self) -> None:
+        """A turn is over: those wake whose time it is."""
+        self._turn += 1
+        for wake in self._asleep.pop(self._turn, ()):
+            wake.set_result(None)
+
+    def relent(self) -> None:
+        """The faults are over, and those that froze wake."""
+        self.calm = True
+        while self._asleep:
+            self.next_turn()
 
     def befalls(self, fault: str) -> bool:
         """Whether this fault strikes now."""
@@ -74,55 +99,20 @@ class Adversary:
                 raise failure(fault)
 
 
-class Truth:
-    """What was true of the stock, from the writes themselves."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[int] = Counter()
-        """How often each count of stock was applied."""
-        self.short: set[str] = set()
-        """The orders of which a line was short at some moment: fewer available than it wants, and none set aside."""
-        self.waiting: set[str] = set()
-        """Those of them that could have had it, once others gave back what they had set aside."""
-        self._wanted: dict[str, dict[str, int]] = defaultdict(dict)
-
-    def saw_order(self, order: Document, stock: MemoryContainer) -> None:
-        """An order was placed."""
-        for line in order["lines"]:
-            self._wanted[line["sku"]][order["id"]] = line["quantity"]
-            self._look(line["sku"], stock)
-
-    def saw_stock(self, pk: str, operations: Any, stock: MemoryContainer) -> None:
-        """A batch was written to inventory's container."""
-        for each in operations:
-            if isinstance(each, Create | Replace) and each.document["kind"] == "stock":
-                self.counts[each.document["onHand"]] += 1
-        if pk.startswith("sku:"):
-            self._look(pk.removeprefix("sku:"), stock)
-
-    def _look(self, sku: str, stock: MemoryContainer) -> None:
-        partition = stock.partition(f"sku:{sku}")
-        stock_item = partition.get("stock", {"onHand": 0, "available": 0})
-        for order_id, quantity in self._wanted[sku].items():
-            reservation = partition.get(f"res:{order_id}")
-            if stock_item["available"] < quantity and (reservation is None or reservation["state"] != "active"):
-                self.short.add(order_id)
-                if stock_item["onHand"] >= quantity:
-                    self.waiting.add(order_id)
-
-
 class ChaoticContainer(MemoryContainer):
     """A container behind the adversary."""
 
-    def __init__(self, adversary: Adversary, applied: Callable[[str, Any, MemoryContainer], None]) -> None:
+    def __init__(self, adversary: Adversary, wrote: Callable[..., None]) -> None:
         super().__init__()
         self._adversary = adversary
-        self._applied = applied
-        self._before: dict[tuple[str, str], Any] = {}
+        self._wrote = wrote
+        self._history: dict[tuple[str, str], list[Document | None]] = defaultdict(lambda: [None])
 
     async def read(self, pk: str, id: str) -> Any:
-        if (pk, id) in self._before and self._adversary.befalls("old_read"):
-            return self._before[pk, id]
+        if (pk, id) in self._history and self._adversary.befalls("old_read"):
+            *earlier, last, _ = self._history[pk, id]
+            # A caller who has seen an ETag of a stock item meets no instance that is older than that.
+            return last if id == "stock" else self._adversary.random.choice([last, *earlier])
         return await self._adversary(lambda: MemoryContainer.read(self, pk, id))
 
     async def read_many(self, keys: Any) -> Any:
@@ -137,55 +127,71 @@ class ChaoticContainer(MemoryContainer):
     async def _write(self, pk: str, operations: Any) -> list[str]:
         etags = await self._apply_all(pk, operations)
         if self._adversary.befalls("sent_again"):
-            etags = await self._apply_all(pk, operations)
+            try:
+                etags = await self._apply_all(pk, operations)
+            except Contended as refused:
+                self._adversary.met[f"{type(refused).__name__} of a batch that was written"] += 1
+                raise
         if self._adversary.befalls("contended"):
             raise Contended("449, though it was written")
         return etags
 
     async def _apply_all(self, pk: str, operations: Any) -> list[str]:
-        ids = [each.document["id"] if isinstance(each, Create | Replace) else each.id for each in operations]
-        before = {(pk, id): await MemoryContainer.read(self, pk, id) for id in ids}
         etags = await MemoryContainer.write(self, pk, operations)
-        self._before |= before
-        self._applied(pk, operations, self)
+        ids = [each.document["id"] if isinstance(each, Create | Replace) else each.id for each in operations]
+        before = [self._history[pk, id][-1] for id in ids]
+        for id in ids:
+            self._history[pk, id].append(self.partition(pk).get(id))
+        self._wrote(self, pk, operations, before)
         return etags
 
 
 class ChaoticBroker(MemoryBroker):
-    """The broker behind the adversary; it remembers what was to be tried later."""
+    """The broker behind the adversary."""
 
-    def __init__(self, topology: Any, system: System, adversary: Adversary) -> None:
+    def __init__(self, topology: Any, system: System, adversary: Adversary, witness: Witness) -> None:
         super().__init__(topology, system)
         self._adversary = adversary
-        self.later: list[WireMessage] = []
+        self._witness = witness
 
     async def send(self, destination: str, messages: Any, at: datetime | None = None) -> None:
-        await self._adversary(lambda: MemoryBroker.send(self, destination, messages, at))
-        if at:
-            self.later += messages
+        await self._adversary(lambda: self._send(destination, messages, at))
+
+    async def _send(self, destination: str, messages: Any, at: datetime | None) -> None:
+        for message in messages:
+            self._witness.sent(message, later=at is not None)
+        await MemoryBroker.send(self, destination, messages, at)
 
 
 class ChaoticProvider(MemoryProvider):
     """The payment provider behind the adversary."""
 
-    def __init__(self, adversary: Adversary) -> None:
+    def __init__(self, adversary: Adversary, witness: Witness) -> None:
         super().__init__()
         self._adversary = adversary
+        self._witness = witness
 
-    async def create(self, *arguments: Any) -> Intent:
-        return await self._adversary(lambda: MemoryProvider.create(self, *arguments))
+    async def create(self, order_id: str, *arguments: Any) -> Intent:
+        self._witness.asked_provider("create", order_id)
+        return await self._adversary(lambda: MemoryProvider.create(self, order_id, *arguments))
 
     async def look(self, intent_id: str) -> Intent:
         return await self._adversary(lambda: MemoryProvider.look(self, intent_id))
 
     async def confirm(self, intent_id: str) -> Intent:
+        self._asked("confirm", intent_id)
         return await self._adversary(lambda: MemoryProvider.confirm(self, intent_id))
 
     async def capture(self, intent_id: str, amount: int) -> Intent:
+        self._asked("capture", intent_id)
         return await self._adversary(lambda: MemoryProvider.capture(self, intent_id, amount))
 
     async def cancel(self, intent_id: str) -> Intent:
+        self._asked("cancel", intent_id)
         return await self._adversary(lambda: MemoryProvider.cancel(self, intent_id))
+
+    def _asked(self, to: str, intent_id: str) -> None:
+        self._witness.asked_provider(to, self.intents[intent_id]["order"], intent_id)
 
 
 class OffsetSystem:
@@ -207,21 +213,27 @@ class ChaoticWorld(World):
 
     def __init__(self, seed: int, faults: Faults, environment: dict[str, str]) -> None:
         self.adversary = adversary = Adversary(seed, faults)
-        self.truth = truth = Truth()
+        self.witness = witness = Witness(self)
         chance = Random(seed + 2)
 
-        def applied(pk: str, operations: Any, container: MemoryContainer) -> None:
-            if container is self.containers["inventory"]:
-                truth.saw_stock(pk, operations, container)
-            for each in operations:
-                if isinstance(each, Create) and each.document["kind"] == "order":
-                    truth.saw_order(each.document, self.containers["inventory"])
+        def wrote(container: MemoryContainer, *written: Any) -> None:
+            [context] = [name for name, each in self.containers.items() if each is container]
+            witness.wrote(context, *written)
 
         super().__init__(
             seed,
-            container=lambda: ChaoticContainer(adversary, applied),
-            broker=lambda topology, system: ChaoticBroker(topology, system, adversary),
-            provider=lambda: ChaoticProvider(adversary),
+            container=lambda: ChaoticContainer(adversary, wrote),
+            broker=lambda topology, system: ChaoticBroker(topology, system, adversary, witness),
+            provider=lambda: ChaoticProvider(adversary, witness),
             environment=ENVIRONMENT | environment,
             clock=lambda system: OffsetSystem(system, timedelta(seconds=chance.uniform(-1, 1) * faults.apart / 2)),
         )
+
+    async def deliver(self, queue: str, wire: WireMessage) -> None:
+        now = self.contexts[queue.partition("-")[0]].system.now()
+        began = DELIVERY.set(delivery := Delivery(wire, self.witness.writes, now))
+        self.adversary.met["handled after its order had given up"] += delivery.is_past_its_time
+        try:
+            await super().deliver(queue, wire)
+        finally:
+            DELIVERY.reset(began)
