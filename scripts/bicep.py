@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 NO_COMPILER = "there is no Bicep compiler: run `az bicep install`, or put `bicep` on PATH"
 
 # Made up, so that every name and id in a snapshot is plain text.
-_PLACE = (
+PLACE = (
     *("--tenant-id", "11111111-1111-1111-1111-111111111111"),
     *("--subscription-id", "22222222-2222-2222-2222-222222222222"),
     *("--resource-group", "rg-orderflow"),
@@ -51,7 +51,7 @@ def faults(root: Path = ROOT) -> Iterator[str]:
 def snapshot(infra: Path = ROOT / "infra") -> Iterator[str]:
     """Write all snapshots; what the compiler says of those that it can't make."""
     for parameters in sorted(infra.glob("*.bicepparam")):
-        answer = run("snapshot", parameters, *_PLACE)
+        answer = run("snapshot", parameters, *PLACE)
         if answer.returncode or answer.stderr:
             yield f"{parameters.name}: {answer.stderr.strip()}"
 
@@ -85,7 +85,7 @@ def _sources(infra: Path) -> Iterator[str]:
 
 def _snapshots(infra: Path) -> Iterator[str]:
     for parameters in sorted(infra.glob("*.bicepparam")):
-        answer = run("snapshot", "--mode", "validate", parameters, *_PLACE)
+        answer = run("snapshot", "--mode", "validate", parameters, *PLACE)
         if answer.returncode or answer.stderr:
             yield f"{parameters.name}: {answer.stdout.strip()} {answer.stderr.strip()}".rstrip()
             yield f"{parameters.stem}.snapshot.json: if that is meant, `python -m scripts.bicep snapshot` writes it"

@@ -1,0 +1,84 @@
+"""The package of an earlier commit: kept by the pipeline, or made again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = ROOT / "scripts" / "package_of"
+
+
+def git(checkout: Path, *command: str) -> str:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    done = subprocess.run(["git", *who, *command], cwd=checkout, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def script(path: Path, body: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository whose package holds what its commit says, two commits old."""
+    checkout = tmp_path / "checkout"
+    for said in ("old", "new"):
+        script(
+            checkout / "scripts" / "package",
+            f'cd "$(dirname "$0")/.." && mkdir dist && echo {said} >dist/orderflow.zip',
+        )
+        if said == "old":
+            shutil.copy(COMMAND, checkout / "scripts")
+            git(checkout, "init", "-q")
+        git(checkout, "add", "--all")
+        git(checkout, "commit", "-qm", said)
+    return checkout
+
+
+def package_of(checkout: Path, commit: str, gh: str) -> subprocess.CompletedProcess[str]:
+    """Run it from elsewhere, with this body as GitHub's command line."""
+    tools = checkout.parent / "bin"
+    script(tools / "gh", gh)
+    return subprocess.run(
+        [checkout / "scripts" / "package_of", commit, "previous"],
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "TMPDIR": str(checkout.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_the_pipeline_kept_is_taken(checkout: Path) -> None:
+    old = git(checkout, "rev-parse", "HEAD~1")
+    done = package_of(
+        checkout,
+        old,
+        f'[ "$*" = "run download --name orderflow-{old} --dir previous" ] && echo kept >"$6/orderflow.zip"',
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (checkout / "previous" / "orderflow.zip").read_text() == "kept\n"
+
+
+def test_what_is_not_kept_any_more_is_made_again_beside_this_checkout(checkout: Path) -> None:
+    old = git(checkout, "rev-parse", "HEAD~1")
+    done = package_of(checkout, old, "echo 'no artifact matches' >&2; exit 1")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"package_of: the package of {old} isn't kept any more" in done.stderr
+    assert (checkout / "previous" / "orderflow.zip").read_text() == "old\n"
+    assert git(checkout, "worktree", "list").count("\n") == 0
+
+
+def test_a_commit_that_cannot_be_packaged_fails(checkout: Path) -> None:
+    done = package_of(checkout, "0" * 40, "exit 1")
+
+    assert done.returncode != 0
+    assert not (checkout / "previous" / "orderflow.zip").exists()
