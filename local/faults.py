@@ -14,8 +14,8 @@ that many hits. The kinds that every HTTP part knows:
 - `cut`: the connection closes in the middle of the answer's body.
 - `slow`: the request (`before`) or its answer (`after`) is held back for `seconds`, by default 1. A request
   that is held back takes effect even if the client has given up meanwhile.
-- `status`: an answer with `status` (503 by default), and with `substatus` and `retryAfterMs` where the part's
-  protocol has them.
+- `status`: an answer with `status` (503 by default), and with `substatus`, `code` and `retryAfterMs` where the
+  part's protocol has them.
 
 A part may know more, and act on them itself: `local.cosmos` knows `throttle`, with `requestUnits`.
 """
@@ -55,6 +55,7 @@ class Fault:
     operation: str | None = None
     status: int = 503
     substatus: int | None = None
+    code: str | None = None
     retry_after_ms: int | None = None
     request_units: int | None = None
     seconds: float | None = None
@@ -69,7 +70,7 @@ class Fault:
 
 _NUMBERS = {"status": (200, 599), "substatus": (0, 65_535), "count": (1, 10**9), "skip": (0, 10**9)}
 _NUMBERS |= {"retryAfterMs": (0, 10**8), "requestUnits": (1, 10**9), "seconds": (0, 3_600)}
-_FIELDS = ("kind", "when", "method", "path", "operation", *_NUMBERS)
+_FIELDS = ("kind", "when", "method", "path", "operation", "code", *_NUMBERS)
 _ATTRIBUTES = {field: field for field in _FIELDS} | {"retryAfterMs": "retry_after_ms", "requestUnits": "request_units"}
 
 

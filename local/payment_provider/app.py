@@ -4,6 +4,7 @@ Kinds of fault beside those of `local.faults`:
 
 - `html502`: a gateway's 502 with HTML, `empty200`: 200 without a body; both before or after the effect.
 - `stored500`: an error 500, before or after the effect, that is kept under the idempotency key and replayed.
+- `status` takes a `code` of Stripe's, too: with 402 the code of a decline.
 - `late`: a reset at once, the effect `seconds` (by default 1) later; the idempotency key is in use until then.
 """
 
@@ -23,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from local.faults import HTTP_KINDS, Fault, FaultMiddleware, Faults, Stats, control_routes, reset
-from local.payment_provider.errors import Refusal, invalid, unknown_error, unsupported
+from local.payment_provider.errors import Refusal, invalid, refused, unknown_error, unsupported
 from local.payment_provider.intents import OPERATIONS, lapse, shown
 from local.payment_provider.store import Kept, Store
 
@@ -160,7 +161,9 @@ class _Provider:
 
 _BAD_GATEWAY = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 _ANSWERS: Mapping[str, Callable[[Fault], Response]] = {
-    "status": lambda fault: JSONResponse(unknown_error(fault.status).body, fault.status),
+    "status": lambda fault: JSONResponse(
+        (refused(fault.status, fault.code) if fault.code else unknown_error(fault.status)).body, fault.status
+    ),
     "html502": lambda _: Response(_BAD_GATEWAY, 502, media_type="text/html"),
     "empty200": lambda _: Response(b"", 200, media_type="application/json"),
 }

@@ -24,6 +24,15 @@ def invalid(message: str, code: str | None = None, param: str | None = None, sta
     return Refusal(status, {name: value for name, value in error.items() if value is not None})
 
 
+def refused(status: int, code: str) -> Refusal:
+    """A refusal with a code of Stripe's: of a card (402), with the code that says why it was declined, or another."""
+    error = {"type": "invalid_request_error", "code": code}
+    if status == 402:
+        named = code if code in ("expired_card", "processing_error") else "card_declined"
+        error = {"type": "card_error", "code": named, "decline_code": code}
+    return Refusal(status, {**error, "message": f"Refused: {code}."}, executed=True)
+
+
 def unexpected_state(intent: dict[str, Any], message: str) -> Refusal:
     """What was asked isn't possible in the intent's status; the intent comes with the answer."""
     refusal = invalid(message, "payment_intent_unexpected_state")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.payment_provider.errors import Refusal, invalid, unexpected_state, unsupported
+from local.payment_provider.errors import Refusal, invalid, refused, unexpected_state, unsupported
 from local.payment_provider.store import Store
 
 Intent = dict[str, Any]
@@ -21,35 +21,24 @@ LEAST = {"gbp": 30, "eur": 50, "usd": 50, "jpy": 50, "bhd": 10, "jod": 10, "kwd"
 three decimals, it is another's at the day's rate, which isn't known here; their last digit must be 0."""
 MOST = 99_999_999
 
-_EMPTY = "Your card has insufficient funds."
-_DECLINED = "Your card was declined."
-CARDS: Mapping[str, tuple[str, str, str] | None] = {
+CARDS: Mapping[str, str | None] = {
     "pm_card_visa": None,
     "pm_card_authenticationRequired": None,
-    "pm_card_visa_chargeDeclined": ("card_declined", "generic_decline", _DECLINED),
-    "pm_card_visa_chargeDeclinedInsufficientFunds": ("card_declined", "insufficient_funds", _EMPTY),
-    "pm_card_visa_chargeDeclinedLostCard": ("card_declined", "lost_card", _DECLINED),
-    "pm_card_chargeDeclinedExpiredCard": ("expired_card", "expired_card", "Your card has expired."),
+    "pm_card_visa_chargeDeclined": "generic_decline",
+    "pm_card_visa_chargeDeclinedInsufficientFunds": "insufficient_funds",
+    "pm_card_visa_chargeDeclinedLostCard": "lost_card",
+    "pm_card_chargeDeclinedExpiredCard": "expired_card",
+    "pm_card_chargeDeclinedProcessingError": "processing_error",
 }
-"""Test payment methods (https://docs.stripe.com/testing), with code, decline code and message of those declined."""
+"""Test payment methods (https://docs.stripe.com/testing), with the decline code of those declined."""
 
 USED = "pm_card_visa_used"
 """The stand-in's own: a method that was used before without a customer. Stripe refuses it, without a code."""
+OTHER_MODE = "pm_card_visa_otherMode"
+"""The stand-in's own: a method of live mode, whose key is of test mode."""
 REFUSED_AT_CAPTURE: Mapping[str, Refusal] = {
-    "pm_card_visa_captureDeclined": Refusal(
-        402,
-        {"type": "card_error", "code": "card_declined", "decline_code": "generic_decline", "message": _DECLINED},
-        True,
-    ),
-    "pm_card_visa_captureExpired": Refusal(
-        400,
-        {
-            "type": "invalid_request_error",
-            "code": "charge_expired_for_capture",
-            "message": "The authorization has expired.",
-        },
-        True,
-    ),
+    "pm_card_visa_captureDeclined": refused(402, "generic_decline"),
+    "pm_card_visa_captureExpired": refused(400, "charge_expired_for_capture"),
 }
 """The stand-in's own: methods whose money is held, and refused when it is to be captured."""
 _AUTHORISED_SECONDS = 7 * 24 * 3600
@@ -71,7 +60,9 @@ def _payment_method(parameters: Parameters) -> str | None:
     if method == USED:
         raise invalid("The provided PaymentMethod was previously used without a Customer and may not be used again.")
     if method is not None and method not in CARDS and method not in REFUSED_AT_CAPTURE:
-        raise invalid(f"No such PaymentMethod: '{method}'", "resource_missing", "payment_method")
+        other = "; a similar object exists in live mode, but a test mode key was used to make this request."
+        hint = other if method == OTHER_MODE else ""
+        raise invalid(f"No such PaymentMethod: '{method}'{hint}", "resource_missing", "payment_method")
     return method
 
 
@@ -199,8 +190,7 @@ def confirm(store: Store, intent_id: str, parameters: Parameters) -> Intent:
     intent |= {"latest_charge": charge, "next_action": None}
     declined = CARDS.get(method)
     if declined is not None:
-        error: dict[str, Any] = dict(zip(("code", "decline_code", "message"), declined, strict=True))
-        error |= {"type": "card_error", "charge": charge["id"]}
+        error = refused(402, declined).error | {"charge": charge["id"]}
         intent |= {"status": "requires_payment_method", "payment_method": None, "last_payment_error": error}
         store.put(intent)
         raise Refusal(402, {**error, "payment_intent": intent}, executed=True)

@@ -128,22 +128,28 @@ async def _finish_voiding(payment: Payment, deps: Dependencies) -> None:
 
 async def _cancel(payment: Payment, deps: Dependencies) -> None:
     intent = await deps.provider.cancel(_intent(payment))
-    if intent.status is not IntentStatus.CANCELLED:
-        raise BrokenPromise(f"the intent of {payment.order_id} is {intent.status}, and should be let go")
+    match intent.status:
+        case IntentStatus.CANCELLED:
+            return
+        case IntentStatus.CAPTURED:
+            raise BrokenPromise(f"the intent of {payment.order_id} is captured, and should be let go")
+        case _:
+            raise Unavailable(f"the provider has not let go of the intent of {payment.order_id}: it is {intent.status}")
 
 
 async def _capture(payment: Payment, deps: Dependencies) -> None:
     intent = await deps.provider.capture(_intent(payment), payment.amount)
-    if refusal := intent.refusal:
+    refusal = intent.refusal
+    if refusal and intent.status not in (IntentStatus.CAPTURED, IntentStatus.CANCELLED):
         # Refused for good, perhaps with the money still held: let go of it before saying so, or a frozen copy of this
         # handler might take it after all.
-        payment = replace(payment, provider_code=refusal.provider_code)
         intent = await deps.provider.cancel(_intent(payment))
     match intent.status:
         case IntentStatus.CAPTURED:
             await _conclude(payment, State.CAPTURED, PaymentCaptured(payment.order_id), deps)
         case IntentStatus.CANCELLED:
-            await _conclude(payment, State.NOT_CAPTURED, PaymentNotCaptured(payment.order_id), deps)
+            lost = replace(payment, provider_code=refusal.provider_code if refusal else None)
+            await _conclude(lost, State.NOT_CAPTURED, PaymentNotCaptured(payment.order_id), deps)
         case _:
             raise Unavailable(f"the provider says that the intent of {payment.order_id} is {intent.status}")
 

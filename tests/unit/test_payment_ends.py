@@ -78,6 +78,56 @@ async def test_a_capture_that_wakes_after_another_was_refused_for_good_takes_not
     assert [intent["status"] for intent in provider.intents.values()] == [IntentStatus.CANCELLED]
 
 
+class RefusingProvider(MemoryProvider):
+    """Refuses the capture for good, and finds at once, or at the cancellation, that another copy's has been made."""
+
+    seen_at_once = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cancellations = 0
+
+    async def capture(self, intent_id: str, amount: int) -> Intent:
+        captured = await super().capture(intent_id, amount)
+        status = captured.status if self.seen_at_once else IntentStatus.HELD
+        return Intent(intent_id, status, refusal=Refusal(DeclineCode.CARD_DECLINED, "generic_decline"))
+
+    async def cancel(self, intent_id: str) -> Intent:
+        self.cancellations += 1
+        return await super().cancel(intent_id)
+
+
+@pytest.mark.parametrize("seen_at_once", [True, False])
+async def test_a_payment_that_another_copy_captured_is_not_cancelled_and_carries_no_refusal(
+    seen_at_once: bool,
+) -> None:
+    world = World(provider=RefusingProvider)
+    provider: Any = world.provider
+    provider.seen_at_once = seen_at_once
+    order = await confirmed(world)
+    await world.dispatched(order)
+    await world.drain()
+
+    assert (await world.order(order))["status"] == "completed"
+    [payment] = world.documents("payments", "payment")
+    assert (payment["state"], payment["providerCode"]) == ("captured", None)
+    assert provider.cancellations == (0 if seen_at_once else 1)
+
+
+async def test_an_authorisation_that_is_gone_is_not_cancelled_once_more_and_says_why_it_was_refused() -> None:
+    world = World(provider=RefusingProvider)
+    provider: Any = world.provider
+    order = await confirmed(world)
+    provider.lapse()
+    await world.dispatched(order)
+    await world.drain()
+
+    assert (await world.order(order))["status"] == "payment_due"
+    [payment] = world.documents("payments", "payment")
+    assert (payment["state"], payment["providerCode"]) == ("not_captured", "generic_decline")
+    assert provider.cancellations == 0
+
+
 @pytest.mark.parametrize(
     ("method", "code"), [("pm_card_visa_chargeDeclined", "card_declined"), ("pm_unknown", "unknown_payment_method")]
 )
@@ -120,3 +170,9 @@ async def test_goods_whose_payment_has_lapsed_leave_only_if_somebody_accepts_tha
 def test_a_key_that_can_be_none_stops_the_start(key: str, fault: str) -> None:
     with pytest.raises(SettingsError, match=fault):
         PaymentsSettings.read(ENVIRONMENT | {"PAYMENT_PROVIDER_KEY": key})
+
+
+@pytest.mark.parametrize("address", ["https://api.stripe.com/v1", "https://api.stripe.com/", "api.stripe.com"])
+def test_an_address_where_every_order_would_be_declined_stops_the_start(address: str) -> None:
+    with pytest.raises(SettingsError, match="PAYMENT_PROVIDER_ADDRESS"):
+        PaymentsSettings.read(ENVIRONMENT | {"PAYMENT_PROVIDER_ADDRESS": address})

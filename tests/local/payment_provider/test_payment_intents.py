@@ -191,6 +191,12 @@ async def test_a_payment_method_that_nobody_knows_is_refused_at_creation_and_at_
     assert (await intents.retrieve_async(intent.id)).status == "requires_confirmation"
 
 
+async def test_a_payment_method_of_live_mode_is_refused_to_a_key_of_test_mode(intents: PaymentIntentService) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="exists in live mode, but a test mode key was used") as caught:
+        await intents.create_async(asked(payment_method="pm_card_visa_otherMode"))
+    assert (caught.value.code, caught.value.param) == ("resource_missing", "payment_method")
+
+
 async def test_an_intent_that_nobody_knows_is_not_found(intents: PaymentIntentService) -> None:
     for call in (intents.retrieve_async("pi_nobody"), intents.capture_async("pi_nobody")):
         with pytest.raises(stripe.InvalidRequestError) as caught:

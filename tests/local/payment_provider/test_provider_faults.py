@@ -79,3 +79,19 @@ async def test_requests_are_counted_by_operation(provider: Running, intents: Pay
     after = (await provider.control.get("/_stats")).json()["byOperation"]
     grown = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
     assert grown == {"create": 1, "confirm": 1, "capture": 1, "retrieve": 1}
+
+
+async def test_a_refusal_can_have_any_code_of_stripes(provider: Running, intents: PaymentIntentService) -> None:
+    intent = await intents.create_async(asked())
+    for status, code, error in [
+        (402, "do_not_honor", stripe.CardError),
+        (402, "processing_error", stripe.CardError),
+        (400, "lock_timeout", stripe.InvalidRequestError),
+    ]:
+        await provider.inject(kind="status", status=status, code=code, operation="confirm")
+        with pytest.raises(stripe.StripeError) as caught:
+            await intents.confirm_async(intent.id)
+        assert isinstance(caught.value, error)
+        assert caught.value.error is not None
+        assert code in (caught.value.code, caught.value.error.decline_code)
+    assert (await intents.retrieve_async(intent.id)).status == "requires_confirmation"
