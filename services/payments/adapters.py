@@ -1,8 +1,8 @@
 """Payments' storage, and Stripe as the provider.
 
-A definite no of Stripe, a card error or an invalid request, is looked into: what the intent is after it, counts. What
-the API, a limit, a key or the network says is unclear, and is looked at again later. No idempotency key is relied upon
-beyond one call: Stripe replays even errors under a key, and forgets keys.
+What an error of Stripe means is decided in `services.payments.refusals`; after every refusal the intent is looked at,
+and what it is counts. No idempotency key is relied upon beyond one call: Stripe replays even errors under a key, and
+forgets keys.
 """
 
 import asyncio
@@ -14,12 +14,13 @@ from typing import Any
 import stripe
 
 from services.payments.domain import DeclineCode, Intent, IntentStatus, Payment, Refusal, RefusedByProvider
+from services.payments.refusals import RefusedForNow, key_rejected, meaning, refusal
 from shared.codec import decode, encode
-from shared.errors import Throttled, Unavailable
+from shared.errors import Unavailable
 from shared.messaging import Message
 from shared.outbox import Outbox
 from shared.ports import Container, Create, Document, Replace
-from shared.telemetry import log, log_event
+from shared.telemetry import log
 
 
 class PaymentAdapter:
@@ -60,19 +61,8 @@ STATUSES = {
 """Stripe's words for ours. An intent is created with a method, so that one that requires a method has been declined;
 `processing` is not among them: it is unclear until it is over."""
 
-
-_CODES = {
-    "insufficient_funds": DeclineCode.INSUFFICIENT_FUNDS,
-    "expired_card": DeclineCode.EXPIRED_CARD,
-    "authentication_required": DeclineCode.AUTHENTICATION_REQUIRED,
-    "card_declined": DeclineCode.CARD_DECLINED,
-}
-"""Stripe's codes, the finer one first, for ours: https://docs.stripe.com/declines/codes."""
-
 _Intents = stripe.PaymentIntentService
 _EXPANDED: Any = {"expand": ["latest_charge"]}
-_NO_SIGN = {"payment_intent_unexpected_state", "lock_timeout"}
-"""Refusals that say nothing about the request itself: somebody else was faster."""
 
 
 class StripeProvider:
@@ -87,32 +77,30 @@ class StripeProvider:
 
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
         """A new intent, not confirmed. Raises RefusedByProvider."""
-        try:
-            return await self._call(
-                lambda intents: intents.create_async(
-                    {
-                        "amount": amount,
-                        "currency": currency.lower(),
-                        "payment_method": payment_method,
-                        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-                        "capture_method": "manual",
-                        "metadata": {"order_id": order_id},
-                    }
-                )
+        return await self._call(
+            lambda intents: intents.create_async(
+                {
+                    "amount": amount,
+                    "currency": currency.lower(),
+                    "payment_method": payment_method,
+                    "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+                    "capture_method": "manual",
+                    "metadata": {"order_id": order_id},
+                }
             )
-        except (stripe.CardError, stripe.InvalidRequestError) as error:
-            raise RefusedByProvider(_refusal(error)) from error
+        )
 
     async def look(self, intent_id: str) -> Intent:
         """The intent as it is now. One that the provider doesn't know is another account's."""
         try:
             return await self._call(lambda intents: intents.retrieve_async(intent_id, _EXPANDED))
-        except stripe.InvalidRequestError as error:
-            log_event(
-                "payment_provider_key_rejected",
-                "the payment provider doesn't know an intent of ours: its key is of another account or mode",
-            )
-            raise Unavailable("the payment provider doesn't know the intent") from error
+        except RefusedByProvider as refused:
+            if refused.refusal.provider_code == "resource_missing":
+                raise key_rejected(
+                    "doesn't know an intent of ours: set PAYMENT_PROVIDER_KEY to a key of the account and the mode "
+                    "that it was made in"
+                ) from refused
+            raise Unavailable(f"the payment provider doesn't show the intent: {refused}") from refused
 
     async def confirm(self, intent_id: str) -> Intent:
         """Have the money held."""
@@ -131,33 +119,24 @@ class StripeProvider:
         return await self._change(intent_id, lambda intents: intents.cancel_async(intent_id, _EXPANDED))
 
     async def _change(self, intent_id: str, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
-        """The intent after the call. A definite no is looked into: the intent as it is, with the refusal."""
+        """The intent after the call. A refusal is looked into: the intent as it is, and why if it is definite."""
         try:
             return await self._call(call)
-        except (stripe.CardError, stripe.InvalidRequestError) as error:
-            intent = await self.look(intent_id)
-            if error.code in _NO_SIGN:
-                return intent
-            log.warning("the payment provider refused: %s", _refusal(error).provider_code)
-            return replace(intent, refusal=_refusal(error))
+        except RefusedForNow as refused:
+            log.info("%s", refused)
+            return await self.look(intent_id)
+        except RefusedByProvider as refused:
+            log.warning("the payment provider refused: %s", refused)
+            return replace(await self.look(intent_id), refusal=refused.refusal)
 
     async def _call(self, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await call(self._open().v1.payment_intents)
-        except (stripe.CardError, stripe.InvalidRequestError):
-            raise
-        except stripe.RateLimitError as error:
-            raise Throttled("the payment provider asks for fewer requests") from error
-        except (stripe.AuthenticationError, stripe.PermissionError) as error:
-            log_event(
-                "payment_provider_key_rejected",
-                "the payment provider takes no key like this: set PAYMENT_PROVIDER_KEY to a live one (%s)",
-                type(error).__name__,
-            )
-            raise Unavailable("the payment provider rejects the key") from error
-        except (stripe.StripeError, TimeoutError) as error:
-            raise Unavailable(f"the payment provider gave no clear answer: {type(error).__name__}") from error
+        except stripe.StripeError as error:
+            raise meaning(error) from error
+        except TimeoutError as error:
+            raise Unavailable("the payment provider gave no answer in time") from error
         return _intent(answer)
 
     async def close(self) -> None:
@@ -184,13 +163,12 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
     status = STATUSES.get(said.get("status", ""))
     if status is None:
         raise Unavailable("the payment provider's answer has no status that is known")
-    refusal = None
+    reason = None
     if status is IntentStatus.NEEDS_ACTION:
-        refusal = Refusal(DeclineCode.AUTHENTICATION_REQUIRED, said["status"])
+        reason = Refusal(DeclineCode.AUTHENTICATION_REQUIRED, said["status"])
     elif status is IntentStatus.DECLINED:
-        error = said.get("last_payment_error") or {}
-        refusal = _worded(error.get("decline_code"), error.get("code"), DeclineCode.CARD_DECLINED)
-    return Intent(answer.id, status, _authorised_until(said.get("latest_charge")), refusal)
+        reason = refusal(said.get("last_payment_error") or {})
+    return Intent(answer.id, status, _authorised_until(said.get("latest_charge")), reason)
 
 
 def _authorised_until(charge: Any) -> datetime | None:
@@ -198,16 +176,3 @@ def _authorised_until(charge: Any) -> datetime | None:
     details = (charge.get("payment_method_details") or {}) if isinstance(charge, dict) else {}
     before = (details.get("card") or {}).get("capture_before")
     return datetime.fromtimestamp(before, UTC) if before else None
-
-
-def _refusal(error: stripe.CardError | stripe.InvalidRequestError) -> Refusal:
-    if error.code == "resource_missing" and error.param == "payment_method":
-        return Refusal(DeclineCode.UNKNOWN_PAYMENT_METHOD, error.code)
-    otherwise = DeclineCode.CARD_DECLINED if isinstance(error, stripe.CardError) else DeclineCode.PROVIDER_REFUSED
-    finer = getattr(error.error, "decline_code", None) if error.error else None
-    return _worded(finer, error.code, otherwise)
-
-
-def _worded(finer: str | None, code: str | None, otherwise: DeclineCode) -> Refusal:
-    known = (_CODES[each] for each in (finer, code) if each in _CODES)
-    return Refusal(next(known, otherwise), finer or code or "no code")

@@ -30,8 +30,11 @@ class PaymentsSettings(Settings):
 
     context: ClassVar[str] = "payments"
 
-    provider_address: str = Field("https://api.stripe.com", alias="PAYMENT_PROVIDER_ADDRESS", pattern="^https?://")
-    """Where Stripe's API is."""
+    # Behind a path, each order would be answered 404, a definite no.
+    provider_address: str = Field(
+        "https://api.stripe.com", alias="PAYMENT_PROVIDER_ADDRESS", pattern=r"^https?://[^/?#\s]+$"
+    )
+    """Where Stripe's API is, without a path."""
     provider_key: Annotated[str, AfterValidator(_secret_key)] = Field(alias="PAYMENT_PROVIDER_KEY")
     """The secret key."""
     provider_timeout: Seconds = Field(timedelta(seconds=10), alias="PAYMENT_PROVIDER_TIMEOUT_SECONDS")

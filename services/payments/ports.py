@@ -24,7 +24,9 @@ class Payments(Protocol):
 
 
 class Provider(Protocol):
-    """The payment provider. Every call may raise Unavailable or Throttled: it may have taken effect all the same."""
+    """The payment provider. Every call may raise Unavailable or Throttled: it may have taken effect all the same.
+
+    Refused for good, a change answers with `refusal`; refused for now, with the intent as it is."""
 
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
         """A new intent, not confirmed: it holds no money. Raises RefusedByProvider."""
@@ -39,7 +41,7 @@ class Provider(Protocol):
         ...
 
     async def capture(self, intent_id: str, amount: int) -> Intent:
-        """Take what is held; the intent as it is after that. Refused for good: with `refusal`, whatever its status."""
+        """Take what is held; the intent as it is after that, whoever captured it."""
         ...
 
     async def cancel(self, intent_id: str) -> Intent:

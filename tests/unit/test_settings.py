@@ -81,6 +81,12 @@ def test_a_reference_that_azure_could_not_resolve_stops_the_start(name: str, ref
     assert "is a reference that was not resolved: see that the app's identity may read" in fault
 
 
+@pytest.mark.parametrize("address", ["https://api.stripe.com/v1", "https://api.stripe.com/", "api.stripe.com"])
+def test_an_address_where_every_order_would_be_declined_stops_the_start(address: str) -> None:
+    with pytest.raises(SettingsError, match="PAYMENT_PROVIDER_ADDRESS"):
+        PaymentsSettings.read(ENVIRONMENT | {"PAYMENT_PROVIDER_ADDRESS": address})
+
+
 def test_payments_needs_the_providers_key() -> None:
     with pytest.raises(SettingsError, match="PAYMENT_PROVIDER_KEY"):
         PaymentsSettings.read({name: value for name, value in ENVIRONMENT.items() if name != "PAYMENT_PROVIDER_KEY"})
