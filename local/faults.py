@@ -144,6 +144,7 @@ class Stats:
     def __init__(self) -> None:
         self._totals: dict[str, float] = {"requests": 0, "faults": 0}
         self._operations, self._lock = Counter[str](), threading.Lock()
+        self._containers: dict[str, dict[str, float]] = {}
 
     def request(self, operation: str) -> None:
         """Count one request."""
@@ -156,10 +157,21 @@ class Stats:
         with self._lock:
             self._totals[name] = round(self._totals.get(name, 0) + amount, 3)
 
+    def charge(self, request_units: float, container: str | None) -> None:
+        """Count what a request cost, and whose it was where it was about a container's content."""
+        self.add("requestUnits", request_units)
+        if container is not None:
+            with self._lock:
+                own = self._containers.setdefault(container, {"requests": 0, "requestUnits": 0})
+                own["requests"] += 1
+                own["requestUnits"] = round(own["requestUnits"] + request_units, 3)
+
     def snapshot(self) -> dict[str, object]:
-        """The counters, as JSON: `{"requests": n, "faults": n, …, "byOperation": {…}}`."""
+        """The counters, as JSON: `{"requests": n, "faults": n, …, "byOperation": {…}}`, `byContainer` where charged."""
         with self._lock:
-            return {**self._totals, "byOperation": dict(self._operations)}
+            by_container = {name: dict(own) for name, own in self._containers.items()}
+            found = {**self._totals, "byOperation": dict(self._operations)}
+            return found | ({"byContainer": by_container} if by_container else {})
 
 
 def control_routes(faults: Faults, stats: Stats, health: Callable[[], bool] = lambda: True) -> list[Route]:

@@ -90,7 +90,8 @@ class App:
         if len(request.segments) >= 4:
             headers["x-ms-alt-content-path"] = quote(request.container)
             headers["lsn"], headers["x-ms-session-token"] = f"{self._store.lsn}", f"0:-1#{self._store.lsn}"
-        self._stats.add("requestUnits", answer.charge)
+        about_content = "docs" in request.segments[4:5]
+        self._stats.charge(answer.charge, request.segments[3] if about_content else None)
         if length:
             headers["content-type"] = "application/json"
         if answer.status not in (204, 304):

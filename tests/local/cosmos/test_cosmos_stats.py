@@ -23,5 +23,25 @@ async def test_requests_and_request_units_are_counted(operator: CosmosClient, co
     assert round(after["requestUnits"] - before["requestUnits"], 2) == round(sum(charges), 2)
 
 
+async def test_what_a_containers_content_costs_is_counted_by_container(
+    operator: CosmosClient, control: httpx.AsyncClient
+) -> None:
+    async def counts(name: str) -> tuple[float, float]:
+        own = (await control.get("/_stats")).json().get("byContainer", {}).get(name, {})
+        return own.get("requests", 0), own.get("requestUnits", 0)
+
+    database = operator.get_database_client("orderflow")
+    await database.get_container_client("payments").read()
+    requests, units = await counts("payments")
+    others = await counts("shipping")
+
+    item = await database.get_container_client("payments").create_item({"id": "1", "pk": "counted"})
+
+    charge = float(item.get_response_headers()["x-ms-request-charge"])
+    requests_after, units_after = await counts("payments")
+    assert (requests_after - requests, round(units_after - units, 2)) == (1, charge)
+    assert await counts("shipping") == others
+
+
 async def test_health_says_ready(control: httpx.AsyncClient) -> None:
     assert (await control.get("/_health")).json() == {"status": "ready"}
