@@ -184,6 +184,16 @@ async def test_a_key_that_is_no_good_here_is_said_with_what_to_do_and_ends_nothi
     assert (await stripe.look(id)).status is IntentStatus.HELD
 
 
+async def test_an_intent_that_is_not_shown_is_unclear_and_the_key_is_not_blamed(
+    stripe: StripeProvider, refuse: Refuse, caplog: pytest.LogCaptureFixture
+) -> None:
+    id = await held(stripe)
+    await refuse("retrieve", 405)
+    with pytest.raises(Unavailable):
+        await stripe.look(id)
+    assert events(caplog) == []
+
+
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
 
