@@ -24,6 +24,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2026-03-15' = {
   properties: {
     databaseAccountOfferType: 'Standard'
     // One region and strong reads: no instance may act on an old state.
+    enableMultipleWriteLocations: false
     locations: [
       {
         locationName: location

@@ -37,6 +37,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-05-15' = {
       name: 'standard'
     }
     enableRbacAuthorization: true
+    enableSoftDelete: true
     enablePurgeProtection: purgeProtection ? true : null
     softDeleteRetentionInDays: purgeProtection ? 90 : 7
     publicNetworkAccess: publicAccess ? 'Enabled' : 'Disabled'
