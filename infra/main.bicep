@@ -64,6 +64,19 @@ param zoneRedundantApps bool = false
 @description('Data can\'t be deleted by mistake: locks, and a vault that isn\'t purged before its time.')
 param protectData bool = false
 
+@description('What stands in front of the apps: a tier that reaches them in a private network, or nothing.')
+param apiManagement ('StandardV2' | 'PremiumV2')?
+
+@description('Requests that one caller may make through it in a minute.')
+@minValue(1)
+param callsPerMinute int = 300
+
+@description('Who issues the tokens that it asks for, as an address with an OpenID configuration; empty: none is asked for.')
+param tokenIssuer string = ''
+
+@description('Whom they are issued for.')
+param tokenAudience string = ''
+
 @description('Who is told when something needs a person.')
 @minLength(1)
 param alertEmails string[]
@@ -89,12 +102,16 @@ var tags = { 'azd-env-name': environmentName }
 var suffix = uniqueString(resourceGroup().id, environmentName)
 var accountName = 'cosmos-${name}-${environmentName}-${suffix}'
 var namespaceName = 'sb-${name}-${environmentName}-${suffix}'
+var gatewayName = 'apim-${name}-${environmentName}-${suffix}'
 var vaultName = 'kv-${environmentName}-${suffix}'
 var networkName = 'vnet-${name}-${environmentName}'
 var workspaceName = 'log-${name}-${environmentName}'
 var actionGroupName = 'ag-${name}-${environmentName}'
 var componentName = 'appi-${name}-${environmentName}'
 var database = 'orderflow'
+
+// Below 32 characters: the host id is made of so many, and two apps that share one are stopped.
+var appNames = [for app in topology.apps: 'func-${app.context}-${environmentName}-${take(suffix, 4)}']
 
 // Instances × what each works on at once × writes of each × request units of a write stay within a second's throughput,
 // so that a full load is slowed down rather than refused. A document of up to 1 KiB costs 5 to write.
@@ -229,7 +246,7 @@ module network 'modules/network.bicep' = if (privateNetworking) {
     networkName: networkName
     contexts: topology.contexts
     addressSpace: addressSpace
-    withGateway: false
+    withGateway: apiManagement != null
     zones: map(items(zones), each => each.value)
   }
 }
@@ -255,8 +272,7 @@ module apps 'modules/app.bicep' = [
       location: location
       tags: tags
       app: app
-      // Below 32 characters: the host id is made of so many, and two apps that share one are stopped.
-      appName: 'func-${app.context}-${environmentName}-${take(suffix, 4)}'
+      appName: appNames[i]
       planName: 'plan-${app.context}-${environmentName}'
       storageName: 'st${take(app.context, 9)}${uniqueString(resourceGroup().id, environmentName, app.context)}'
       identityName: identities[indexOf(topology.contexts, app.context)].name
@@ -302,6 +318,29 @@ module alerts 'modules/alerts.bicep' = {
   dependsOn: [monitoring, cosmos, serviceBus]
 }
 
+module gateway 'modules/api-management.bicep' = if (apiManagement != null) {
+  params: {
+    location: location
+    tags: tags
+    serviceName: gatewayName
+    tier: apiManagement!
+    subnetId: privateNetworking ? resourceId('Microsoft.Network/virtualNetworks/subnets', networkName, 'gateway') : null
+    publisher: name
+    publisherEmail: alertEmails[0]
+    apps: topology.apps
+    appNames: appNames
+    corsOrigins: corsOrigins
+    workspaceName: workspaceName
+    actionGroupName: actionGroupName
+    callsPerMinute: callsPerMinute
+    tokenIssuer: tokenIssuer
+    tokenAudience: empty(tokenIssuer) == empty(tokenAudience)
+      ? tokenAudience
+      : fail('tokenIssuer and tokenAudience: give both, or neither')
+  }
+  dependsOn: [network, apps, alerts]
+}
+
 module diagnostics 'modules/diagnostics.bicep' = {
   params: {
     workspaceName: workspaceName
@@ -330,3 +369,12 @@ module locks 'modules/locks.bicep' = if (protectData) {
   }
   dependsOn: [cosmosGrants, serviceBusGrants, keyVault]
 }
+
+@description('Each app, and where it is reached.')
+output apps { context: string, name: string, url: string }[] = [
+  for (app, i) in topology.apps: {
+    context: app.context
+    name: appNames[i]
+    url: apiManagement == null ? 'https://${apps[i].outputs.hostName}' : gateway!.outputs.url
+  }
+]

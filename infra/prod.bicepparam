@@ -4,6 +4,9 @@ using 'main.bicep'
 param environmentName = 'prod'
 param currency = 'GBP'
 param privateNetworking = true
+param apiManagement = 'StandardV2'
+param tokenIssuer = readEnvironmentVariable('ORDERFLOW_TOKEN_ISSUER', '')
+param tokenAudience = readEnvironmentVariable('ORDERFLOW_TOKEN_AUDIENCE', '')
 param zoneRedundantData = true
 param protectData = true
 param logRetentionDays = 90

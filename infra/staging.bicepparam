@@ -4,6 +4,9 @@ using 'main.bicep'
 param environmentName = 'staging'
 param currency = 'GBP'
 param privateNetworking = true
+param apiManagement = 'StandardV2'
+param tokenIssuer = readEnvironmentVariable('ORDERFLOW_TOKEN_ISSUER', '')
+param tokenAudience = readEnvironmentVariable('ORDERFLOW_TOKEN_AUDIENCE', '')
 
 param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL', 'ops@example.com')]
 param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START', '2026-12-01')

@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from scripts import azure_rules
 
@@ -42,10 +44,11 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def faults(root: Path = ROOT) -> Iterator[str]:
     """What is wrong with `infra/`: with the topology, the sources, the snapshots, and what these would deploy."""
-    wrong = [*_topology(root), *_sources(root / "infra")]
+    infra = root / "infra"
+    wrong = [*topology_faults(root), *format_faults(infra), *lint_faults(infra)]
     yield from wrong
     if not wrong:
-        yield from _snapshots(root / "infra")
+        yield from snapshot_faults(infra)
 
 
 def snapshot(infra: Path = ROOT / "infra") -> Iterator[str]:
@@ -56,7 +59,8 @@ def snapshot(infra: Path = ROOT / "infra") -> Iterator[str]:
             yield f"{parameters.name}: {answer.stderr.strip()}"
 
 
-def _topology(root: Path) -> Iterator[str]:
+def topology_faults(root: Path) -> Iterator[str]:
+    """What the topology and the contexts' folders don't agree in, and names that are none."""
     topology = json.loads((root / "infra" / "topology.json").read_text())
     contexts = topology["contexts"]
     folders = {path.parent.name for path in (root / "services").glob("*/bootstrap.py")}
@@ -75,23 +79,33 @@ def _topology(root: Path) -> Iterator[str]:
             )
 
 
-def _sources(infra: Path) -> Iterator[str]:
-    for source in sorted([*infra.rglob("*.bicep"), *infra.glob("*.bicepparam")]):
-        if run("format", "--stdout", source).stdout != source.read_text():
-            yield f"{source.name}: is not formatted; mend it with `bicep format {source.name}`"
-    # Wrong properties and values are only warnings to the compiler: whatever it says is a fault.
-    yield from filter(None, run("lint", infra / "main.bicep").stderr.splitlines())
+def format_faults(infra: Path) -> Iterator[str]:
+    """Sources that the compiler would write otherwise."""
+    with TemporaryDirectory() as folder:
+        copy = shutil.copytree(infra, Path(folder) / "infra")
+        yield from run("format", "--pattern", copy / "**" / "*.bicep*").stderr.splitlines()
+        for source in sorted(infra.rglob("*.bicep*")):
+            if source.read_bytes() != (copy / source.relative_to(infra)).read_bytes():
+                yield f"{source.name}: is not formatted; mend it with `bicep format {source.relative_to(infra.parent)}`"
 
 
-def _snapshots(infra: Path) -> Iterator[str]:
-    for parameters in sorted(infra.glob("*.bicepparam")):
-        answer = run("snapshot", "--mode", "validate", parameters, *PLACE)
-        if answer.returncode or answer.stderr:
-            yield f"{parameters.name}: {answer.stdout.strip()} {answer.stderr.strip()}".rstrip()
-            yield f"{parameters.stem}.snapshot.json: if that is meant, `python -m scripts.bicep snapshot` writes it"
-            continue
-        found = json.loads(parameters.with_suffix(".snapshot.json").read_text())
-        yield from (f"{parameters.stem}: {fault}" for fault in azure_rules.faults(found))
+def lint_faults(infra: Path) -> Iterator[str]:
+    """Whatever the compiler says: wrong properties and values are only warnings to it."""
+    yield from run("lint", infra / "main.bicep").stderr.splitlines()
+
+
+def snapshot_faults(infra: Path) -> Iterator[str]:
+    """Snapshots that are not what the sources would deploy, and what Azure would refuse of those that are."""
+    parameters = sorted(infra.glob("*.bicepparam"))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        answers = pool.map(lambda each: run("snapshot", "--mode", "validate", each, *PLACE), parameters)
+        for each, answer in zip(parameters, answers, strict=True):
+            if answer.returncode or answer.stderr:
+                yield f"{each.name}: {answer.stdout.strip()} {answer.stderr.strip()}".rstrip()
+                yield f"{each.stem}.snapshot.json: if that is meant, `python -m scripts.bicep snapshot` writes it"
+            else:
+                found = json.loads(each.with_suffix(".snapshot.json").read_text())
+                yield from (f"{each.stem}: {fault}" for fault in azure_rules.faults(found))
 
 
 def main(command: str) -> int:
@@ -99,7 +113,7 @@ def main(command: str) -> int:
     if compiler() is None:
         sys.stderr.write(f"infra/ can't be looked at: {NO_COMPILER}\n")
         return 1 if os.environ.get("CI") or command == "snapshot" else 0
-    found = list({"check": faults, "snapshot": snapshot}[command]())
+    found = dict.fromkeys({"check": faults, "snapshot": snapshot}[command]())
     sys.stderr.writelines(f"{fault}\n" for fault in found)
     return 1 if found else 0
 

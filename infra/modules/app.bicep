@@ -264,3 +264,5 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
     }
   }
 }
+
+output hostName string = site.properties.defaultHostName
