@@ -4,9 +4,12 @@ import asyncio
 import json
 import os
 import random
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -95,6 +98,23 @@ class Shop:
 @pytest.fixture
 async def shop(api: httpx.AsyncClient) -> Shop:
     return await Shop(api).open()
+
+
+def test_no_part_can_be_reached_from_another_machine(running: Stack) -> None:
+    parts = running.parts().values()
+    ports = {urlsplit(address).port for part in parts for address in (part["address"], part.get("control")) if address}
+    reached = [port for port in ports if is_open("127.0.0.1", port)]
+
+    # A part that listened everywhere would answer at every address of this machine, this one among them.
+    assert len(reached) == len(ports)
+    assert [port for port in ports if is_open("127.0.0.2", port)] == []
+
+
+def is_open(address: str, port: int | None) -> bool:
+    """Whether somebody listens there."""
+    with closing(socket.socket()) as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((address, port)) == 0
 
 
 async def verified(running: Stack, expected: int = 0) -> None:
