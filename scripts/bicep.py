@@ -1,6 +1,7 @@
 """Holds `infra/` to the Bicep compiler and to its committed snapshots, without Azure.
 
-`check` says what is wrong, one line each; `snapshot` writes what each parameter file would deploy beside it.
+`check` says what is wrong, one line each; `snapshot` writes what each parameter file would deploy beside it; `ages`
+says which API versions have newer ones, which is no fault: they come when they come.
 """
 
 import json
@@ -108,11 +109,25 @@ def snapshot_faults(infra: Path) -> Iterator[str]:
                 yield from (f"{each.stem}: {fault}" for fault in azure_rules.faults(found))
 
 
+def ages(infra: Path = ROOT / "infra") -> Iterator[str]:
+    """API versions that the compiler calls old, each once, and those that it would take."""
+    with TemporaryDirectory() as folder:
+        copy = shutil.copytree(infra, Path(folder) / "infra")
+        rules = json.loads((copy / "bicepconfig.json").read_text())
+        rules["analyzers"]["core"]["rules"]["use-recent-api-versions"] = {"level": "warning"}
+        (copy / "bicepconfig.json").write_text(json.dumps(rules))
+        said = run("lint", copy / "main.bicep").stderr
+    yield from dict.fromkeys(re.findall(r"Use more recent API version for .+?(?= \[https)", said))
+
+
 def main(command: str) -> int:
     """The exit status: 0 where nothing is wrong. Without a compiler the check is left out, but never in CI."""
     if compiler() is None:
         sys.stderr.write(f"infra/ can't be looked at: {NO_COMPILER}\n")
         return 1 if os.environ.get("CI") or command == "snapshot" else 0
+    if command == "ages":
+        sys.stdout.writelines(f"{age}\n" for age in ages())
+        return 0
     found = dict.fromkeys({"check": faults, "snapshot": snapshot}[command]())
     sys.stderr.writelines(f"{fault}\n" for fault in found)
     return 1 if found else 0

@@ -169,8 +169,8 @@ resource eventAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
       enabled: true
       scopes: [workspace.id]
       evaluationFrequency: 'PT5M'
-      windowSize: 'PT5M'
-      autoMitigate: false
+      windowSize: 'PT15M' // a line may arrive minutes late
+      autoMitigate: true // and is told of once, though three evaluations find it
       criteria: {
         allOf: [
           {

@@ -216,9 +216,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       http20Enabled: true
       ipSecurityRestrictionsDefaultAction: network == null ? 'Allow' : 'Deny'
       scmIpSecurityRestrictionsDefaultAction: 'Allow'
-      cors: {
-        allowedOrigins: corsOrigins
-      }
+      cors: empty(corsOrigins) ? null : { allowedOrigins: corsOrigins }
     }
   }
   dependsOn: [storageGrants, storageEndpoints] // it fetches its package from there

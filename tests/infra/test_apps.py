@@ -3,7 +3,7 @@ bear."""
 
 import pytest
 
-from tests.infra.deployment import CONTEXTS, TOPOLOGY, Deployment, referred
+from tests.infra.deployment import CONTEXTS, INFRA, TOPOLOGY, Deployment, deployment, referred
 
 APPS = {app["context"]: app for app in TOPOLOGY["apps"]}
 SERVERLESS_THROUGHPUT = 5000
@@ -68,3 +68,20 @@ def test_all_writes_at_once_of_all_instances_fit_into_a_second_of_the_containers
     of_one = at_once * app["documentsPerWrite"] * REQUEST_UNITS_PER_DOCUMENT
     assert instances * of_one <= throughput(deployed, context)
     assert instances == min(app["maximumInstances"], throughput(deployed, context) // of_one)
+
+
+def test_the_page_has_the_scale_of_every_app() -> None:
+    page = (INFRA / "README.md").read_text()
+    for context, app in APPS.items():
+        at_once = max(app["httpConcurrency"], app["messageConcurrency"])
+        of_one = at_once * app["writesAtOnce"] * app["documentsPerWrite"] * REQUEST_UNITS_PER_DOCUMENT
+        cells = [context, at_once, app["writesAtOnce"], app["documentsPerWrite"], f"{of_one:,}"]
+        for environment in ("dev", "staging", "prod"):
+            deployed = deployment(environment)
+            config = deployed.sites()[context]["properties"]["functionAppConfig"]
+            instances = config["scaleAndConcurrency"]["maximumInstanceCount"]
+            cells.append(f"{instances}, {throughput(deployed, context):,}")
+        assert f"| {' | '.join(map(str, cells))} |\n" in page
+    assert all(
+        throughput(deployment("small"), context) == throughput(deployment("dev"), context) for context in CONTEXTS
+    )
