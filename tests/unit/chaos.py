@@ -12,7 +12,7 @@ from services.payments.domain import Intent
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Create, Document, Replace, System, WireMessage
-from tests.unit.witness import DELIVERY, Delivery, Witness
+from tests.unit.witness import DELIVERY, SWEEP_BEGAN, Delivery, Witness
 from tests.unit.world import ENVIRONMENT, MemoryProvider, World
 
 _TURNS = (0, 0, 1, 2, 3, 5, 8, 60)
@@ -172,26 +172,27 @@ class ChaoticProvider(MemoryProvider):
         self._witness = witness
 
     async def create(self, order_id: str, *arguments: Any) -> Intent:
-        self._witness.asked_provider("create", order_id)
-        return await self._adversary(lambda: MemoryProvider.create(self, order_id, *arguments))
+        self._witness.money.to_create(order_id)
+        intent = await self._adversary(lambda: MemoryProvider.create(self, order_id, *arguments))
+        self._witness.money.told_of(intent.id)
+        return intent
 
     async def look(self, intent_id: str) -> Intent:
-        return await self._adversary(lambda: MemoryProvider.look(self, intent_id))
+        intent = await self._adversary(lambda: MemoryProvider.look(self, intent_id))
+        self._witness.money.told_of(intent_id)
+        return intent
 
     async def confirm(self, intent_id: str) -> Intent:
-        self._asked("confirm", intent_id)
+        self._witness.money.to_change("confirm", intent_id)
         return await self._adversary(lambda: MemoryProvider.confirm(self, intent_id))
 
     async def capture(self, intent_id: str, amount: int) -> Intent:
-        self._asked("capture", intent_id)
+        self._witness.money.to_change("capture", intent_id)
         return await self._adversary(lambda: MemoryProvider.capture(self, intent_id, amount))
 
     async def cancel(self, intent_id: str) -> Intent:
-        self._asked("cancel", intent_id)
+        self._witness.money.to_change("cancel", intent_id)
         return await self._adversary(lambda: MemoryProvider.cancel(self, intent_id))
-
-    def _asked(self, to: str, intent_id: str) -> None:
-        self._witness.asked_provider(to, self.intents[intent_id]["order"], intent_id)
 
 
 class OffsetSystem:
@@ -229,6 +230,10 @@ class ChaoticWorld(World):
             clock=lambda system: OffsetSystem(system, timedelta(seconds=chance.uniform(-1, 1) * faults.apart / 2)),
         )
 
+    async def sweep(self) -> None:
+        SWEEP_BEGAN.set(self.witness.writes)
+        await super().sweep()
+
     async def deliver(self, queue: str, wire: WireMessage) -> None:
         now = self.contexts[queue.partition("-")[0]].system.now()
         began = DELIVERY.set(delivery := Delivery(wire, self.witness.writes, now))
@@ -237,3 +242,4 @@ class ChaoticWorld(World):
             await super().deliver(queue, wire)
         finally:
             DELIVERY.reset(began)
+        self.witness.completed(queue, delivery)
