@@ -116,8 +116,11 @@ var appNames = [for app in topology.apps: 'func-${app.context}-${environmentName
 // Instances × what each works on at once × writes of each × request units of a write stay within a second's throughput,
 // so that a full load is slowed down rather than refused. A document of up to 1 KiB costs 5 to write.
 var requestUnitsPerDocument = 5
+var strangers = filter(objectKeys(union(throughput, alwaysReady)), each => !contains(topology.contexts, each))
 var throughputs = toObject(
-  topology.contexts,
+  empty(strangers)
+    ? topology.contexts
+    : fail('throughput, alwaysReady: ${join(strangers, ', ')} is none of ${join(topology.contexts, ', ')}'),
   context => context,
   context => serverless ? 5000 : throughput[?context] ?? defaultThroughput
 )

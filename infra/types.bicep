@@ -1,6 +1,7 @@
 // What `topology.json` and `settings.json` hold, as far as Bicep reads them.
 
 @export()
+@sealed()
 @description('A Function App: one context, and how far it scales.')
 type App = {
   context: string
@@ -27,6 +28,7 @@ type App = {
 }
 
 @export()
+@sealed()
 type Container = {
   name: string
   partitionKey: string
@@ -35,6 +37,7 @@ type Container = {
 }
 
 @export()
+@sealed()
 type Queue = {
   name: string
   lockDuration: string
@@ -45,12 +48,14 @@ type Queue = {
 }
 
 @export()
+@sealed()
 type Topic = {
   name: string
   duplicateDetectionWindow: string
 }
 
 @export()
+@sealed()
 type Subscription = {
   topic: string
   name: string
@@ -62,6 +67,7 @@ type Subscription = {
 }
 
 @export()
+@sealed()
 @description('What a context may do with queues and topics: names of both in `send`.')
 type Grant = {
   context: string
@@ -71,6 +77,7 @@ type Grant = {
 }
 
 @export()
+@sealed()
 type Topology = {
   contexts: string[]
   apps: App[]
@@ -88,6 +95,7 @@ type Settings = {
 }
 
 @export()
+@sealed()
 @description('The app\'s settings: of every context, of each of them, and those whose values are secrets of the vault.')
 type SettingsFile = {
   every: Settings
@@ -101,6 +109,7 @@ type SettingsFile = {
 }
 
 @export()
+@sealed()
 @description('Where an app goes out, where its private endpoints lie, and the zones of their names by the part that each stands for.')
 type Network = {
   appSubnetId: string
@@ -109,6 +118,7 @@ type Network = {
 }
 
 @export()
+@sealed()
 @description('A context and the id, in Entra, of who it runs as.')
 type Principal = {
   context: string

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from local.topology import TopologyError, load
 from scripts import azure_rules
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +63,12 @@ def snapshot(infra: Path = ROOT / "infra") -> Iterator[str]:
 
 def topology_faults(root: Path) -> Iterator[str]:
     """What the topology and the contexts' folders don't agree in, and names that are none."""
-    topology = json.loads((root / "infra" / "topology.json").read_text())
+    file = root / "infra" / "topology.json"
+    try:
+        load(file)
+    except TopologyError as fault:
+        yield f"infra/topology.json: {fault}"
+    topology = json.loads(file.read_text())
     contexts = topology["contexts"]
     folders = {path.parent.name for path in (root / "services").glob("*/bootstrap.py")}
     for context in sorted(set(contexts) - folders):
@@ -102,8 +108,9 @@ def snapshot_faults(infra: Path) -> Iterator[str]:
         answers = pool.map(lambda each: run("snapshot", "--mode", "validate", each, *PLACE), parameters)
         for each, answer in zip(parameters, answers, strict=True):
             if answer.returncode or answer.stderr:
-                yield f"{each.name}: {answer.stdout.strip()} {answer.stderr.strip()}".rstrip()
-                yield f"{each.stem}.snapshot.json: if that is meant, `python -m scripts.bicep snapshot` writes it"
+                yield f"{each.name}: {answer.stderr.strip()}\n{answer.stdout.strip()}".rstrip()
+                if answer.stdout:
+                    yield f"{each.stem}.snapshot.json: if that is meant, `python -m scripts.bicep snapshot` writes it"
             else:
                 found = json.loads(each.with_suffix(".snapshot.json").read_text())
                 yield from (f"{each.stem}: {fault}" for fault in azure_rules.faults(found))

@@ -37,9 +37,10 @@ param tokenAudience string
 var mostBytes = 8388608
 
 var checksTokens = !empty(tokenIssuer)
+var configuration = '${tokenIssuer}${endsWith(tokenIssuer, '/') ? '' : '/'}.well-known/openid-configuration'
 var token = '''
         <validate-jwt header-name="Authorization" require-scheme="Bearer" failed-validation-httpcode="401" output-token-variable-name="token">
-          <openid-config url="%ISSUER%/.well-known/openid-configuration" />
+          <openid-config url="%CONFIGURATION%" />
           <audiences>
             <audience>%AUDIENCE%</audience>
           </audiences>
@@ -81,7 +82,13 @@ var filled = {
     ? ''
     : replace(cors, '%ORIGINS%', join(map(corsOrigins, origin => '<origin>${origin}</origin>'), ''))
   '%MOST_BYTES%': string(mostBytes)
-  '%TOKEN%': checksTokens ? replace(replace(token, '%ISSUER%', tokenIssuer), '%AUDIENCE%', tokenAudience) : ''
+  '%TOKEN%': checksTokens
+    ? replace(
+        replace(replace(token, '%ISSUER%', tokenIssuer), '%CONFIGURATION%', configuration),
+        '%AUDIENCE%',
+        tokenAudience
+      )
+    : ''
   '%CALLS%': string(callsPerMinute)
   '%CALLER%': checksTokens ? '((Jwt)context.Variables[&quot;token&quot;]).Subject' : 'context.Request.IpAddress'
   '%ROUTES%': join(routes, '\n')

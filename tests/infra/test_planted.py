@@ -153,9 +153,27 @@ def test_parameters_out_of_their_range_are_named(copy: Sources) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"httpConcurrency": 16', '"httpConcurency": 16', "httpConcurrency"),
+        ('"maximumInstances": 40', '"maximumInstances": 4000', "'app.maximumInstances' is not valid"),
+        ('"instanceMemoryMB": 2048', '"instanceMemoryMB": 1024', "'app.instanceMemoryMB' is not valid"),
+        ('"paths": ["stock"]', '"paths": ["stock"], "timeout": 5', "timeout"),
+    ],
+)
+def test_what_the_topology_may_not_say_of_an_app_is_named(copy: Sources, old: str, new: str, said: str) -> None:
+    copy.change("topology.json", old, new)
+    assert said in "\n".join(bicep.snapshot_faults(copy.infra))
+
+
+@pytest.mark.parametrize(
     ("parameters", "said"),
     [
         ("param defaultThroughput = 1000", "throughput: catalog needs 1280 request units a second for one instance"),
+        (
+            "param alwaysReady = { oders: 2 }",
+            "throughput, alwaysReady: oders is none of catalog, inventory, orders, payments, shipping",
+        ),
         ("param tokenIssuer = 'https://id.example'", "tokenIssuer and tokenAudience: give both, or neither"),
         ("param serviceBusTier = 'Standard'", "serviceBusTier: private networking needs Premium"),
     ],

@@ -31,9 +31,20 @@ def test_a_context_that_lacks_a_section_is_named(copy: Sources) -> None:
     assert list(topology_faults(copy.root)) == ["infra/topology.json: grants should have one entry for each context"]
 
 
+def test_a_misspelt_field_is_named_and_a_queue_that_is_none(copy: Sources) -> None:
+    copy.change("topology.json", '"forwardTo": "orders-prices"', '"forwardTo": "orders-price"')
+    assert list(topology_faults(copy.root)) == [
+        "infra/topology.json: subscription 'orders-prices' names 'orders-price', which doesn't exist"
+    ]
+    copy.change("topology.json", '"types"', '"typs"')
+    assert list(topology_faults(copy.root)) == [
+        "infra/topology.json: subscription 'orders-prices': unknown field 'typs'"
+    ]
+
+
 @pytest.mark.parametrize("name", ["consignments99", "gift_cards", "Shipping", "s"])
 def test_a_context_whose_resources_azure_would_refuse_is_named(copy: Sources, name: str) -> None:
     (copy.root / "services" / "shipping").rename(copy.root / "services" / name)
     copy.change("topology.json", '"shipping"', f'"{name}"')
-    (fault,) = topology_faults(copy.root)
+    fault = list(topology_faults(copy.root))[-1]
     assert fault.startswith(f"infra/topology.json: {name!r} should be 2-13 lower-case letters and digits")
