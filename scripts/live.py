@@ -1,5 +1,5 @@
-"""Asks deployed contexts which commit they run. `python -m scripts.live COMMIT CONTEXT … <apps.json` waits until it is
-this one; `apps.json` is the output `apps` of the deployment of `infra/`.
+"""Asks deployed contexts, or all of them, which commit they run. `python -m scripts.live COMMIT [CONTEXT …] <apps.json`
+waits until it is this one; `apps.json` is the output `apps` of the deployment of `infra/`.
 
 Only the standard library, since the pipeline runs it without an environment of ours.
 """
@@ -48,9 +48,9 @@ def wait(url: str, context: str, commit: str, *, patience: float = PATIENCE, pau
 
 
 def main(commit: str, contexts: list[str], apps: list[dict[str, str]]) -> str | None:
-    """Wait for each context; what is wrong with the first that isn't there in time."""
+    """Wait for each context, or all; what is wrong with the first that isn't there in time."""
     urls = {app["context"]: app["url"] for app in apps}
-    for context in contexts:
+    for context in contexts or urls:
         if context not in urls:
             return f"{context} has no app here, only {', '.join(urls)} have"
         if complaint := wait(urls[context], context, commit):

@@ -103,4 +103,5 @@ def test_every_context_is_waited_for_at_its_own_address(app: App, capsys: pytest
     assert app.asked == ["/api/health/catalog/live", "/api/health/orders/live"]
     assert capsys.readouterr().out == "catalog runs new\norders runs new\n"
     assert main("new", [], apps) is None
+    assert app.asked[2:] == ["/api/health/orders/live", "/api/health/catalog/live"]
     assert main("new", ["gifts"], apps) == "gifts has no app here, only orders, catalog have"

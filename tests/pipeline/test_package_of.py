@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMAND = ROOT / "scripts" / "package_of"
+COMMANDS = [ROOT / "scripts" / name for name in ("package_of", "verify_package")]
 
 
 def git(checkout: Path, *command: str) -> str:
@@ -35,7 +35,8 @@ def checkout(tmp_path: Path) -> Path:
             f'cd "$(dirname "$0")/.." && mkdir dist && echo {said} >dist/orderflow.zip',
         )
         if said == "old":
-            shutil.copy(COMMAND, checkout / "scripts")
+            for command in COMMANDS:
+                shutil.copy(command, checkout / "scripts")
             git(checkout, "init", "-q")
         git(checkout, "add", "--all")
         git(checkout, "commit", "-qm", said)
@@ -48,20 +49,32 @@ def package_of(checkout: Path, commit: str, gh: str) -> subprocess.CompletedProc
     script(tools / "gh", gh)
     return subprocess.run(
         [checkout / "scripts" / "package_of", commit, "previous"],
-        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "TMPDIR": str(checkout.parent)},
+        env={
+            **os.environ,
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "TMPDIR": str(checkout.parent),
+            "GITHUB_REPOSITORY": "shop/orderflow",
+        },
         capture_output=True,
         text=True,
         check=False,
     )
 
 
+def keeps(commit: str, *, trusted: bool) -> str:
+    """GitHub has the package of this commit, with an attestation of our pipeline's or another."""
+    workflow = "--signer-workflow shop/orderflow/.github/workflows/deploy.yml"
+    verify = f"attestation verify previous/orderflow.zip --repo shop/orderflow --source-ref refs/heads/main {workflow}"
+    return f"""case "$*" in
+        "run download --name orderflow-{commit} --dir previous") echo kept >previous/orderflow.zip ;;
+        "{verify}") {"true" if trusted else "echo 'no attestation' >&2; exit 1"} ;;
+        *) exit 2 ;;
+    esac"""
+
+
 def test_what_the_pipeline_kept_is_taken(checkout: Path) -> None:
     old = git(checkout, "rev-parse", "HEAD~1")
-    done = package_of(
-        checkout,
-        old,
-        f'[ "$*" = "run download --name orderflow-{old} --dir previous" ] && echo kept >"$6/orderflow.zip"',
-    )
+    done = package_of(checkout, old, keeps(old, trusted=True))
 
     assert (done.returncode, done.stdout) == (0, "")
     assert (checkout / "previous" / "orderflow.zip").read_text() == "kept\n"
@@ -72,9 +85,17 @@ def test_what_is_not_kept_any_more_is_made_again_beside_this_checkout(checkout: 
     done = package_of(checkout, old, "echo 'no artifact matches' >&2; exit 1")
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert f"package_of: the package of {old} isn't kept any more" in done.stderr
+    assert f"package_of: no package of {old} is kept" in done.stderr
     assert (checkout / "previous" / "orderflow.zip").read_text() == "old\n"
     assert git(checkout, "worktree", "list").count("\n") == 0
+
+
+def test_what_somebody_else_put_there_is_not_taken(checkout: Path) -> None:
+    old = git(checkout, "rev-parse", "HEAD~1")
+    done = package_of(checkout, old, keeps(old, trusted=False))
+
+    assert done.returncode == 0
+    assert (checkout / "previous" / "orderflow.zip").read_text() == "old\n"
 
 
 def test_a_commit_that_cannot_be_packaged_fails(checkout: Path) -> None:

@@ -7,11 +7,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.pipeline.reading import read_yaml
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
@@ -21,24 +22,9 @@ PIN = re.compile(r"uses: (?P<action>[\w./-]+)@(?P<commit>[0-9a-f]{40}) # (?P<ver
 type Job = dict[str, Any]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tools() -> None:
-    """What checks workflows, and reads YAML."""
-    subprocess.run([ROOT / "scripts" / "setup", "--tools"], check=True)
-
-
-@cache
 def workflow(name: str) -> dict[str, Any]:
     """A workflow, read."""
-    program = "import json, sys, yaml; json.dump({str(k): v for k, v in yaml.safe_load(sys.stdin).items()}, sys.stdout)"
-    read = subprocess.run(
-        [ROOT / ".tools" / "bin" / "python", "-c", program],
-        input=(GITHUB / "workflows" / f"{name}.yml").read_bytes(),
-        capture_output=True,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(read.stdout)
-    return found
+    return read_yaml(GITHUB / "workflows" / f"{name}.yml")
 
 
 def jobs() -> Iterator[tuple[str, Job]]:
