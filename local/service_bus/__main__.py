@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -41,15 +42,17 @@ def main() -> None:
         keys = json.loads((arguments.state / "keys.json").read_text(encoding="utf-8"))["serviceBus"]
     except (OSError, TopologyError, ValueError, KeyError) as error:
         _refuse(error)
-    stats, faults = Stats(), BrokerFaults()
-    broker = Broker(Directory(topology), Store(arguments.state / "service_bus" / "messages.db"), stats)
+    stats, faults, store = Stats(), BrokerFaults(), Store(arguments.state / "service_bus" / "messages.db")
+    broker = Broker(Directory(topology), store, stats)
     server = Server(broker, Gate(topology, keys), faults, stats, arguments.port)
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
-    try:
-        asyncio.run(_serve(server, faults, stats, arguments.control_port), loop_factory=uvloop.new_event_loop)
-    except OSError as error:
-        _refuse(error)
+    # The loop goes on for some rounds as it ends, and what is due in them still writes: the store outlives it.
+    with closing(store):
+        try:
+            asyncio.run(_serve(server, faults, stats, arguments.control_port), loop_factory=uvloop.new_event_loop)
+        except OSError as error:
+            _refuse(error)
 
 
 def _refuse(error: Exception) -> NoReturn:
@@ -59,11 +62,8 @@ def _refuse(error: Exception) -> NoReturn:
 
 async def _serve(server: Server, faults: BrokerFaults, stats: Stats, control_port: int) -> None:
     asyncio.get_running_loop().set_exception_handler(_die)
-    try:
-        await server.start()
-        await http_server(application(server, faults, stats), control_port).serve()
-    finally:
-        server.dispatcher.broker.store.close()
+    await server.start()
+    await http_server(application(server, faults, stats), control_port).serve()
 
 
 def _die(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

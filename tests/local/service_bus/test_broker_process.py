@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import MessageLockLostError, ServiceBusError
 
 from tests.conformance.service_bus.links import DEAD, Links, new_message, receive
 from tests.local.service_bus.running import Running
-from tests.processes import ROOT, until
+from tests.processes import ROOT, until, wait_until
 
 # azure-servicebus leaves the socket of a connection that was reset to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -163,6 +165,28 @@ async def test_a_port_in_use_is_said_in_one_line(broker: Running, tmp_path: Path
     assert ended.returncode == 2
     assert str(broker.port) in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_what_is_due_while_it_ends_is_still_done(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    script = (
+        "from local.service_bus import __main__, server\n"
+        "server._BEAT = 0\n"  # something is due in every round of the loop
+        "__main__.main()\n"
+    )
+    python, _, _, *arguments = running.command()
+
+    def is_up() -> bool:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"http://127.0.0.1:{running.control_port}/_health").is_success
+        return False
+
+    with subprocess.Popen([python, "-c", script, *arguments], cwd=ROOT, stderr=subprocess.PIPE) as process:
+        wait_until(is_up)
+        process.terminate()
+        _, said = process.communicate()
+
+    assert (process.returncode, said) == (0, b"")
 
 
 async def test_a_client_that_asks_for_heartbeats_hears_them(broker: Running) -> None:
