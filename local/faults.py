@@ -206,9 +206,8 @@ def plain_status(fault: Fault) -> Response:
     return JSONResponse({"error": f"injected by {fault.id}"}, fault.status)
 
 
-def reset(scope: Scope) -> None:
-    """Reset the request's connection, if it is open: the client sees a TCP RST instead of an answer."""
-    transport = scope["extensions"]["connection"]["transport"]
+def reset(transport: asyncio.Transport) -> None:
+    """Reset a connection, if it is open: the client sees a TCP RST instead of an answer."""
     if not transport.is_closing():
         # Without lingering for zero seconds the client would see an orderly end.
         no_linger = struct.pack("ii", 1, 0)
@@ -260,7 +259,7 @@ class FaultMiddleware:
                 await self._app(scope, receive, send)
         except asyncio.CancelledError:
             # The server is ending, and a request that is still held back ends with it.
-            reset(scope)
+            reset(scope["extensions"]["connection"]["transport"])
             await client_gone(receive)
 
     async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
@@ -271,12 +270,12 @@ class FaultMiddleware:
             await self._app(scope, receive, _keep_in(answer))
         match fault.kind:
             case "reset":
-                reset(scope)
+                reset(scope["extensions"]["connection"]["transport"])
             case "hang":
                 try:
                     await asyncio.wait_for(client_gone(receive), fault.seconds)
                 except TimeoutError:
-                    reset(scope)
+                    reset(scope["extensions"]["connection"]["transport"])
             case "cut":
                 await _send_half(answer, send)
                 scope["extensions"]["connection"]["transport"].close()
@@ -340,9 +339,14 @@ def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def serve(app: ASGIApp, port: int) -> None:
-    """Serve `app` until SIGTERM or SIGINT, then end the process with 0: the main loop of a part."""
+def end_on_signals() -> None:
+    """From now on, SIGTERM and SIGINT end the process with 0."""
     # uvicorn shuts down, then raises the signal again, which by default would be the process's exit status.
     signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, _exit)
+
+
+def serve(app: ASGIApp, port: int) -> None:
+    """Serve `app` until SIGTERM or SIGINT, then end the process with 0: the main loop of a part."""
+    end_on_signals()
     server(app, port).run()

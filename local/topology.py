@@ -2,7 +2,7 @@
 
 `load` promises that what it returns is whole and consistent: every name that one entry gives of another
 exists, and an unknown field is refused rather than ignored. Durations (ISO 8601 in the file) are
-seconds here.
+milliseconds here.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Queue:
     """A Service Bus queue. None means: no duplicate detection, no end of a message's life, no forwarding."""
 
     name: str
-    lock_duration: float = 60.0
+    lock_duration: int = 60_000
     max_delivery_count: int = 10
     max_size_in_megabytes: int = 1024
-    duplicate_detection_window: float | None = None
-    default_message_ttl: float | None = None
+    duplicate_detection_window: int | None = None
+    default_message_ttl: int | None = None
     dead_letter_on_expiration: bool = False
     forward_to: str | None = None
     forward_dead_letters_to: str | None = None
@@ -60,8 +60,8 @@ class Topic:
     """A Service Bus topic."""
 
     name: str
-    duplicate_detection_window: float | None = None
-    default_message_ttl: float | None = None
+    duplicate_detection_window: int | None = None
+    default_message_ttl: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,17 @@ class Subscription:
     topic: str
     name: str
     types: tuple[str, ...] | None = None
-    lock_duration: float = 60.0
+    lock_duration: int = 60_000
     max_delivery_count: int = 10
-    default_message_ttl: float | None = None
+    default_message_ttl: int | None = None
     dead_letter_on_expiration: bool = False
     forward_to: str | None = None
     forward_dead_letters_to: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it is in its namespace."""
+        return f"{self.topic}/Subscriptions/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +109,13 @@ class Topology:
     grants: tuple[Grant, ...] = field(default=())
 
 
-def seconds(duration: str) -> float:
+def milliseconds(duration: str) -> int:
     """The length of an ISO 8601 duration of days, hours, minutes, seconds; ValueError for anything else."""
     match = _DURATION.fullmatch(duration)
     if match is None or not any(match.groups()):
         raise ValueError(f"not an ISO 8601 duration of days, hours, minutes and seconds: {duration!r}")
     days, hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return days * 86400 + hours * 3600 + minutes * 60 + rest
+    return round((days * 86400 + hours * 3600 + minutes * 60 + rest) * 1000)
 
 
 def load(path: Path = FILE) -> Topology:
@@ -151,7 +156,7 @@ def _entry[T](kind: type[T], raw: Mapping[str, Any]) -> T:
         if name not in known:
             raise TopologyError(f"{label}: unknown field {key!r}")
         try:
-            values[name] = seconds(value) if key in _DURATIONS and value is not None else _frozen(kind, value)
+            values[name] = milliseconds(value) if key in _DURATIONS and value is not None else _frozen(kind, value)
         except (TypeError, ValueError) as error:
             raise TopologyError(f"{label}: {key}: {error}") from error
     try:
@@ -173,7 +178,7 @@ def _check(topology: Topology) -> None:
     topics = _names(topology.topics)
     _names(topology.containers)
     entities = queues | topics
-    paths = {f"{s.topic}/Subscriptions/{s.name}" for s in topology.subscriptions}
+    paths = {subscription.path for subscription in topology.subscriptions}
     if queues & topics:
         raise TopologyError(f"a queue and a topic share the name {min(queues & topics)!r}")
     if len(paths) < len(topology.subscriptions):

@@ -133,7 +133,7 @@ class _Provider:
         self._in_flight.add(asked.key)
         try:
             if asked.fault.kind == "late":
-                reset(request.scope)
+                reset(request.scope["extensions"]["connection"]["transport"])
                 await asyncio.sleep(1 if asked.fault.seconds is None else asked.fault.seconds)
             return self._act(asked)
         finally:

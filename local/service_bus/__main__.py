@@ -6,17 +6,13 @@ import argparse
 import asyncio
 import json
 import os
-import signal
-import sys
-import traceback
 from contextlib import closing
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import uvloop
 
-from local.faults import Stats
+from local.faults import Stats, end_on_signals
 from local.faults import server as http_server
 from local.service_bus.broker import Broker
 from local.service_bus.control import BrokerFaults, application
@@ -24,9 +20,7 @@ from local.service_bus.entities import Directory
 from local.service_bus.security import Gate
 from local.service_bus.server import Server
 from local.service_bus.store import Store
-from local.topology import TopologyError, load
-
-_TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
+from local.topology import FILE, TopologyError, load
 
 
 def main() -> None:
@@ -35,29 +29,20 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, help="folder with keys.json; messages go below it")
     parser.add_argument("--port", type=int, required=True, help="AMQP, on 127.0.0.1")
     parser.add_argument("--control-port", type=int, required=True, help="HTTP, on 127.0.0.1")
-    parser.add_argument("--topology", type=Path, default=_TOPOLOGY, help="the entities (default: %(default)s)")
+    parser.add_argument("--topology", type=Path, default=FILE, help="the entities (default: %(default)s)")
     arguments = parser.parse_args()
     try:
         topology = load(arguments.topology)
         keys = json.loads((arguments.state / "keys.json").read_text(encoding="utf-8"))["serviceBus"]
-    except (OSError, TopologyError, ValueError, KeyError) as error:
-        _refuse(error)
-    stats, faults, store = Stats(), BrokerFaults(), Store(arguments.state / "service_bus" / "messages.db")
-    broker = Broker(Directory(topology), store, stats)
-    server = Server(broker, Gate(topology, keys), faults, stats, arguments.port)
-    signal.signal(signal.SIGTERM, _exit)
-    signal.signal(signal.SIGINT, _exit)
-    # The loop goes on for some rounds as it ends, and what is due in them still writes: the store outlives it.
-    with closing(store):
-        try:
+        # The loop goes on for some rounds as it ends, and what is due in them still writes: the store outlives it.
+        with closing(Store(arguments.state / "service_bus" / "messages.db")) as store:
+            stats, faults = Stats(), BrokerFaults()
+            broker = Broker(Directory(topology), store, stats)
+            server = Server(broker, Gate(topology, keys), faults, stats, arguments.port)
+            end_on_signals()
             asyncio.run(_serve(server, faults, stats, arguments.control_port), loop_factory=uvloop.new_event_loop)
-        except OSError as error:
-            _refuse(error)
-
-
-def _refuse(error: Exception) -> NoReturn:
-    sys.stderr.write(f"local.service_bus: can't start: {type(error).__name__}: {error}\n")
-    raise SystemExit(2)
+    except (OSError, TopologyError, ValueError, KeyError) as error:
+        parser.exit(2, f"local.service_bus: can't start: {type(error).__name__}: {error}\n")
 
 
 async def _serve(server: Server, faults: BrokerFaults, stats: Stats, control_port: int) -> None:
@@ -66,17 +51,12 @@ async def _serve(server: Server, faults: BrokerFaults, stats: Stats, control_por
     await http_server(application(server, faults, stats), control_port).serve()
 
 
-def _die(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Memory and disk may differ after an error that isn't a connection's: only a new start, from disk, is safe."""
+    loop.default_exception_handler(context)
     error = context.get("exception")
-    sys.stderr.write(f"local.service_bus: {context['message']}\n")
-    traceback.print_exception(error)
     if isinstance(error, Exception) and not isinstance(error, OSError):
         os._exit(70)
-
-
-def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
 
 
 if __name__ == "__main__":

@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from proton import Link
 
 from local.faults import Fault, Faults, Stats
-from local.service_bus.codec import DecodeError
 from local.service_bus.refusal import CONDITIONS, Refused
 
 type Action = Callable[[], None]
+type Later = Callable[[float, Link | None, Action], None]
 
 
 class Attempts:
     """Those of one connection, which `abort` resets, and which does a thing `later` if its link is still there."""
 
-    def __init__(
-        self, faults: Faults, stats: Stats, abort: Action, later: Callable[[float, Link | None, Action], None]
-    ) -> None:
+    def __init__(self, faults: Faults, stats: Stats, abort: Action, later: Later) -> None:
         self._faults, self._stats, self._abort, self._later = faults, stats, abort, later
 
-    def run(
-        self, operation: str, path: str, link: Link | None, effect: Action, reply: Action,
-        refuse: Callable[[Refused], None], reply_twice: Action | None = None,
+    def run[T](
+        self, operation: str, path: str, link: Link | None, effect: Callable[[], T], reply: Callable[[T], None],
+        refuse: Callable[[Refused], None],
     ) -> None:  # fmt: skip
-        """Do `effect`, which may raise Refused, and tell by `reply` or `refuse`; unless a fault wants something else.
+        """Do `effect`, which may raise Refused, and tell by `reply` or `refuse`; unless a fault wants it otherwise."""
 
-        `reply_twice` is the reply under the fault `duplicate`, for what knows that one.
-        """
-        do = partial(_do, effect, refuse)
+        def do(then: Callable[[T], None] = reply) -> None:
+            try:
+                result = effect()
+            except Refused as refused:
+                refuse(refused)
+            else:
+                then(result)
+
         self._stats.request(operation)
         fault = self._faults.take("", path, operation)
         if fault is None:
-            do(reply)
+            do()
             return
         self._stats.add("faults")
-        if fault.kind == "duplicate":
-            do(reply_twice or reply)
-        elif fault.when == "after":
-            do(lambda: self._strike(fault, link, reply, refuse))
+        if fault.when == "after":
+            do(lambda result: self._strike(fault, link, lambda: reply(result), refuse))
         else:
-            self._strike(fault, link, lambda: do(reply), refuse)
+            self._strike(fault, link, do, refuse)
 
     def _strike(self, fault: Fault, link: Link | None, go_on: Action, refuse: Callable[[Refused], None]) -> None:
         match fault.kind:
@@ -54,14 +54,3 @@ class Attempts:
                 self._later(1 if fault.seconds is None else fault.seconds, link, go_on)
             case "status":
                 refuse(Refused(CONDITIONS[fault.status], f"injected by {fault.id}"))
-
-
-def _do(effect: Action, refuse: Callable[[Refused], None], then: Action) -> None:
-    try:
-        effect()
-    except DecodeError as error:
-        refuse(Refused("amqp:decode-error", str(error)))
-    except Refused as refused:
-        refuse(refused)
-    else:
-        then()

@@ -3,10 +3,10 @@
 - `GET /_entities`: `[{"name", "kind", "active", "locked", "scheduled", "deferred", "deadLettered"}]`.
 - `GET /_messages?entity=…&state=…&correlationId=…&limit=…`: messages, oldest first; each parameter may be absent.
   `state` is one of active, locked, scheduled, deferred, deadLettered.
-- `POST /_faults` takes the kinds `reset`, `hang`, `slow`, `status` (400, 401, 404, 408, 410, 413, 500, 501, 503 or 507,
-  as the matching AMQP condition), and `duplicate` (a message is delivered, and a copy of it too). Operations are Open,
-  Attach, Send, Receive, Settle, Renew, Peek, Cancel, PutToken; `path` is searched in the entity's path. `$cbs`, where
-  clients put their tokens, is hit only if `path` or PutToken names it: SDKs that can't attach it wait for ever.
+- `POST /_faults` takes the kinds `reset`, `hang`, `slow` and `status` (400, 401, 404, 408, 410, 413, 500, 501, 503 or
+  507, as the matching AMQP condition). Operations are Open, Attach, Send, Receive, Settle, Renew, Peek, Cancel and
+  PutToken; `path` is searched in the entity's path. `$cbs`, where clients put their tokens, is hit only if `path` or
+  PutToken names it: SDKs that can't attach it wait for ever.
 - Two kinds act at once: `outage` resets every connection and refuses new ones for `seconds` (1 by default),
   `expire-locks` ends all locks (of the entities that `path` is found in).
 """
@@ -14,8 +14,9 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,13 +25,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.faults import Fault, Faults, Stats, control_routes
-from local.service_bus.broker import Broker
-from local.service_bus.entities import State, Stored
+from local.service_bus.entities import Entity, Stored
 from local.service_bus.frames import decoded, owned
 from local.service_bus.refusal import CONDITIONS
 from local.service_bus.server import Server
 
-_KINDS = frozenset({"reset", "hang", "slow", "status", "duplicate"})
+_KINDS = frozenset({"reset", "hang", "slow", "status"})
 _NOT_CBS = r"^(?!\$cbs$)"
 _AT_ONCE = frozenset({"outage", "expire-locks"})
 _STATES = ("active", "locked", "scheduled", "deferred", "deadLettered")
@@ -39,9 +39,7 @@ _STATES = ("active", "locked", "scheduled", "deferred", "deadLettered")
 class BrokerFaults(Faults):
     """Faults with the broker's own kinds; those that act at once are handed to `act` and never kept."""
 
-    def __init__(self) -> None:
-        super().__init__(_KINDS)
-        self.act: Callable[[Fault], None]
+    act: Callable[[Fault], None]
 
     def add(self, wish: object) -> Fault:
         """As in `Faults`."""
@@ -52,8 +50,6 @@ class BrokerFaults(Faults):
             self.act(fault)
             return fault
         wishes: dict[str, object] = dict(wish) if isinstance(wish, dict) else {}
-        if fault.kind == "duplicate":
-            wishes["operation"] = "Receive"
         if fault.operation != "PutToken":
             wishes.setdefault("path", _NOT_CBS)
         return super().add(wishes)
@@ -73,65 +69,49 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
 
     faults.act = act
 
-    async def get_stats(_: Request) -> Response:
-        by_entity = {path: dict(counts) for path, counts in broker.by_entity.items()}
-        return JSONResponse(stats.snapshot() | {"connections": len(server.connections), "byEntity": by_entity})
+    entities = [entity for entity in broker.directory.entities.values() if entity is entity.owner]
 
     async def get_entities(_: Request) -> Response:
-        shown = []
-        for entity in broker.directory.entities.values():
-            counts = dict.fromkeys(_STATES, 0)
-            for stored in (*entity.box.messages.values(), *entity.dead.messages.values()):
-                counts[_state(stored)] += 1
-            shown.append({"name": entity.path, "kind": entity.kind} | counts)
-        return JSONResponse(shown)
+        none = dict.fromkeys(_STATES, 0)
+        counts = [(entity, Counter(map(_state, _messages(entity)))) for entity in entities]
+        return JSONResponse([{"name": entity.path, "kind": entity.kind} | none | count for entity, count in counts])
 
     async def get_messages(request: Request) -> Response:
         wanted = request.query_params
         unknown = set(wanted) - {"entity", "state", "correlationId", "limit"}
         if unknown or wanted.get("state", "active") not in _STATES or not wanted.get("limit", "1").isdecimal():
             return JSONResponse({"error": f"known: entity, state ({', '.join(_STATES)}), correlationId, limit"}, 400)
-        if "entity" in wanted and wanted["entity"].lower() not in broker.directory.entities:
+        looked_in = [each for each in entities if wanted.get("entity", each.path).lower() == each.path.lower()]
+        if not looked_in:
             return JSONResponse({"error": f"no entity named {wanted['entity']!r}"}, 404)
-        found = []
-        for stored in _messages(broker, wanted.get("entity")):
-            if wanted.get("state") not in (None, _state(stored)):
-                continue
-            if wanted.get("correlationId") in (None, broker.store.read(stored).correlation_id):
-                found.append(_shown(stored, broker.encoded(stored)))
-            if len(found) >= int(wanted.get("limit", "1000")):
-                break
-        return JSONResponse(found)
+        found = (
+            stored
+            for stored in chain.from_iterable(map(_messages, looked_in))
+            if wanted.get("state") in (None, _state(stored))
+            and wanted.get("correlationId") in (None, broker.store.read(stored).correlation_id)
+        )
+        limited = islice(found, int(wanted.get("limit", "1000")))
+        return JSONResponse([_shown(stored, broker.encoded(stored)) for stored in limited])
 
-    return Starlette(
-        routes=[
-            Route("/_stats", get_stats),
-            Route("/_entities", get_entities),
-            Route("/_messages", get_messages),
-            *control_routes(faults, stats),
-        ]
-    )
+    own = [Route("/_entities", get_entities), Route("/_messages", get_messages)]
+    return Starlette(routes=[*own, *control_routes(faults, stats)])
 
 
-def _messages(broker: Broker, name: str | None) -> Iterator[Stored]:
-    for path, entity in broker.directory.entities.items():
-        if name is None or path == name.lower():
-            for box in (entity.box, entity.dead):
-                yield from (box.messages[seq] for seq in sorted(box.messages))
+def _messages(entity: Entity) -> Iterator[Stored]:
+    for each in (entity, entity.dead):
+        yield from (each.messages[seq] for seq in sorted(each.messages))
 
 
 def _state(stored: Stored) -> str:
-    if stored.box.dead:
+    if stored.entity.kind == "dead letters":
         return "deadLettered"
-    if stored.lock is not None:
-        return "locked"
-    return {State.ACTIVE: "active", State.SCHEDULED: "scheduled", State.DEFERRED: "deferred"}[stored.state]
+    return "locked" if stored.lock is not None else stored.state.name.lower()
 
 
 def _shown(stored: Stored, encoded: bytes) -> dict[str, Any]:
     message = decoded(encoded)
     shown: dict[str, Any] = {
-        "entity": stored.box.entity.path,
+        "entity": stored.entity.owner.path,
         "state": _state(stored),
         "sequenceNumber": stored.seq,
         "deliveryCount": stored.delivery_count,
@@ -143,12 +123,7 @@ def _shown(stored: Stored, encoded: bytes) -> dict[str, Any]:
         "properties": {name: _plain(value) for name, value in (message.properties or {}).items()},
     }
     body = message.body
-    if not isinstance(body, bytes):
-        return shown | {"body": _plain(body)}
-    try:
-        return shown | {"body": body.decode()}
-    except UnicodeDecodeError:
-        return shown | {"body": base64.b64encode(body).decode(), "encoding": "base64"}
+    return shown | {"body": body.decode(errors="backslashreplace") if isinstance(body, bytes) else _plain(body)}
 
 
 def _plain(value: object) -> object:

@@ -7,24 +7,21 @@ several coroutines or threads at once. So the engine sees ids that follow each o
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any
 
-from proton import Array, Data, Described, Message, ProtonException
+from proton import Array, Data, Message, ProtonException
 
-from local.service_bus.codec import items, listed, read, uint
+from local.service_bus.codec import NULL, DecodeError, items, listed, read, skip
 
 MAX_FRAME_SIZE = 65_536
 _BATCH_FORMAT = 0x80013700
 _BEGIN, _TRANSFER, _DISPOSITION, _DETACH = (b"\x00\x53" + code for code in (b"\x11", b"\x14", b"\x15", b"\x16"))
-_NULL = b"\x40"
 _SASL_HEADER = b"AMQP\x03\x01\x00\x00"
 # MSSBCBS is Azure's name for "anonymous, with a token to come", and all that some of its SDKs, .NET among them, take.
-_MECHANISMS = b"\x00\x53\x40\xc0\x17\x01\xe0\x14\x02\xa3\x09ANONYMOUS\x07MSSBCBS"
-_WELCOME = b"\x00\x53\x44\xc0\x03\x01\x50\x00"
+_MECHANISMS = b"\x00\x00\x00\x24\x02\x01\x00\x00\x00\x53\x40\xc0\x17\x01\xe0\x14\x02\xa3\x09ANONYMOUS\x07MSSBCBS"
+_WELCOME = b"\x00\x00\x00\x10\x02\x01\x00\x00\x00\x53\x44\xc0\x03\x01\x50\x00"
 
 
 class MalformedError(Exception):
@@ -33,10 +30,10 @@ class MalformedError(Exception):
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """While this reads what a client sent through Proton's Python, which looks into it only now, and trusts it."""
+    """While this reads what a client sent; Proton's Python, too, looks into it only now, and trusts it."""
     try:
         yield
-    except (ProtonException, ValueError, TypeError) as error:
+    except (ProtonException, DecodeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise MalformedError(str(error)) from error
 
 
@@ -70,8 +67,6 @@ def owned(value: Any) -> Any:
             return [owned(item) for item in value]
         case Array():
             return Array(value.descriptor, value.type, *map(owned, value.elements))
-        case Described():
-            return Described(value.descriptor, owned(value.value))
     return value
 
 
@@ -86,10 +81,8 @@ class Frames:
     def received(self, data: bytes) -> list[tuple[bytes, bool]]:
         """Each whole frame (or protocol header), and whether it is a transfer of a batch. MalformedError on garbage."""
         found, self._received = _split(self._received + data, MAX_FRAME_SIZE)
-        try:
+        with reading():
             return [self._from_client(frame) for frame in found]
-        except (IndexError, KeyError, struct.error, ValueError) as error:
-            raise MalformedError(f"not AMQP: {error!r}") from error
 
     def sent(self, data: bytes) -> bytes:
         """What the client gets to see of what the engine sends."""
@@ -112,8 +105,7 @@ class Frames:
         if more and not aborted:
             session.unfinished[handle] = ours
         if theirs not in (None, ours):
-            # The engine needs no tag, whose room the longer number may take: a frame has a largest size.
-            encoded[1:3] = [uint(ours), b"\xa0\x00"]
+            encoded[1] = NULL  # The engine counts on by itself.
             frame = _frame(frame, encoded)
         return frame, form == _BATCH_FORMAT
 
@@ -128,7 +120,7 @@ class Frames:
         if not of_receiver or not theirs:
             return frame
         ids = [theirs.pop(ours, ours) for ours in range(first, (first if last is None else last) + 1)]
-        return b"".join(_frame(frame, [encoded[0], uint(each), _NULL, *encoded[3:]]) for each in ids)
+        return b"".join(_frame(frame, [encoded[0], b"\x70" + each.to_bytes(4), NULL, *encoded[3:]]) for each in ids)
 
 
 class _Session:
@@ -140,6 +132,7 @@ class _Session:
         self.unfinished: dict[object, int] = {}
 
     def begin(self, theirs: Any, settled: Any) -> int:
+        theirs &= 0xFFFFFFFF  # as the engine reads it; none, or a text, is malformed
         ours: int = theirs if self.next is None else self.next
         self.next = ours + 1
         if theirs != ours and not settled:
@@ -166,26 +159,20 @@ def _kind(frame: bytes) -> bytes:
 
 
 def _fields(frame: bytes) -> tuple[list[bytes], list[Any]]:
-    """The fields of a frame's performative, encoded (last, what follows them) and read."""
-    starts = items(frame, frame[4] * 4 + 3)
-    values = [read(frame, at) for at in starts[:-1]]
-    return [frame[one:two] for one, two in pairwise([*starts, len(frame)])], values + [None] * (11 - len(values))
+    """The fields of a frame's performative, encoded and read."""
+    encoded = items(frame, frame[4] * 4 + 3)
+    return encoded, [read(field) for field in encoded] + [None] * (11 - len(encoded))
 
 
 def _frame(frame: bytes, encoded: list[bytes]) -> bytes:
     """The same frame with other fields."""
-    *fields, payload = encoded
-    start = frame[4] * 4
-    body = frame[4 : start + 3] + listed(fields) + payload
+    start = frame[4] * 4 + 3
+    body = frame[4:start] + listed(encoded) + frame[skip(frame, start) :]
     return (4 + len(body)).to_bytes(4) + body
 
 
 def sasl(frame: bytes) -> bytes:
     """The answer to a frame of SASL, which lets everybody in: tokens come later. Empty for any other frame."""
     if frame == _SASL_HEADER:
-        return _SASL_HEADER + _sasl_frame(_MECHANISMS)
-    return _sasl_frame(_WELCOME) if frame[5] == 1 and not frame.startswith(b"AMQP") else b""
-
-
-def _sasl_frame(body: bytes) -> bytes:
-    return (8 + len(body)).to_bytes(4) + b"\x02\x01\x00\x00" + body
+        return _SASL_HEADER + _MECHANISMS
+    return _WELCOME if frame[5] == 1 and not frame.startswith(b"AMQP") else b""

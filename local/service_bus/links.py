@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from proton import Condition, Delivery, Endpoint, Link, Message
 
-from local.service_bus.attempts import Attempts
+from local.service_bus.attempts import Action, Attempts
 from local.service_bus.broker import Broker, Outcome
 from local.service_bus.codec import batch, parse
-from local.service_bus.entities import Box, Entity
+from local.service_bus.entities import Entity
 from local.service_bus.frames import encoded, reading
 from local.service_bus.management import Request
 from local.service_bus.refusal import Refused
@@ -58,15 +58,18 @@ class ReceivingLink:
         def effect() -> None:
             self._broker.send(self._entity, [parse(part) for part in (batch(data) if batched else [data])])
 
-        reply, refuse = partial(accept, delivery), partial(reject, delivery)
-        self._attempts.run("Send", self._entity.path, self._link, effect, reply, refuse)
+        refuse = partial(reject, delivery)
+        self._attempts.run("Send", self._entity.path, self._link, effect, lambda _: accept(delivery), refuse)
 
 
 class SendingLink:
-    """A link on which messages go to a client, with a lock each or, where it asked for settled ones, without."""
+    """A link on which messages go to a client, with a lock each or, where it asked for settled ones, without.
 
-    def __init__(self, link: Link, box: Box, broker: Broker, attempts: Attempts) -> None:
-        self.link, self.box, self._broker, self._attempts = link, box, broker, attempts
+    `flush` sends what has been delivered.
+    """
+
+    def __init__(self, link: Link, entity: Entity, broker: Broker, attempts: Attempts, flush: Action) -> None:
+        self.link, self.entity, self.flush, self._broker, self._attempts = link, entity, flush, broker, attempts
         self._deletes = link.remote_snd_settle_mode == Link.SND_SETTLED
         self._held_up = 0
 
@@ -76,33 +79,28 @@ class SendingLink:
         return 0 if self.link.state & Endpoint.LOCAL_CLOSED else int(self.link.credit) - self._held_up
 
     def deliver(self) -> None:
-        """Hand the client the next message of the box."""
-        broker, taken = self._broker, list[tuple[bytes, bytes]]()
+        """Hand the client the next message of the entity."""
         self._held_up += 1
-
-        def effect() -> None:
-            stored = broker.take(self.box)
-            if stored is not None:
-                taken.append((b"", broker.consume(stored)) if self._deletes else broker.lock(stored))
-
-        def transfer() -> None:
-            self._held_up -= 1
-            for lock, data in taken:
-                tag: Any = lock  # Proton's hints want text, which a lock isn't; and it would give a tag back as UTF-8.
-                delivery = self.link.delivery(tag)
-                delivery.lock = lock
-                self.link.stream(data)
-                self.link.advance()
-                if self._deletes:
-                    delivery.settle()
-
-        def transfer_with_copy() -> None:
-            for lock, _ in [] if self._deletes else taken:
-                broker.copy(broker.held(lock))
-            transfer()
-
         refuse = partial(detach, self.link)
-        self._attempts.run("Receive", self.box.path, self.link, effect, transfer, refuse, transfer_with_copy)
+        self._attempts.run("Receive", self.entity.path, self.link, self._take, self._transfer, refuse)
+
+    def _take(self) -> list[tuple[bytes, bytes]]:
+        """The lock (none where the message is deleted at once) and the message, if there is one."""
+        stored = self._broker.take(self.entity)
+        if stored is None:
+            return []
+        return [(b"", self._broker.consume(stored)) if self._deletes else self._broker.lock(stored)]
+
+    def _transfer(self, taken: list[tuple[bytes, bytes]]) -> None:
+        self._held_up -= 1
+        for lock, data in taken:
+            tag: Any = lock  # Proton's hints want text, which a lock isn't; and it would give a tag back as UTF-8.
+            delivery = self.link.delivery(tag)
+            delivery.lock = lock
+            self.link.stream(data)
+            self.link.advance()
+            if self._deletes:
+                delivery.settle()
 
     def updated(self, delivery: Delivery) -> None:
         """Act on what the client says of a delivery, and confirm it unless the client has settled it already."""
@@ -113,50 +111,49 @@ class SendingLink:
                 delivery.settle()
             return
 
-        def confirm() -> None:
+        def confirm(_: None) -> None:
             delivery.local.failed = delivery.remote.failed
             delivery.local.undeliverable = delivery.remote.undeliverable
             delivery.update(delivery.remote_state)
             delivery.settle()
 
         effect = partial(self._broker.settle, delivery.lock, outcome, properties)
-        self._attempts.run("Settle", self.box.path, self.link, effect, confirm, partial(reject, delivery))
+        self._attempts.run("Settle", self.entity.path, self.link, effect, confirm, partial(reject, delivery))
 
 
 def _outcome(delivery: Delivery) -> tuple[Outcome | None, dict[str, bytes]]:
     remote: Any = delivery.remote
     match delivery.remote_state:
         case Delivery.ACCEPTED:
-            return "complete", {}
+            return "completed", {}
         case Delivery.RELEASED:
-            return "release", {}
+            return "released", {}
         case Delivery.MODIFIED:
-            return "defer" if remote.undeliverable else "abandon", encoded(remote.annotations or {})
+            return "deferred" if remote.undeliverable else "abandoned", encoded(remote.annotations or {})
         case Delivery.REJECTED:
-            return "dead-letter", encoded((remote.condition and remote.condition.info) or {})
+            return "deadLettered", encoded((remote.condition and remote.condition.info) or {})
     return None, {}
 
 
 class RequestLink:
     """A link on which requests come for a management node, `$cbs` or `<entity>/$management`.
 
-    `answers` are the links on which the node's answers leave; `carry_out` may raise Refused.
+    Of the connection's `links`, the node's answers leave on those with its path; `carry_out` may raise Refused.
     """
 
     def __init__(
-        self, link: Link, path: str, answers: dict[Link, str], carry_out: Callable[[Request], Message],
+        self, path: str, link: Link, links: Mapping[Link, object], carry_out: Callable[[Request], Message],
         attempts: Attempts,
     ) -> None:  # fmt: skip
-        self._link, self._path, self._answers, self._carry_out, self._attempts = (
-            link, path, answers, carry_out, attempts,
-        )  # fmt: skip
+        self._path, self._link, self._links, self._carry_out = path, link, links, carry_out
+        self._attempts = attempts
 
     def received(self, delivery: Delivery, data: bytes, _batched: bool) -> None:
         """Carry a request out and answer it."""
-        request, found = Request(data), list[Message]()
+        request = Request(data)
 
         def answer(message: Message) -> None:
-            links = [link for link, path in self._answers.items() if path == self._path]
+            links = [link for link, path in self._links.items() if path == self._path]
             with reading():
                 matching = [link for link in links if link.remote_target.address == message.address]
             for link in (matching or links)[:1]:
@@ -166,8 +163,5 @@ class RequestLink:
         def refuse(refused: Refused) -> None:
             answer(request.reply(refused.status, refused.description, refused.condition))
 
-        def effect() -> None:
-            found.append(self._carry_out(request))
-
-        path = self._path.removesuffix(MANAGEMENT)
-        self._attempts.run(request.operation, path, self._link, effect, lambda: answer(found[0]), refuse)
+        path, effect = self._path.removesuffix(MANAGEMENT), partial(self._carry_out, request)
+        self._attempts.run(request.operation, path, self._link, effect, answer, refuse)

@@ -13,15 +13,15 @@ from proton import UNDESCRIBED, Array, Data, Described, Message, int32, timestam
 
 from local.service_bus.broker import Broker, Outcome
 from local.service_bus.codec import FILTERED, parse
-from local.service_bus.entities import Box, Directory, State
+from local.service_bus.entities import Directory, Entity, State
 from local.service_bus.frames import decoded, encoded, owned, reading
 from local.service_bus.refusal import Refused
 from local.service_bus.security import MANAGEMENT, Tokens, path_of
 
 CBS = "$cbs"
 _OUTCOMES: dict[str, Outcome] = {
-    "completed": "complete", "abandoned": "abandon", "defered": "defer", "suspended": "dead-letter",
-    "unlocked": "release",
+    "completed": "completed", "abandoned": "abandoned", "defered": "deferred", "suspended": "deadLettered",
+    "unlocked": "released",
 }  # fmt: skip
 # Rules and their actions have one digit more than filters, in Azure's numbers.
 _RULE, _NO_ACTION = ulong(0x13700000004), ulong(0x13700000005)
@@ -45,9 +45,7 @@ class Request:
     @property
     def operation(self) -> str:
         """What faults and counters call it."""
-        return (
-            _HANDLERS[self.name][0] if self.name in _HANDLERS else "PutToken" if self.name == "put-token" else "Other"
-        )
+        return "PutToken" if self.name == "put-token" else _HANDLERS.get(self.name, ("Other",))[0]
 
     def argument[T](self, name: str, kind: type[T]) -> T:
         """A value of the body's map; Refused where it is missing or of another type."""
@@ -67,11 +65,9 @@ class Request:
     def reply(self, status: int, description: str, condition: str | None = None, body: Any = None) -> Message:
         """The answer to this request, with its status under the names that either node's clients look for."""
         properties: dict[str, object] = {
-            "statusCode": int32(status), "statusDescription": description,
-            "status-code": int32(status), "status-description": description,
+            "statusCode": int32(status), "statusDescription": description, "errorCondition": condition,
+            "status-code": int32(status), "status-description": description, "error-condition": condition,
         }  # fmt: skip
-        if condition is not None:
-            properties |= {"errorCondition": condition, "error-condition": condition}
         return Message(correlation_id=self._id, address=self._reply_to, properties=properties, body=body)
 
 
@@ -82,57 +78,54 @@ def put_token(request: Request, directory: Directory, tokens: Tokens) -> Message
     audience = str(request.properties.get("name", ""))
     tokens.put(request.text, audience)
     if path := path_of(audience).removesuffix(MANAGEMENT):
-        directory.box(path)
+        directory.entity(path)
     return request.reply(202, "Accepted")
 
 
-def manage(request: Request, broker: Broker, box: Box, tokens: Tokens) -> Message:
+def manage(request: Request, broker: Broker, entity: Entity, tokens: Tokens) -> Message:
     """`<entity>/$management`: carry the request out, if a token allows it."""
     if request.name not in _HANDLERS:
         raise Refused("amqp:not-implemented", f"The operation '{request.name}' {_UNSUPPORTED}")
     _, right, handler = _HANDLERS[request.name]
-    tokens.demand(box.path, box.entity.path, right)
-    body = handler(request, broker, box)
+    tokens.demand(entity, right)
+    body = handler(request, broker, entity)
     return request.reply(204, "No Content") if body is None else request.reply(200, "OK", body=body)
 
 
-def _renew(request: Request, broker: Broker, _box: Box) -> object:
+def _renew(request: Request, broker: Broker, _entity: Entity) -> object:
     ends = [timestamp(broker.renew(lock.bytes_le)) for lock in request.elements("lock-tokens", uuid.UUID)]
     return {"expirations": _array(Data.TIMESTAMP, ends)}
 
 
-def _peek(request: Request, broker: Broker, box: Box) -> object:
+def _peek(request: Request, broker: Broker, entity: Entity) -> object:
     first, count = request.argument("from-sequence-number", int), request.argument("message-count", int)
-    found = broker.peek(box, first, min(count, _MAX_PEEKED))
+    found = broker.peek(entity, first, min(count, _MAX_PEEKED))
     return {"messages": [{"message": encoded} for encoded in found]} if found else None
 
 
-def _schedule(request: Request, broker: Broker, box: Box) -> object:
+def _schedule(request: Request, broker: Broker, entity: Entity) -> object:
     encoded = [item.get("message") for item in request.elements("messages", dict)]
     envelopes = [parse(item) for item in encoded if isinstance(item, bytes)]
-    if box.dead or len(envelopes) < len(encoded) or any(envelope.scheduled is None for envelope in envelopes):
+    if len(envelopes) < len(encoded) or any(envelope.scheduled is None for envelope in envelopes):
         raise Refused("com.microsoft:argument-error", "A message to schedule needs x-opt-scheduled-enqueue-time.")
-    return {"sequence-numbers": _array(Data.LONG, broker.send(box.entity, envelopes))}
+    return {"sequence-numbers": _array(Data.LONG, broker.send(entity, envelopes))}
 
 
-def _cancel(request: Request, broker: Broker, box: Box) -> object:
-    broker.cancel(box.entity, set(request.elements("sequence-numbers", int)))
+def _cancel(request: Request, broker: Broker, entity: Entity) -> object:
+    for stored in broker.find(entity, set(request.elements("sequence-numbers", int)), State.SCHEDULED):
+        broker.remove(stored)
     return {}
 
 
-def _receive(request: Request, broker: Broker, box: Box) -> object:
-    deletes = request.argument("receiver-settle-mode", int) == 0
-    messages: list[dict[str, object]] = []
-    for stored in broker.find(box, set(request.elements("sequence-numbers", int)), State.DEFERRED):
-        if deletes:
-            messages.append({"message": broker.consume(stored)})
-        else:
-            lock, encoded = broker.lock(stored)
-            messages.append({"message": encoded, "lock-token": uuid.UUID(bytes_le=lock)})
-    return {"messages": messages} if messages else None
+def _receive(request: Request, broker: Broker, entity: Entity) -> object:
+    found = broker.find(entity, set(request.elements("sequence-numbers", int)), State.DEFERRED)
+    if request.argument("receiver-settle-mode", int) == 0:
+        return {"messages": [{"message": broker.consume(stored)} for stored in found]}
+    locked = [broker.lock(stored) for stored in found]
+    return {"messages": [{"message": data, "lock-token": uuid.UUID(bytes_le=lock)} for lock, data in locked]}
 
 
-def _settle(request: Request, broker: Broker, _box: Box) -> object:
+def _settle(request: Request, broker: Broker, _entity: Entity) -> object:
     status = request.argument("disposition-status", str)
     if status not in _OUTCOMES:
         raise Refused("amqp:not-implemented", f"The disposition '{status}' {_UNSUPPORTED}")
@@ -148,15 +141,14 @@ def _settle(request: Request, broker: Broker, _box: Box) -> object:
     return {}
 
 
-def _rules(request: Request, _broker: Broker, box: Box) -> object:
-    types = box.entity.types
+def _rules(request: Request, _broker: Broker, entity: Entity) -> object:
+    types = entity.types
     wanted = Described(_TRUE_FILTER, [])
     if types is not None:
         names = ", ".join(f"'{name}'" for name in types)
         wanted = Described(_SQL_FILTER, [f"{FILTERED} IN ({names})", int32(20)])
     rule = {"rule-description": Described(_RULE, [wanted, Described(_NO_ACTION, []), "$Default"])}
-    is_there = box.entity.kind == "subscription" and request.argument("skip", int) == 0
-    return {"rules": [rule]} if is_there and request.argument("top", int) > 0 else None
+    return {"rules": [rule]} if entity.kind == "subscription" and request.argument("skip", int) == 0 else None
 
 
 def _array(kind: int, elements: list[Any]) -> Array:
@@ -165,7 +157,7 @@ def _array(kind: int, elements: list[Any]) -> Array:
 
 
 # What faults and counters call an operation, the right that it takes, and what carries it out.
-_HANDLERS: dict[str, tuple[str, str, Callable[[Request, Broker, Box], object]]] = {
+_HANDLERS: dict[str, tuple[str, str, Callable[[Request, Broker, Entity], object]]] = {
     "schedule-message": ("Send", "send", _schedule),
     "cancel-scheduled-message": ("Cancel", "send", _cancel),
     "peek-message": ("Peek", "receive", _peek),

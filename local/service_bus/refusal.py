@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-_STATUS = {
-    "amqp:decode-error": 400,
-    "amqp:not-allowed": 400,
-    "com.microsoft:argument-error": 400,
-    "amqp:unauthorized-access": 401,
-    "amqp:not-found": 404,
-    "com.microsoft:message-not-found": 404,
-    "com.microsoft:timeout": 408,
-    "com.microsoft:message-lock-lost": 410,
-    "amqp:link:message-size-exceeded": 413,
-    "amqp:internal-error": 500,
-    "amqp:not-implemented": 501,
-    "com.microsoft:server-busy": 503,
-    "amqp:resource-limit-exceeded": 507,
+_CONDITIONS = {
+    400: ("com.microsoft:argument-error", "amqp:not-allowed", "amqp:decode-error"),
+    401: ("amqp:unauthorized-access",),
+    404: ("amqp:not-found", "com.microsoft:message-not-found"),
+    408: ("com.microsoft:timeout",),
+    410: ("com.microsoft:message-lock-lost",),
+    413: ("amqp:link:message-size-exceeded",),
+    500: ("amqp:internal-error",),
+    501: ("amqp:not-implemented",),
+    503: ("com.microsoft:server-busy",),
+    507: ("amqp:resource-limit-exceeded",),
 }
+_STATUS = {condition: status for status, conditions in _CONDITIONS.items() for condition in conditions}
 # What a fault that asks for a status answers with.
-CONDITIONS = {_STATUS[condition]: condition for condition in _STATUS if condition != "amqp:not-allowed"}
-CONDITIONS |= {400: "com.microsoft:argument-error", 404: "amqp:not-found"}
+CONDITIONS = {status: conditions[0] for status, conditions in _CONDITIONS.items()}
 
 
 class Refused(Exception):

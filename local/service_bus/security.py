@@ -14,8 +14,9 @@ import time
 from collections.abc import Mapping
 from urllib.parse import unquote
 
+from local.service_bus.entities import Entity
 from local.service_bus.refusal import Refused
-from local.topology import Topology
+from local.topology import Grant, Topology
 
 OPERATOR, MANAGEMENT = "operator", "/$management"
 _ADDRESS = re.compile(r"[a-z]+://[^/]*/?")
@@ -52,13 +53,9 @@ class Gate:
 
     def allows(self, name: str, right: str, path: str) -> bool:
         """Whether a key's owner may "send" to or "receive" from the entity of this path. Who manages it may do both."""
-        if name == OPERATOR:
-            return True
-        grant = self._grants.get(name)
-        if grant is None:
-            return False
+        grant = self._grants.get(name, Grant(name))
         granted = grant.manage | (grant.send if right == "send" else grant.receive)
-        return path.lower() in {entity.lower() for entity in granted}
+        return name == OPERATOR or path.lower() in {entity.lower() for entity in granted}
 
 
 class Tokens:
@@ -72,18 +69,15 @@ class Tokens:
         """Keep a token, when it is valid; Refused otherwise. A token for a management node opens its entity."""
         self._put[path_of(audience).removesuffix(MANAGEMENT)] = self._gate.check_token(token, audience)
 
-    def demand(self, path: str, entity: str, *rights: str) -> None:
-        """Refused unless a token that is valid for this path gives one of these rights on the entity."""
-        for audience, (name, end) in self._put.items():
-            if (
-                end > time.time()
-                and _within(path, audience)
-                and any(self._gate.allows(name, right, entity) for right in rights)
-            ):
-                return
-        raise Refused(
-            "amqp:unauthorized-access", f"Unauthorized access. {' or '.join(rights)} on '{path}' isn't granted."
+    def demand(self, entity: Entity, *rights: str) -> None:
+        """Refused unless a token that is valid for the entity gives one of these rights on it or whose part it is."""
+        allowed = any(
+            end > time.time() and _within(entity.path, audience) and self._gate.allows(name, right, entity.owner.path)
+            for audience, (name, end) in self._put.items()
+            for right in rights
         )
+        if not allowed:
+            raise Refused("amqp:unauthorized-access", f"{' or '.join(rights)} on '{entity.path}' isn't granted.")
 
 
 def _within(path: str, audience: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from local.faults import Faults, Stats
 from local.service_bus.broker import Broker, now_ms
@@ -18,13 +19,14 @@ class Server:
 
     def __init__(self, broker: Broker, gate: Gate, faults: Faults, stats: Stats, port: int) -> None:
         self.dispatcher, self.connections = Dispatcher(broker), set[Connection]()
-        self._gate, self._faults, self._stats, self._port = gate, faults, stats, port
+        self._new, self._port = partial(Connection, self.dispatcher, gate, faults, stats, self.connections), port
         self._listener: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen from now on."""
         await self._listen()
         self._beat()
+        self.dispatcher.soon()
 
     async def outage(self, seconds: float) -> None:
         """Reset all connections and refuse new ones for a while; returns when it is over."""
@@ -37,17 +39,11 @@ class Server:
         await asyncio.sleep(seconds)
         await self._listen()
 
-    def _connection(self) -> Connection:
-        return Connection(self.dispatcher, self._gate, self._faults, self._stats, self.connections)
-
     def _beat(self) -> None:
         self.dispatcher.broker.store.forget_seen(now_ms())
         for connection in list(self.connections):
             connection.beat(asyncio.get_running_loop().time())
-        self.dispatcher.soon()
         asyncio.get_running_loop().call_later(_BEAT, self._beat)
 
     async def _listen(self) -> None:
-        self._listener = await asyncio.get_running_loop().create_server(
-            self._connection, "127.0.0.1", self._port, reuse_address=True, backlog=512
-        )
+        self._listener = await asyncio.get_running_loop().create_server(self._new, "127.0.0.1", self._port)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from local.service_bus.codec import Envelope
-from local.service_bus.entities import Box, State, Stored
+from local.service_bus.entities import Entity, State, Stored
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages(
@@ -18,9 +18,8 @@ CREATE TABLE IF NOT EXISTS messages(
     header BLOB NOT NULL, annotations BLOB NOT NULL, bare BLOB NOT NULL, PRIMARY KEY(box, seq)
 );
 CREATE TABLE IF NOT EXISTS numbered(entity TEXT PRIMARY KEY, last INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS seen(
-    entity TEXT NOT NULL, message_id TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(entity, message_id)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen(entity TEXT, message_id TEXT, until INTEGER NOT NULL, PRIMARY KEY(entity, message_id))
+WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seen_until ON seen(until);
 """
 
@@ -37,13 +36,13 @@ class Store:
         self._last = Counter[str](dict(self._db.execute("SELECT entity, last FROM numbered")))
         self._numbered = set[str]()
 
-    def load(self, boxes: Mapping[str, Box]) -> Iterator[Stored]:
-        """Every message in these boxes, oldest first. What a former topology left stays on disk, out of sight."""
-        columns = "seq, box, state, delivery_count, enqueued, due, expires, origin, source"
+    def load(self, entities: Mapping[str, Entity]) -> Iterator[Stored]:
+        """Every message in these entities, oldest first. What a former topology left stays on disk, out of sight."""
+        columns = "seq, box, state, delivery_count, enqueued, due, expires"
         size = "length(header) + length(annotations) + length(bare)"
         for seq, box, state, *rest in self._db.execute(f"SELECT {columns}, {size} FROM messages ORDER BY box, seq"):
-            if box in boxes:
-                yield Stored(seq, boxes[box], State(state), *rest)
+            if box.lower() in entities:
+                yield Stored(seq, entities[box.lower()], State(state), *rest)
 
     def next_seq(self, entity: str) -> int:
         """A sequence number that the entity has never given before: from 1 on."""
@@ -55,29 +54,25 @@ class Store:
         """Add a message."""
         self._write(
             "INSERT INTO messages VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            stored.box.path, stored.seq, stored.state, stored.delivery_count, stored.enqueued, stored.due,
-            stored.expires, stored.origin, stored.source, envelope.message_id, envelope.correlation_id,
+            stored.entity.path, stored.seq, stored.state, stored.delivery_count, stored.enqueued, stored.due,
+            stored.expires, envelope.origin, envelope.source, envelope.message_id, envelope.correlation_id,
             envelope.type, envelope.ttl, envelope.header, envelope.annotations, envelope.bare,
         )  # fmt: skip
 
     def read(self, stored: Stored) -> Envelope:
         """The message itself."""
-        columns = "header, annotations, bare, message_id, correlation_id, type, ttl"
+        columns = "header, annotations, bare, message_id, correlation_id, type, ttl, origin, source"
         query = f"SELECT {columns} FROM messages WHERE box = ? AND seq = ?"
-        return Envelope(*self._db.execute(query, (stored.box.path, stored.seq)).fetchone())
+        return Envelope(*self._db.execute(query, (stored.entity.path, stored.seq)).fetchone())
 
     def update(self, stored: Stored) -> None:
         """Keep a message's state and delivery count."""
-        changed = (stored.state, stored.delivery_count, stored.box.path, stored.seq)
+        changed = (stored.state, stored.delivery_count, stored.entity.path, stored.seq)
         self._write("UPDATE messages SET state = ?, delivery_count = ? WHERE box = ? AND seq = ?", *changed)
-
-    def rewrite(self, stored: Stored, bare: bytes) -> None:
-        """Change a message's properties."""
-        self._write("UPDATE messages SET bare = ? WHERE box = ? AND seq = ?", bare, stored.box.path, stored.seq)
 
     def delete(self, stored: Stored) -> None:
         """Forget a message."""
-        self._write("DELETE FROM messages WHERE box = ? AND seq = ?", stored.box.path, stored.seq)
+        self._write("DELETE FROM messages WHERE box = ? AND seq = ?", stored.entity.path, stored.seq)
 
     def first_seen(self, entity: str, message_id: str, now: int, window: int) -> bool:
         """Whether the entity hasn't seen this id within the window (milliseconds); from now on it has."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.topology import Container, Grant, Queue, Subscription, Topic, TopologyError, load, parse, seconds
+from local.topology import Container, Grant, Queue, Subscription, Topic, TopologyError, load, milliseconds, parse
 
 TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
 
@@ -20,7 +20,7 @@ def test_the_projects_own_topology_loads() -> None:
     assert all(queue.lock_duration > 0 for queue in topology.queues)
 
 
-def test_every_section_becomes_dataclasses_with_durations_in_seconds() -> None:
+def test_every_section_becomes_dataclasses_with_durations_in_milliseconds() -> None:
     topology = parse(
         {
             "contexts": ["shop"],
@@ -43,9 +43,9 @@ def test_every_section_becomes_dataclasses_with_durations_in_seconds() -> None:
     )
 
     assert topology.containers == (Container("shop", "/pk", -1, {"automatic": True}),)
-    assert topology.queues[0] == Queue("q", 90.0, 10, 1024, 600.0, forward_dead_letters_to="dead")
-    assert topology.topics == (Topic("t", default_message_ttl=86400.0),)
-    assert topology.subscriptions == (Subscription("t", "s", ("a.v1",), 60.0, 3, forward_to="q"),)
+    assert topology.queues[0] == Queue("q", 90_000, 10, 1024, 600_000, forward_dead_letters_to="dead")
+    assert topology.topics == (Topic("t", default_message_ttl=86_400_000),)
+    assert topology.subscriptions == (Subscription("t", "s", ("a.v1",), 60_000, 3, forward_to="q"),)
     assert topology.grants == (
         Grant("shop", frozenset({"t"}), frozenset({"q", "t/Subscriptions/s"}), frozenset({"q"})),
     )
@@ -87,13 +87,13 @@ def test_the_loader_reads_what_json_gives_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("duration", "length"), [("PT1M", 60.0), ("PT0.5S", 0.5), ("P7D", 604800.0), ("P1DT2H3M4S", 93784.0)]
+    ("duration", "length"), [("PT1M", 60_000), ("PT0.5S", 500), ("P7D", 604_800_000), ("P1DT2H3M4S", 93_784_000)]
 )
-def test_durations_of_days_to_seconds(duration: str, length: float) -> None:
-    assert seconds(duration) == length
+def test_durations_of_days_to_seconds(duration: str, length: int) -> None:
+    assert milliseconds(duration) == length
 
 
 @pytest.mark.parametrize("duration", ["", "P", "PT", "1M", "P1M", "P1Y", "PT1.5M"])
 def test_other_durations_are_refused(duration: str) -> None:
     with pytest.raises(ValueError, match="ISO 8601"):
-        seconds(duration)
+        milliseconds(duration)

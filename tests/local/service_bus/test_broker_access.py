@@ -148,9 +148,10 @@ def test_a_token_for_a_management_node_opens_the_entity(gate: Gate) -> None:
 
     tokens.put(token("sb://host/"), "sb://host/orders/$management")
 
-    tokens.demand("orders", "orders", "send")
+    entity = Directory(load(TOPOLOGY)).entity
+    tokens.demand(entity("orders"), "send")
     with pytest.raises(Refused):
-        tokens.demand("payments", "payments", "receive")
+        tokens.demand(entity("payments"), "receive")
 
 
 def test_a_token_for_what_is_not_there_is_not_found(gate: Gate) -> None:

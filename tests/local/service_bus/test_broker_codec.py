@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import example, given, settings
@@ -78,7 +77,7 @@ def test_a_reason_joins_the_other_properties(properties: dict[str, Any]) -> None
     envelope = parse(bytes(Message(b"body", inferred=True, id="m", properties=properties).encode()))
 
     letter: Any = Message()
-    letter.decode(with_application_properties(envelope.bare, {"DeadLetterReason": string("r" * 300)}))
+    letter.decode(with_application_properties(envelope, {"DeadLetterReason": string("r" * 300)}).bare)
 
     assert letter.properties == properties | {"DeadLetterReason": "r" * 300}
     assert (letter.id, letter.body) == ("m", b"body")
@@ -96,7 +95,7 @@ def test_no_value_of_a_request_reads_memory_that_proton_frees_with_its_message()
 
 @pytest.mark.parametrize(
     ("identity", "text"),
-    [("m", "m"), (UUID(int=1), str(UUID(int=1))), (ulong(7), "7"), (b"x", "b'x'"), (None, None)],
+    [("m", "m"), (ulong(7), "7"), (b"x", "b'x'"), (None, None)],
 )
 def test_what_the_broker_acts_on_is_read(identity: Any, text: str | None) -> None:
     message = Message(

@@ -116,16 +116,6 @@ async def test_a_link_can_be_refused_as_busy_by_a_fault_that_names_no_path(broke
     assert await broker.entity("payments") == {}
 
 
-async def test_a_message_can_be_delivered_twice(broker: Running, links: Links) -> None:
-    await broker.inject(kind="duplicate")
-    identity = await links.send("orders", "twice")
-
-    both = [await links.take("orders"), await links.take("orders")]
-
-    assert [copy.message_id for copy in both] == [identity, identity]
-    assert both[0].sequence_number != both[1].sequence_number
-
-
 async def test_all_locks_can_be_made_to_end_at_once(broker: Running, links: Links) -> None:
     await links.send("orders")
     receiver = await links.receiver("orders")

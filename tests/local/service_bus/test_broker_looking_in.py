@@ -73,7 +73,7 @@ async def test_a_question_about_messages_that_makes_no_sense_is_refused(broker: 
     assert (await broker.control.get("/_messages?entity=missing")).status_code == 404
 
 
-async def test_counters_tell_what_happened_in_all_and_by_entity(fresh: Running) -> None:
+async def test_counters_tell_what_happened(fresh: Running) -> None:
     async with fresh.client() as client:
         links = Links(client)
         identity = await links.send("orders")
@@ -87,8 +87,6 @@ async def test_counters_tell_what_happened_in_all_and_by_entity(fresh: Running) 
         await links.close()
 
     counted = {"messagesSent": 3, "duplicatesDropped": 1, "messagesDelivered": 3, "abandoned": 1, "completed": 2}
-    assert stats["byEntity"] == {"orders": counted}
     assert {name: stats[name] for name in counted} == counted
     assert stats["byOperation"]["Send"] == 3
-    assert stats["connections"] == 2
     assert stats["faults"] == 0
