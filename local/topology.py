@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 FILE = Path(__file__).parent.parent / "infra/topology.json"
 """This repository's own."""
@@ -150,19 +151,26 @@ _DURATIONS = {"lockDuration", "duplicateDetectionWindow", "defaultMessageTtl"}
 def _entry[T](kind: type[T], raw: Mapping[str, Any]) -> T:
     values: dict[str, Any] = {}
     label = f"{kind.__name__.lower()} {raw.get('name', raw.get('context'))!r}"
-    known: Mapping[str, Any] = getattr(kind, "__dataclass_fields__")  # noqa: B009 - a type variable has no such attribute for mypy
+    known = get_type_hints(kind)
     for key, value in raw.items():
         name = re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), key)
         if name not in known:
             raise TopologyError(f"{label}: unknown field {key!r}")
         try:
             values[name] = milliseconds(value) if key in _DURATIONS and value is not None else _frozen(kind, value)
+            if not isinstance(values[name], _types(known[name])):
+                raise TypeError(f"{value!r} isn't of the type {known[name]}")
         except (TypeError, ValueError) as error:
             raise TopologyError(f"{label}: {key}: {error}") from error
     try:
         return kind(**values)
     except TypeError as error:
         raise TopologyError(f"{label}: {error}") from error
+
+
+def _types(hint: Any) -> tuple[type, ...]:
+    """What `isinstance` makes of a field's annotation."""
+    return tuple(get_origin(each) or each for each in (get_args(hint) if isinstance(hint, UnionType) else (hint,)))
 
 
 def _frozen(kind: type[object], value: Any) -> Any:
