@@ -281,7 +281,7 @@ module apps 'modules/app.bicep' = [
       identityName: identities[indexOf(topology.contexts, app.context)].name
       componentName: componentName
       maximumInstances: instances[i]
-      alwaysReady: alwaysReady[?app.context] ?? (zoneRedundantApps ? 2 : 0)
+      alwaysReady: max(alwaysReady[?app.context] ?? 0, zoneRedundantApps ? 2 : 0)
       corsOrigins: corsOrigins
       zoneRedundant: zoneRedundantApps
       zoneRedundantStorage: zoneRedundantData || zoneRedundantApps

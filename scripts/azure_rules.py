@@ -82,7 +82,7 @@ def faults(snapshot: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong, one line each."""
     resources = snapshot["predictedResources"]
     yield from _bad_names(resources)
-    yield from _too_much_memory(resources)
+    yield from _bad_scales(resources)
 
 
 def _bad_names(resources: list[dict[str, Any]]) -> Iterator[str]:
@@ -94,12 +94,16 @@ def _bad_names(resources: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"{resource['type']}: Azure refuses the name {name!r} ({len(name)} characters): it takes {words}"
 
 
-def _too_much_memory(resources: list[dict[str, Any]]) -> Iterator[str]:
-    scales = [
-        resource["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+def _bad_scales(resources: list[dict[str, Any]]) -> Iterator[str]:
+    scales = {
+        resource["name"]: resource["properties"]["functionAppConfig"]["scaleAndConcurrency"]
         for resource in resources
         if resource["type"] == "Microsoft.Web/sites"
-    ]
-    most = sum(scale["maximumInstanceCount"] * scale["instanceMemoryMB"] for scale in scales)
+    }
+    for name, scale in scales.items():
+        ready = sum(each["instanceCount"] for each in scale["alwaysReady"])
+        if ready > scale["maximumInstanceCount"]:
+            yield f"{name}: {ready} instances are to be always ready, of {scale['maximumInstanceCount']} allowed"
+    most = sum(scale["maximumInstanceCount"] * scale["instanceMemoryMB"] for scale in scales.values())
     if most > FLEX_MEMORY_QUOTA:
         yield f"the apps may take {most} MB together, and the quota is {FLEX_MEMORY_QUOTA}: lower maximumInstances"

@@ -70,6 +70,14 @@ def test_all_writes_at_once_of_all_instances_fit_into_a_second_of_the_containers
     assert instances == min(app["maximumInstances"], throughput(deployed, context) // of_one)
 
 
+def test_in_production_somebody_who_orders_finds_an_instance_ready() -> None:
+    ready = {
+        context: site["properties"]["functionAppConfig"]["scaleAndConcurrency"]["alwaysReady"]
+        for context, site in deployment("prod").sites().items()
+    }
+    assert ready == {context: [] for context in CONTEXTS} | {"orders": [{"name": "http", "instanceCount": 2}]}
+
+
 def test_the_page_has_the_scale_of_every_app() -> None:
     page = (INFRA / "README.md").read_text()
     for context, app in APPS.items():

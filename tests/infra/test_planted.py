@@ -117,6 +117,13 @@ def test_apps_that_may_outgrow_the_quota_are_named(broken: Deployment) -> None:
     assert "the apps may take 522240 MB together, and the quota is 512000" in faults
 
 
+def test_more_instances_always_ready_than_there_may_be_are_named(broken: Deployment) -> None:
+    scale = broken.sites()["orders"]["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+    scale |= {"alwaysReady": [{"name": "http", "instanceCount": 9}], "maximumInstanceCount": 8}
+    faults = "\n".join(azure_rules.faults({"predictedResources": broken.resources}))
+    assert "9 instances are to be always ready, of 8 allowed" in faults
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Sources:
     """Dev's sources, not yet broken."""
