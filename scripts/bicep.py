@@ -98,7 +98,8 @@ def format_faults(infra: Path) -> Iterator[str]:
 
 def lint_faults(infra: Path) -> Iterator[str]:
     """Whatever the compiler says: wrong properties and values are only warnings to it."""
-    yield from run("lint", infra / "main.bicep").stderr.splitlines()
+    for source in sorted(infra.glob("*.bicep")):
+        yield from run("lint", source).stderr.splitlines()
 
 
 def snapshot_faults(infra: Path) -> Iterator[str]:

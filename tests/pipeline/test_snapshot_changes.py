@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,10 +11,9 @@ import pytest
 
 from scripts import bicep
 from scripts.snapshot_changes import changes
+from tests.infra.compiler import needs_compiler
 
-pytestmark = pytest.mark.skipif(
-    bicep.compiler() is None and not os.environ.get("CI"), reason="no Bicep compiler: `az bicep install`"
-)
+pytestmark = needs_compiler
 
 
 MAIN = """

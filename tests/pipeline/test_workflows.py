@@ -180,9 +180,9 @@ def test_nothing_is_deployed_that_ci_refuses_and_each_environment_holds_up_the_n
 def test_what_would_change_is_seen_before_an_approval_by_an_identity_that_changes_nothing() -> None:
     deploy, environment = workflow("deploy")["jobs"], workflow("deploy-environment")["jobs"]
 
-    for name in ("staging", "prod"):
-        assert deploy[name]["with"] == {"environment": name, "plan-environment": f"{name}-plan"}
-    assert environment["plan"]["environment"] == "${{ inputs.plan-environment }}"
+    for name in ("dev", "staging", "prod"):
+        assert deploy[name]["with"] == {"environment": name}
+    assert environment["plan"]["environment"] == "${{ inputs.environment }}-plan"
     assert any("deploy_infra what-if" in command for command in commands(environment["plan"]))
     for job in ("infra", "context"):
         assert environment[job]["environment"] == "${{ inputs.environment }}"
