@@ -76,6 +76,8 @@ class Witness:
     def _changed(self, was: Document | None, now: Document) -> None:
         if was and _state(was) in _FINAL.get(was["kind"], ()):
             self._notes.wrong.append(f"{now['id']} of {now['pk']} was {_state(was)}, its end, and written after it")
+        if was and now.get("version", 2) < was.get("version", 1) + (now["kind"] != "price"):
+            self._notes.wrong.append(f"{now['id']} of {now['pk']} was changed as of a version that is past")
         match now["kind"]:
             case "outbox":
                 self._messages.stored(now)
