@@ -94,8 +94,11 @@ class Adversary:
         return strikes
 
     def _fail(self) -> None:
+        chance = 1.0 if self.calm else self.random.random()
         for fault, failure in (("die", Died), ("unavailable", Unavailable), ("throttled", Throttled)):
-            if self.befalls(fault):
+            chance -= getattr(self.faults, fault)
+            if chance < 0:
+                self.met[fault] += 1
                 raise failure(fault)
 
 

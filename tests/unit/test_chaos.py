@@ -42,14 +42,16 @@ EVERYTHING = Faults(
     throttled=0.004,
     sent_again=0.02,
     contended=0.01,
-    old_read=0.03,
+    old_read=0.06,
     freeze=0.002,
     lost=0.03,
-    lapse=0.002,
+    lapse=0.001,
     forget=0.01,
     apart=4,
 )
-NOTHING_LOST = replace(EVERYTHING, lost=0, lapse=0, die=0.002, unavailable=0.002, throttled=0.001, freeze=0)
+NOTHING_LOST = replace(
+    EVERYTHING, lost=0, lapse=0, die=0.002, unavailable=0.002, throttled=0.001, old_read=0.03, freeze=0
+)
 CLEAR_ANSWERS = Faults(freeze=0.002, forget=0.01)
 """Only order and repetition are the adversary's: no answer is lost, and none is old."""
 IMPATIENT = {
@@ -105,7 +107,7 @@ class Run:
 
     async def _customer(self, number: int) -> None:
         """Places an order, most under a key until it is answered for, and may cancel it."""
-        skus = [*SCARCE, *PLENTY] if self.random.random() < 0.2 else [*SCARCE]
+        skus = [*SCARCE, *PLENTY] if self.random.random() < 0.15 else [*SCARCE]
         skus = self.random.sample(skus, max(self.random.randint(1, len(skus)) for _ in range(2)))
         if self.random.random() < 0.1:
             skus += GONE
@@ -129,10 +131,10 @@ class Run:
 
     async def _warehouse(self) -> None:
         """Dispatches what it sees, now and then."""
-        for _ in range(100):
-            await self.adversary.others_first(10)
+        for _ in range(50):
+            await self.adversary.others_first(20)
             for shipment in self.world.documents("shipping", "shipment"):
-                if shipment["state"] == "pending" and self.random.random() < 0.06:
+                if shipment["state"] == "pending" and self.random.random() < 0.12:
                     order_id = shipment["orderId"]
                     await self._alive(lambda order_id=order_id: self.world.dispatched(order_id))  # type: ignore[misc]
 
