@@ -95,12 +95,16 @@ param budgetStart string
 @maxValue(730)
 param logRetentionDays int = 30
 
+@description('The Cosmos DB account. Another name is another account: the one that data was restored to, say.')
+@minLength(3)
+@maxLength(44)
+param accountName string = 'cosmos-${name}-${environmentName}-${uniqueString(resourceGroup().id, environmentName)}'
+
 var topology Topology = loadJsonContent('topology.json')
 var settings SettingsFile = loadJsonContent('settings.json')
 
 var tags = { 'azd-env-name': environmentName }
 var suffix = uniqueString(resourceGroup().id, environmentName)
-var accountName = 'cosmos-${name}-${environmentName}-${suffix}'
 var namespaceName = 'sb-${name}-${environmentName}-${suffix}'
 var gatewayName = 'apim-${name}-${environmentName}-${suffix}'
 var vaultName = 'kv-${environmentName}-${suffix}'
