@@ -5,6 +5,6 @@ param environmentName = 'dev'
 param currency = 'GBP'
 param serverless = true
 
-param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL', 'ops@example.com')]
-param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START', '2026-12-01')
+param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL')]
+param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START')
 param monthlyBudget = 50

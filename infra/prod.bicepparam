@@ -18,6 +18,6 @@ param alwaysReady = {
   orders: 2
 }
 
-param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL', 'ops@example.com')]
-param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START', '2026-12-01')
+param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL')]
+param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START')
 param monthlyBudget = 3000

@@ -7,6 +7,6 @@ param serverless = true
 param protectData = true
 param logRetentionDays = 90
 
-param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL', 'ops@example.com')]
-param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START', '2026-12-01')
+param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL')]
+param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START')
 param monthlyBudget = 100

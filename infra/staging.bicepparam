@@ -8,6 +8,6 @@ param apiManagement = 'StandardV2'
 param tokenIssuer = readEnvironmentVariable('ORDERFLOW_TOKEN_ISSUER', '')
 param tokenAudience = readEnvironmentVariable('ORDERFLOW_TOKEN_AUDIENCE', '')
 
-param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL', 'ops@example.com')]
-param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START', '2026-12-01')
+param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL')]
+param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START')
 param monthlyBudget = 1500

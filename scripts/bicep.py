@@ -29,6 +29,9 @@ PLACE = (
     *("--location", "uksouth"),
 )
 
+# What an installation must say itself: its parameter files take these from the environment.
+OF_AN_INSTALLATION = {"ORDERFLOW_ALERT_EMAIL": "ops@example.com", "ORDERFLOW_BUDGET_START": "2026-12-01"}
+
 
 def compiler() -> str | None:
     """The Bicep compiler: on PATH, or where `az bicep install` puts it."""
@@ -41,6 +44,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     if found is None:
         raise FileNotFoundError(NO_COMPILER)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ORDERFLOW_")}
+    environment |= OF_AN_INSTALLATION
     return subprocess.run([found, *arguments], env=environment, capture_output=True, text=True, check=False)
 
 

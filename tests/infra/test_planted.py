@@ -159,6 +159,13 @@ def test_parameters_out_of_their_range_are_named(copy: Sources) -> None:
     assert "maximum allowable length is 3" in faults
 
 
+def test_what_an_installation_must_say_itself_is_asked_for(copy: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bicep, "OF_AN_INSTALLATION", {})
+    faults = "\n".join(bicep.snapshot_faults(copy.infra))
+    assert 'Environment variable "ORDERFLOW_ALERT_EMAIL" does not exist' in faults
+    assert 'Environment variable "ORDERFLOW_BUDGET_START" does not exist' in faults
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
