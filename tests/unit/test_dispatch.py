@@ -341,6 +341,14 @@ async def test_what_is_parked_is_said_though_the_answer_to_its_writing_is_lost(
     assert "message_parked: not a CloudEvent" in caplog.text
 
 
+async def test_what_fails_again_once_it_is_parked_is_counted_there() -> None:
+    setting = Setting(raises(KeyError("a fault of ours")))
+    for number in range(3):
+        await setting.deliver_until_quiet(replace(command(), id=f"sending {number}"))
+    [parked] = setting.parked
+    assert (setting.calls, parked["occurrences"]) == (30, 3)
+
+
 async def test_what_comes_again_is_counted_and_not_said_again(caplog: pytest.LogCaptureFixture) -> None:
     setting = Setting(raises(BrokenPromise("the protocol rules it out")))
     for number in range(3):

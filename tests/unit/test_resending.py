@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.orders import resending
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.errors import Throttled, Unavailable
 from tests.unit.world import ENVIRONMENT, World
@@ -72,6 +73,16 @@ async def test_every_due_order_is_sent_again_once_a_run_however_long_that_takes(
     orders = await placed(world, 100)
     container: Any = world.containers["orders"]
     container.clock, container.seconds = world.system, 3
+
+    await world.functions["orders_sweep"](None)
+
+    assert reservations(world) == Counter(dict.fromkeys(orders, 2))
+
+
+async def test_a_run_goes_through_every_page_of_due_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resending, "PAGE", 20)
+    world = World()
+    orders = await placed(world, 50)
 
     await world.functions["orders_sweep"](None)
 
