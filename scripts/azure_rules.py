@@ -6,6 +6,7 @@ from typing import Any
 
 NAMES: dict[str, tuple[str, str]] = {
     "Microsoft.ApiManagement/service": (r"[A-Za-z](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?", "1-50 letters, digits, hyphens"),
+    "Microsoft.ApiManagement/service/backends": (r"[^*#&+:<>?]{1,80}", "1-80 characters but * # & + : < > ?"),
     "Microsoft.Consumption/budgets": (r"[\w-]{1,63}", "1-63 letters, digits, underscores, hyphens"),
     "Microsoft.DocumentDB/databaseAccounts": (
         r"[a-z0-9][a-z0-9-]{1,42}[a-z0-9]",
@@ -36,6 +37,7 @@ NAMES: dict[str, tuple[str, str]] = {
         "3-128 letters, digits, hyphens, underscores",
     ),
     "Microsoft.Network/networkSecurityGroups": (r"[A-Za-z0-9](?:[\w.-]{0,78}\w)?", "1-80 letters, digits, . _ -"),
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": (r"[\w.-]{1,80}", "1-80 letters, digits, . _ -"),
     "Microsoft.Network/privateEndpoints": (r"[A-Za-z0-9][\w.-]{0,62}\w", "2-64 letters, digits, . _ -"),
     "Microsoft.Network/virtualNetworks": (r"[A-Za-z0-9][\w.-]{0,62}\w", "2-64 letters, digits, . _ -"),
     "Microsoft.OperationalInsights/workspaces": (
