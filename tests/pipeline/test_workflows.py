@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,15 @@ CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 TIMED = "timeout-minutes: 20\n    permissions:\n      contents: read\n"
 
 
+STEP = "run: scripts/check"
+SHARED_KEY = b64encode(sha256(b"a key").digest()).decode()
+
+
+def with_key(value: str) -> str:
+    """The step, with a variable of its environment."""
+    return f"{STEP}\n        env:\n          KEY: {value}"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
@@ -73,25 +84,17 @@ TIMED = "timeout-minutes: 20\n    permissions:\n      contents: read\n"
         ),
         pytest.param(TIMED, TIMED.partition("\n")[2].lstrip(), "timeout-minutes", id="a job without an end"),
         pytest.param(
-            "run: scripts/check",
+            STEP,
             "run: echo ${{ github.event.pull_request.title }}",
             "is potentially untrusted",
             id="a stranger's text as a script",
         ),
-        pytest.param("run: scripts/check", "run: cd $FOLDER", "SC2086", id="a fault in a script"),
-        pytest.param("run: scripts/check", "run: scripts/check\n        if: env.A = 'b'", "'='", id="no expression"),
-        pytest.param(
-            "run: scripts/check",
-            "run: scripts/check\n        env:\n          KEY: ${{ secrets.AZURE_CLIENT_SECRET }}",
-            "no workflow needs a secret",
-            id="a secret of the repository",
-        ),
-        pytest.param(
-            "run: scripts/check",
-            'run: scripts/check\n        env:\n          PASSWORD: "8Q~kT3v.pW1nYx-Zr7LsUa2dHfJg9cVbEoMi5tAq"',
-            "Potential secrets",
-            id="a secret in plain text",
-        ),
+        pytest.param(STEP, "run: cd $FOLDER", "SC2086", id="a fault in a script"),
+        pytest.param(STEP, f"{STEP}\n        if: env.A = 'b'", "'='", id="no expression"),
+        pytest.param(STEP, with_key("${{ secrets.KEY }}"), "no workflow needs a secret", id="a secret"),
+        pytest.param(STEP, with_key("${{ secrets['KEY'] }}"), "no workflow needs a secret", id="one by its name"),
+        pytest.param(STEP, with_key("${{ toJSON(secrets) }}"), "verprovisioned-secrets", id="all secrets"),
+        pytest.param(STEP, with_key(f'"{SHARED_KEY}"'), "Potential secrets", id="one in plain text"),
     ],
 )
 def test_a_fault_is_found(tmp_path: Path, old: str, new: str, complaint: str) -> None:
