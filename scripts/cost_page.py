@@ -123,6 +123,8 @@ def sweeps() -> str:
         [name, number(own["requests"]), number(own["requestUnits"]), f"{cost_inputs.SWEEPS:,}"]
         for name, own in measured.items()
     ]
+    uncounted = set(cost_inputs.data("topology.json")["contexts"]) - set(measured)
+    body += [[name, "not counted yet", "", f"{cost_inputs.SWEEPS:,}"] for name in sorted(uncounted)]
     total = sum(own["requestUnits"] for own in measured.values())
     requests = sum(own["requests"] for own in measured.values())
     body.append(["in all", number(requests), number(total), f"{cost_inputs.SWEEPS * len(measured):,}"])

@@ -126,7 +126,8 @@ def units_of_a_line() -> float:
 def request_units(orders: float, order: Counts) -> dict[str, float]:
     """A month's, by container: of orders, of looks at them, of sweeps."""
     sweep = data("measured.json")["sweep"]
-    found = {name: own["requestUnits"] * SWEEPS for name, own in sweep.items()}
+    found = dict.fromkeys(data("topology.json")["contexts"], 0.0)
+    found |= {name: own["requestUnits"] * SWEEPS for name, own in sweep.items()}
     for name, units in order.request_units.items():
         found[name] += units * orders
     read = 2 * (1 + max(0.0, order.stored["orders"]["bytes"] / 1024 - 1) / 11)

@@ -32,25 +32,12 @@ class Reader:
     async def snapshot(self) -> Snapshot:
         """All of it, in the order that the invariants count upon."""
         placed = placed_orders(self._state)
-        orders = await self.query("orders")
-        payments = await self.query("payments")
+        containers = {name: await self.query(name) for name in ("orders", "payments")}
         intents = await self.intents()
-        return Snapshot(
-            placed=placed,
-            orders=orders,
-            payments=payments,
-            intents=intents,
-            shipping=await self.query("shipping"),
-            inventory=await self.query("inventory"),
-            catalog=await self.query("catalog"),
-            others=[
-                document
-                for context in self.contexts
-                if context not in CONTAINERS
-                for document in await self.query(context)
-            ],
-            entities=await self._ask("service_bus", "_entities"),
-        )
+        containers |= {name: await self.query(name) for name in CONTAINERS if name not in containers}
+        containers |= {name: await self.query(name) for name in self.contexts if name not in containers}
+        entities = await self._ask("service_bus", "_entities")
+        return Snapshot.of(containers, placed=placed, intents=intents, entities=entities)
 
     async def with_fresh(self, snapshot: Snapshot, skus: Iterable[str]) -> Snapshot:
         """The snapshot with the partitions of these SKUs read again, each at one moment."""

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local import topology
 from local.stack import shop_currency, stack_of
 from local.state import StackError, hold
 from tests.local.small_stack import Wish
@@ -324,7 +325,7 @@ def test_one_host_runs_every_context_at_the_stack_s_own_port(state: Path) -> Non
 
     assert [part.name for part in stand_ins] == ["cosmos", "service_bus", "payment_provider"]
     assert host.address == "http://127.0.0.1:7071/"
-    assert host.environment["ORDERFLOW_SERVICES"] == "catalog,inventory,orders,payments,shipping"
+    assert host.environment["ORDERFLOW_SERVICES"] == ",".join(topology.load().contexts)
 
 
 def test_service_bus_answers_where_it_is_asked_to_and_the_host_is_told(state: Path) -> None:
@@ -353,7 +354,7 @@ def test_split_hosts_are_told_their_own_connections_alone_and_the_gateway_where_
         _, (*hosts, gateway) = stack_of(folder, 7071, split=True)
 
     told = {host.environment["ORDERFLOW_SERVICES"]: host.environment for host in hosts}
-    assert list(told) == ["catalog", "inventory", "orders", "payments", "shipping"]
+    assert list(told) == list(topology.load().contexts)
     with_a_key = {name for name, value in told["orders"].items() if "Key=" in value}
     assert with_a_key == {"COSMOS_ORDERS", "SERVICEBUS_ORDERS"}
     assert [context for context in told if "PAYMENT_PROVIDER_KEY" in told[context]] == ["payments"]

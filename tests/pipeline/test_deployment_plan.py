@@ -14,9 +14,20 @@ from scripts.deployment_plan import in_order, plan, predecessors
 from scripts.live import Unanswered
 
 ROOT = Path(__file__).parents[2]
-TOPOLOGY: dict[str, Any] = json.loads((ROOT / "infra" / "topology.json").read_text())
 ALL = ["inventory", "payments", "shipping", "orders", "catalog"]
 """In the order of deployment: whom orders sends commands to, orders, and whose events orders takes."""
+
+
+def of_all(topology: dict[str, Any]) -> dict[str, Any]:
+    """What it says of these contexts alone, as far as a plan asks."""
+    return {
+        "contexts": [context for context in topology["contexts"] if context in ALL],
+        "grants": [each for each in topology["grants"] if each["context"] in ALL],
+        "subscriptions": [each for each in topology["subscriptions"] if each["forwardTo"].partition("-")[0] in ALL],
+    }
+
+
+TOPOLOGY = of_all(json.loads((ROOT / "infra" / "topology.json").read_text()))
 
 
 class History:

@@ -286,7 +286,7 @@ class Run:
         ]
         states = ("active", "locked", "scheduled", "deferred", "deadLettered")
         entities = [{"name": queue["name"], **dict.fromkeys(states, 0)} for queue in TOPOLOGY["queues"]]
-        return Snapshot(placed=frozenset(self.placed), intents=intents, entities=entities, **documents)
+        return Snapshot.of(documents, placed=frozenset(self.placed), intents=intents, entities=entities)
 
     def violations(self) -> Iterator[str]:
         """What only somebody who saw the whole history can tell."""

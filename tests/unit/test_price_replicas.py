@@ -29,7 +29,7 @@ def differs(world: World) -> list[str]:
     documents = {
         name: [d for kind in ("product", "price") for d in world.documents(name, kind)] for name in world.containers
     }
-    findings = examine(Snapshot(placed=frozenset(), intents=[], entities=[], **documents))
+    findings = examine(Snapshot.of(documents))
     return [each for finding in findings if finding.name == "prices" for each in finding.violations]
 
 

@@ -4,13 +4,15 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.orders.functions import FACTS, PRODUCT_STATES
-from shared.contracts import Command
+from shared.context import BoundedContext
+from shared.contracts import Command, Contract, Event
+from shared.dispatch import Dispatcher, Handler
 from shared.messaging import contract_class, type_name
 from tests.unit.world import CONTEXTS, ENVIRONMENT, TOPOLOGY, World
 
@@ -59,62 +61,61 @@ def test_every_context_has_one_sweep_whose_schedule_is_a_setting(bindings: dict[
     assert example["Values"]["SWEEP_SCHEDULE"]
 
 
-HTTP = {
-    "import_products": ("POST", "products/import"),
-    "get_product": ("GET", "products/{sku}"),
-    "put_stock": ("PUT", "stock/{sku}"),
-    "get_stock": ("GET", "stock/{sku}"),
-    "place_order": ("POST", "orders"),
-    "get_order": ("GET", "orders/{orderId}"),
-    "cancel_order": ("POST", "orders/{orderId}/cancel"),
-    "get_price": ("GET", "prices/{sku}"),
-    "list_shipments": ("GET", "shipments"),
-    "get_shipment": ("GET", "shipments/{shipmentId}"),
-    "dispatch_shipment": ("POST", "shipments/{shipmentId}/dispatch"),
-    **{f"{context}_live": ("GET", f"health/{context}/live") for context in CONTEXTS},
-}
-
-
-def test_the_http_functions_are_these(bindings: dict[str, list[dict[str, Any]]]) -> None:
+def test_http_functions_are_what_their_contexts_declare(bindings: dict[str, list[dict[str, Any]]]) -> None:
+    declared = [each.operation for each in World().functions.values() if hasattr(each, "operation")]
     expected = {
-        name: [
+        operation.id: [
             {
                 "direction": "IN",
                 "type": "httpTrigger",
                 "name": "req",
-                "methods": [method],
+                "methods": [operation.method],
                 "authLevel": "ANONYMOUS",
-                "route": route,
+                "route": operation.route,
             },
             {"direction": "OUT", "type": "http", "name": "$return"},
         ]
-        for name, (method, route) in HTTP.items()
+        for operation in declared
     }
     assert {name: each for name, each in bindings.items() if each[0]["type"] == "httpTrigger"} == expected
+    assert expected.keys() >= {f"{context}_live" for context in CONTEXTS}
+    assert all(operation.summary and operation.statuses for operation in declared)
 
 
-def test_each_http_function_declares_what_it_takes_and_answers() -> None:
-    world = World()
-    for name, (method, route) in HTTP.items():
-        declared = world.functions[name].operation
-        assert (declared.id, declared.method, declared.route) == (name, method, route)
-        assert declared.summary
-        assert declared.statuses
+@pytest.fixture
+def wanted(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[type[Contract]]]:
+    """The contracts that each queue's function has a handler for."""
+    found: dict[str, set[type[Contract]]] = {}
+
+    def noticed(context: BoundedContext, queue: str, handlers: Mapping[type[Contract], Handler]) -> Dispatcher:
+        found[queue] = set(handlers)
+        return dispatcher(context, queue, handlers)
+
+    dispatcher = BoundedContext.dispatcher
+    monkeypatch.setattr(BoundedContext, "dispatcher", noticed)
+    World()
+    return found
+
+
+def test_every_event_that_a_queues_function_wants_is_forwarded_there_once_and_no_other(
+    wanted: dict[str, set[type[Contract]]],
+) -> None:
+    for queue, contracts in wanted.items():
+        forwarded = [type for each in TOPOLOGY["subscriptions"] if each["forwardTo"] == queue for type in each["types"]]
+        assert sorted(forwarded) == sorted(type_name(cls) for cls in contracts if issubclass(cls, Event)), queue
+
+
+def test_every_command_goes_to_a_queue_whose_function_does_it(wanted: dict[str, set[type[Contract]]]) -> None:
+    for context in CONTEXTS:
+        declared = vars(importlib.import_module(f"shared.contracts.{context}")).values()
+        commands = {each for each in declared if isinstance(each, type) and issubclass(each, Command)} - {Command}
+        assert commands <= wanted.get(context, set()), context
 
 
 @pytest.mark.parametrize("subscription", TOPOLOGY["subscriptions"], ids=lambda s: f"{s['topic']} to {s['name']}")
-def test_a_subscription_forwards_types_that_its_topic_carries_to_a_queue_whose_function_wants_them(
-    subscription: dict[str, Any],
-) -> None:
-    wanted: dict[str, set[Any]] = {"orders": set(FACTS), "orders-prices": set(PRODUCT_STATES)}
+def test_a_subscription_forwards_types_that_its_topic_carries(subscription: dict[str, Any]) -> None:
     classes = {contract_class(type) for type in subscription["types"]}
     assert {f"{cls.__module__.split('.')[-1]}-events" for cls in classes} == {subscription["topic"]}
-    assert classes <= wanted[subscription["forwardTo"]]
-
-
-def test_every_fact_that_orders_reacts_to_is_subscribed_to_once() -> None:
-    subscribed = [type for subscription in TOPOLOGY["subscriptions"] for type in subscription["types"]]
-    assert sorted(subscribed) == sorted(type_name(cls) for cls in (*FACTS, *PRODUCT_STATES))
 
 
 def test_each_context_may_send_what_it_sends_and_to_its_own_queues_again() -> None:

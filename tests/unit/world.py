@@ -1,10 +1,12 @@
-"""The whole system in one thread: five contexts on the in-memory adapters, under a clock that only waiting moves."""
+"""The whole system in one thread: every context on the in-memory adapters, under a clock that only waiting moves."""
 
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
@@ -27,6 +29,7 @@ from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.context import BoundedContext, bounded_context
 from shared.health import liveness
 from shared.ports import Document, System, WireMessage
+from shared.settings import Settings
 
 TOPOLOGY: dict[str, Any] = json.loads((Path(__file__).parents[2] / "infra" / "topology.json").read_text())
 CONTEXTS: tuple[str, ...] = tuple(TOPOLOGY["contexts"])
@@ -41,6 +44,25 @@ ENVIRONMENT = {
         ),
     )
 } | {"PAYMENT_PROVIDER_KEY": "sk_test_1"}
+
+
+NEWCOMERS = {
+    name: import_module(f"services.{name}.bootstrap")
+    for name in CONTEXTS
+    if name not in ("catalog", "inventory", "orders", "payments", "shipping")
+}
+"""Contexts of the topology that aren't written out in `World`: put in by what each has, its settings, `dependencies`
+and `blueprint`."""
+
+
+def settings_of(bootstrap: ModuleType) -> type[Settings]:
+    """The settings class that a composition root declares."""
+    [found] = [
+        each
+        for each in vars(bootstrap).values()
+        if isinstance(each, type) and issubclass(each, Settings) and each is not Settings
+    ]
+    return found
 
 
 class VirtualSystem:
@@ -158,6 +180,7 @@ class World:
                 orders_settings,
                 payments.PaymentsSettings.read(environment),
                 shipping.ShippingSettings.read(environment),
+                *(settings_of(bootstrap).read(environment) for bootstrap in NEWCOMERS.values()),
             )
         }
         of = self.contexts
@@ -173,6 +196,10 @@ class World:
             orders_functions.blueprint(of["orders"], self.orders),
             payments_functions.blueprint(of["payments"], self.payments),
             shipping_functions.blueprint(of["shipping"], self.shipping),
+            *(
+                import_module(f"services.{name}.functions").blueprint(of[name], bootstrap.dependencies(of[name]))
+                for name, bootstrap in NEWCOMERS.items()
+            ),
             *(liveness(context, self.system) for context in of),
         )
         app = func.FunctionApp()

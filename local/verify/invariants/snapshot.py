@@ -51,6 +51,13 @@ class Snapshot:
     others: Sequence[Document] = ()
     by_kind: dict[str, list[Document]] = field(default_factory=dict, init=False)
 
+    @classmethod
+    def of(cls, containers: Mapping[str, Sequence[Document]], **rest: Any) -> "Snapshot":
+        """The documents of each container, by its name, and `rest`, which is the other fields."""
+        others = chain.from_iterable(documents for name, documents in containers.items() if name not in CONTAINERS)
+        known: dict[str, Any] = {name: containers.get(name, ()) for name in CONTAINERS}
+        return cls(**known, others=tuple(others), **rest)
+
     def __post_init__(self) -> None:
         for document in self.documents():
             self.by_kind.setdefault(document["kind"], []).append(document)

@@ -80,9 +80,10 @@ class Messages:
         self._said_last[message.correlation_id, name_of(message)] = self._notes.writes
 
     def completed(self, context: str, delivery: Delivery) -> None:
-        """A command was handled without a failure."""
-        if not delivery.is_postponed and not self._is_answered(context, delivery):
-            said = f"{name_of(delivery.message)} for {delivery.message.correlation_id}"
+        """A message was handled without a failure; a command of orders' has an answer then, others need none."""
+        name = name_of(delivery.message)
+        if name in _ANSWERS and not delivery.is_postponed and not self._is_answered(context, delivery):
+            said = f"{name} for {delivery.message.correlation_id}"
             self._notes.wrong.append(f"{said} was completed without an answer")
 
     def sent_again(self, order_id: str) -> int:
