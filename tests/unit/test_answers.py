@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from services.inventory.domain import Decision, ReservedLine
 from services.inventory.domain import State as Decided
 from services.inventory.handlers import handle as handle_stock
@@ -11,6 +13,7 @@ from services.payments.handlers import handle as handle_payment
 from shared.contracts import Line
 from shared.contracts.inventory import ReleaseStock, ReserveStock
 from shared.contracts.payments import AuthorisePayment, VoidPayment
+from shared.errors import BrokenPromise, Contended
 from tests.unit.witness.notes import name_of
 from tests.unit.world import World
 
@@ -54,3 +57,33 @@ async def test_a_command_that_comes_after_its_order_gave_up_is_answered_where_th
         await world.system.sleep(2 * 3600)
 
     assert answers(world) == ["StockReserved", "PaymentAuthorised"] * 2
+
+
+async def test_an_intent_that_was_captured_by_hand_is_not_declined() -> None:
+    """The stored payment, which says nothing of that, may be an old read: looked at again, and then later."""
+    world = World()
+    intent = await world.provider.create("ord_1", 500, "GBP", "pm_card_visa")
+    await world.payments.payments.add(Payment("ord_1", Paid.CREATED, 500, "GBP", intent.id))
+    await world.provider.confirm(intent.id)
+    await world.provider.capture(intent.id, 500)
+
+    with pytest.raises(Contended):
+        await handle_payment(AuthorisePayment("ord_1", 500, "GBP", "pm_card_visa"), world.payments)
+
+    assert [payment["state"] for payment in world.documents("payments", "payment")] == ["created"]
+
+
+async def test_what_was_used_up_is_not_given_back_nor_what_was_given_back_used_up() -> None:
+    world = World()
+    await world.call("put_stock", {"onHand": 5}, route={"sku": "MUG"})
+    stock = world.inventory.stock
+    for order_id, end, other_end in (
+        ("ord_1", stock.use_up, stock.give_back),
+        ("ord_2", stock.give_back, stock.use_up),
+    ):
+        await stock.take("MUG", order_id, 1)
+        await end("MUG", order_id, 1)
+        with pytest.raises(BrokenPromise):
+            await other_end("MUG", order_id, 1)
+
+    assert [(item["onHand"], item["available"]) for item in world.documents("inventory", "stock")] == [(4, 4)]
