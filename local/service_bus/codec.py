@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import dropwhile
 from typing import Any
 from uuid import UUID
 
@@ -133,7 +134,7 @@ def parse(data: bytes) -> Envelope:
     return Envelope(
         header=b"".join(header),
         annotations=b"".join(key + value for key, value in annotations.items() if key not in _KEYS.values()),
-        bare=b"".join(section for code, section, _ in sections if code >= PROPERTIES),
+        bare=b"".join(section for _, section, _ in dropwhile(lambda each: each[0] < PROPERTIES, sections)),
         message_id=_text(properties[0]),
         correlation_id=_text(properties[5]),
         type=_text(_pairs(values.get(APPLICATION_PROPERTIES, _NOTHING)).get(_FILTERED, NULL)),

@@ -81,6 +81,17 @@ async def test_a_received_message_says_when_and_in_which_order_it_came(links: Li
     assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
 
 
+async def test_delivery_annotations_arrive(links: Links, queue: str) -> None:
+    """azure-servicebus puts them behind the properties."""
+    message = new_message()
+    message.raw_amqp_message.delivery_annotations = {b"mine": 1}
+
+    await (await links.sender(queue)).send_messages(message)
+
+    received = await links.take(queue)
+    assert (received.raw_amqp_message.delivery_annotations or {})[b"mine"] == 1
+
+
 async def test_each_message_without_an_id_gets_one(links: Links, queue: str) -> None:
     for body in ("one", "two"):
         await (await links.sender(queue)).send_messages(ServiceBusMessage(body))
