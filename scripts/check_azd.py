@@ -29,6 +29,9 @@ def faults(root: Path) -> Iterator[str]:
     topology = json.loads((root / "infra" / "topology.json").read_text())
     snapshot = root / azure["infra"]["path"] / f"{azure['infra']['module']}.snapshot.json"
     yield from service_faults(azure["services"], topology["contexts"])
+    for name in azure["services"]:
+        if not (root / "services" / name / "bootstrap.py").is_file():
+            yield f"services: {name} has no services/{name}/bootstrap.py"
     yield from order_faults(azure["workflows"]["up"]["steps"], topology)
     for name, hook in azure["hooks"].items():
         yield from (f"hooks.{name}: {fault}" for fault in hook_faults(name, hook["run"], root))

@@ -12,15 +12,11 @@ import pytest
 from scripts import bicep
 from tests.infra.compiler import needs_compiler
 from tests.infra.deployment import ENVIRONMENTS, INFRA, Deployment, Resource, deployment, referred
-from tests.pipeline.reading import read_yaml
 
 pytestmark = needs_compiler
 
-DEPLOYED = [
-    job["with"]["environment"]
-    for job in read_yaml(INFRA.parent / ".github" / "workflows" / "deploy.yml")["jobs"].values()
-    if "environment" in job.get("with", {})
-]
+WORKFLOW = (INFRA.parent / ".github" / "workflows" / "deploy.yml").read_text()
+DEPLOYED = re.findall(r"^      environment: (\w+)$", WORKFLOW, re.MULTILINE)
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 ROLE_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 

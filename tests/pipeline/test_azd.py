@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def checkout(tmp_path: Path) -> Path:
     """What `azure.yaml` is held to, with it."""
     subprocess.run([ROOT / "scripts" / "setup", "--tools"], check=True)
-    for folder in ("infra", "scripts"):
+    for folder in ("infra", "scripts", "services"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "azure.yaml", tmp_path)
     return tmp_path
@@ -61,6 +61,12 @@ def test_what_does_not_fit_is_named(checkout: Path, old: str, new: str, complain
     azure.write_text(azure.read_text().replace(old, new, 1))
 
     assert f"azure.yaml: {complaint}" in check(checkout)
+
+
+def test_a_service_without_a_folder_is_named(checkout: Path) -> None:
+    shutil.rmtree(checkout / "services" / "catalog")
+
+    assert check(checkout) == "azure.yaml: services: catalog has no services/catalog/bootstrap.py\n"
 
 
 def test_a_context_that_is_new_in_the_topology_is_missed(checkout: Path) -> None:
