@@ -5,11 +5,12 @@ Each stands between `<!-- scripts/cost: NAME -->` and `<!-- end -->`; what is ar
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from scripts import cost_inputs, costing
 from scripts.cost_inputs import Counts, Environment, Price
+from scripts.cost_text import an_order, between, dollars, number, rows
 from scripts.costing import Line
 
 PAGE = Path(__file__).parents[1] / "docs" / "cost.md"
@@ -41,38 +42,6 @@ def fill(text: str) -> str:
         return f"{marked[1]}\n\n{TABLES[marked[2]]()}\n\n{marked[3]}"
 
     return _MARKED.sub(table, text)
-
-
-def rows(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; columns but the first flush right, where they hold numbers."""
-    listed = [list(row) for row in body]
-    numbers = [all(re.search(r"\d", row[i]) for row in listed) and i > 0 for i in range(len(head))]
-    rule = [("---:" if number else "---") for number in numbers]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [list(head), rule, *listed])
-
-
-def number(value: float) -> str:
-    """As people read it: 1,234 or 12.3."""
-    return f"{value:,.0f}" if value == round(value) or value >= 100 else f"{value:,.1f}"
-
-
-def dollars(value: float) -> str:
-    """An amount, to the cent where it is small."""
-    return f"${value:,.0f}" if value >= 100 else f"${value:,.2f}"
-
-
-def between(line: Line) -> str:
-    """From the least to the most; one amount where they look the same."""
-    least, most = dollars(line.least), dollars(line.most)
-    return least if least == most else f"{least} – {most}"
-
-
-def an_order(line: Line, orders: float) -> str:
-    """A month's bill for each of its orders, in cents below a dollar."""
-    least, most = (
-        f"{each * 100:,.2f} ¢" if each < 1 else dollars(each) for each in (line.least / orders, line.most / orders)
-    )
-    return least if least == most else f"{least} – {most}"
 
 
 def heading() -> str:
@@ -113,7 +82,8 @@ def counted() -> str:
         [f"HTTP requests, each an execution ({cost_inputs.LOOKS} of them looks)", *(_http(o) for o in orders)],
         ["bytes stored, JSON", *(number(sum(own["bytes"] for own in o.stored.values())) for o in orders)],
     ]
-    return rows(["an order of", *(f"{o.lines} {'line' if o.lines == 1 else 'lines'}" for o in orders)], body)
+    table = rows(["an order of", *(f"{o.lines} {'line' if o.lines == 1 else 'lines'}" for o in orders)], body)
+    return f"{table}\n\nCounted on {cost_inputs.data('measured.json')['measured']}."
 
 
 def sweeps() -> str:
@@ -187,7 +157,8 @@ def options() -> str:
     """What a parameter adds to a month of `prod`."""
     place, table = cost_inputs.environment("prod"), _prices()
     groups, memory = costing.scale_groups(), max(each["instanceMemoryMB"] for each in place.scale.values()) / 1024
-    zones = table["alwaysReadyBaseline"].of(2 * groups * memory * cost_inputs.SECONDS)
+    there = sum(min(2, each["instanceCount"]) for app in place.scale.values() for each in app["alwaysReady"])
+    zones = table["alwaysReadyBaseline"].of((2 * groups - there) * memory * cost_inputs.SECONDS)
     standard, premium = (costing.gateway_cost(tier, 1, 0, _order(), table) for tier in ("StandardV2", "PremiumV2"))
     endpoints, dns = len(place.of("endpoint")), len(place.of("zone"))
     private = table["privateEndpoint"].of(endpoints * cost_inputs.HOURS) + table["privateDnsZone"].of(dns)
@@ -201,7 +172,7 @@ def options() -> str:
             "`zoneRedundantApps`",
             dollars(zones),
             f"two instances of {memory:g} GB always ready for each of the {groups} groups of functions that scale by "
-            "themselves; what they execute comes on top",
+            f"themselves, less the {there} that are so already; what they execute comes on top",
         ),
         ("API Management, Standard v2", dollars(standard), "one unit; it reaches apps in the virtual network"),
         ("API Management, Premium v2", dollars(premium), "one unit; it is in the virtual network itself"),
@@ -248,6 +219,9 @@ def limits() -> str:
     fewest, all_of_them = order.credits
     allowed = f"{CREDITS:,} credits a second; {number(fewest)} to {number(all_of_them)} an order"
     body.append(("Service Bus Standard", allowed, f"{number(CREDITS // all_of_them)} to {number(CREDITS // fewest)}"))
+    on_average = SIZES[-1] / cost_inputs.SECONDS
+    asked = f"{number(on_average)} a second on average, {cost_inputs.PEAK:g} times that when it is busy"
+    body.append((f"for comparison: {SIZES[-1]:,} orders a month", asked, number(on_average * cost_inputs.PEAK)))
     return rows(["What", "Its limit", "Orders a second"], body)
 
 
