@@ -211,30 +211,32 @@ class Connection(asyncio.Protocol):
 
     def on_delivery(self, event: Any) -> None:
         """Take what has come over a link, or what the client says of what has left over one."""
-        delivery, link = event.delivery, self._links.get(event.delivery.link)
-        if isinstance(link, SendingLink):
+        delivery = event.delivery
+        link = delivery.link
+        ours = self._links.get(link)
+        if isinstance(ours, SendingLink):
             if delivery.updated:
-                link.updated(delivery)
-        elif isinstance(link, ReceivingLink | RequestLink) and not delivery.link.state & Endpoint.LOCAL_CLOSED:
+                ours.updated(delivery)
+        elif isinstance(ours, ReceivingLink | RequestLink) and not link.state & Endpoint.LOCAL_CLOSED:
             # Only the first frame of a transfer tells its format.
             delivery.batched = self._batched or getattr(delivery, "batched", False)
             if delivery.aborted:
                 delivery.settle()
             elif delivery.readable and not delivery.partial:
-                self._on_message(link, delivery)
+                self._on_message(ours, link, delivery)
             elif delivery.pending > 4 * MAX_MESSAGE_SIZE:
                 self.abort()
 
-    def _on_message(self, link: ReceivingLink | RequestLink, delivery: Any) -> None:
-        batched, data = delivery.batched, bytes(delivery.link.recv(delivery.pending) or b"")
-        delivery.link.advance()
-        refill(delivery.link)
+    def _on_message(self, ours: ReceivingLink | RequestLink, link: Any, delivery: Any) -> None:
+        batched, data = delivery.batched, bytes(link.recv(delivery.pending) or b"")
+        link.advance()
+        refill(link)
         if len(data) > MAX_MESSAGE_SIZE:
             refused = Refused("amqp:link:message-size-exceeded", f"{len(data)} bytes; the limit is {MAX_MESSAGE_SIZE}.")
             reject(delivery, refused)
-            detach(delivery.link, refused)
+            detach(link, refused)
         else:
-            link.received(delivery, data, batched)
+            ours.received(delivery, data, batched)
 
     def _forget(self, link: Link) -> None:
         if isinstance(ours := self._links.pop(link, None), SendingLink):

@@ -17,7 +17,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
-from typing import Any
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -49,10 +49,8 @@ class BrokerFaults(Faults):
         if fault.kind in _AT_ONCE:
             self.act(fault)
             return fault
-        wishes: dict[str, object] = dict(wish) if isinstance(wish, dict) else {}
-        if fault.operation != "PutToken":
-            wishes.setdefault("path", _NOT_CBS)
-        return super().add(wishes)
+        unless_named: dict[str, object] = {} if fault.operation == "PutToken" else {"path": _NOT_CBS}
+        return super().add(unless_named | cast(dict[str, object], wish))
 
 
 def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette:
