@@ -5,12 +5,13 @@ Only the standard library, since the pipeline runs it without an environment of 
 """
 
 import json
+import os
 import sys
 import time
 from http.client import HTTPException
 from urllib.request import urlopen
 
-PATIENCE = 600
+PATIENCE = float(os.environ.get("PATIENCE", "600"))
 """Seconds: a new package is fetched, the old instances end, and the first request starts a new one."""
 
 
