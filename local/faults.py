@@ -139,12 +139,12 @@ class Faults:
 
 
 class Stats:
-    """Counters since the part started. Safe to use from several threads."""
+    """Counters since the part started, some of them also `by` what they are about. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, by: str = "") -> None:
         self._totals: dict[str, float] = {"requests": 0, "faults": 0}
         self._operations, self._lock = Counter[str](), threading.Lock()
-        self._containers: dict[str, dict[str, float]] = {}
+        self._by, self._owns = by, dict[str, dict[str, float]]()
 
     def request(self, operation: str) -> None:
         """Count one request."""
@@ -152,26 +152,25 @@ class Stats:
         with self._lock:
             self._operations[operation] += 1
 
-    def add(self, name: str, amount: float = 1) -> None:
-        """Add to a counter of the part's own; a fractional amount is kept to three places."""
+    def add(self, name: str, amount: float = 1, of: str | None = None) -> None:
+        """Add to a counter of the part's own, and to that `of` a thing; a fractional amount is kept to three places."""
         with self._lock:
-            self._totals[name] = round(self._totals.get(name, 0) + amount, 3)
+            for counters in [self._totals] if of is None else [self._totals, self._owns.setdefault(of, {})]:
+                counters[name] = round(counters.get(name, 0) + amount, 3)
 
     def charge(self, request_units: float, container: str | None) -> None:
         """Count what a request cost, and whose it was where it was about a container's content."""
-        self.add("requestUnits", request_units)
+        self.add("requestUnits", request_units, container)
         if container is not None:
             with self._lock:
-                own = self._containers.setdefault(container, {"requests": 0, "requestUnits": 0})
-                own["requests"] += 1
-                own["requestUnits"] = round(own["requestUnits"] + request_units, 3)
+                own = self._owns[container]
+                own["requests"] = own.get("requests", 0) + 1
 
     def snapshot(self) -> dict[str, object]:
-        """The counters, as JSON: `{"requests": n, "faults": n, …, "byOperation": {…}}`, `byContainer` where charged."""
+        """The counters, as JSON: `{"requests": n, "faults": n, …, "byOperation": {…}}`, and those by thing, if any."""
         with self._lock:
-            by_container = {name: dict(own) for name, own in self._containers.items()}
             found = {**self._totals, "byOperation": dict(self._operations)}
-            return found | ({"byContainer": by_container} if by_container else {})
+            return found | ({self._by: {of: dict(own) for of, own in self._owns.items()}} if self._owns else {})
 
 
 def control_routes(faults: Faults, stats: Stats, health: Callable[[], bool] = lambda: True) -> list[Route]:

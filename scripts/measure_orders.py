@@ -149,7 +149,7 @@ async def stock_up(api: Api, state: Path, number: int) -> None:
     (await api.send("POST", "products/import", {"products": products})).raise_for_status()
     for sku in skus:
         (await api.send("PUT", f"stock/{sku}", {"onHand": 10_000}, {"If-None-Match": "*"})).raise_for_status()
-    await quiet(state, lambda now: now.service_bus["orders-prices"].get("completed", 0) >= len(skus))
+    await quiet(state, lambda now: now.service_bus.get("orders-prices", {}).get("completed", 0) >= len(skus))
 
 
 def stored(state: Path) -> Counts:

@@ -36,7 +36,7 @@ def main() -> None:
         keys = json.loads((arguments.state / "keys.json").read_text(encoding="utf-8"))["serviceBus"]
         # The loop goes on for some rounds as it ends, and what is due in them still writes: the store outlives it.
         with closing(Store(arguments.state / "service_bus" / "messages.db")) as store:
-            stats, faults = Stats(), BrokerFaults()
+            stats, faults = Stats("byEntity"), BrokerFaults()
             broker = Broker(Directory(topology), store, stats)
             server = Server(broker, Gate(topology, keys), faults, stats, arguments.port)
             end_on_signals()

@@ -57,7 +57,7 @@ class Broker:
         return [self._send(entity, envelope) for envelope in envelopes]
 
     def _send(self, entity: Entity, envelope: Envelope) -> int:
-        self._stats.add("messagesSent")
+        self._stats.add("messagesSent", of=entity.path)
         if envelope.message_id is None:
             envelope = with_message_id(envelope, uuid.uuid4().hex)
         if self._is_duplicate(entity, envelope):
@@ -164,14 +164,14 @@ class Broker:
         stored.lock = uuid.uuid4().bytes_le
         self._locks[stored.lock] = stored
         self._extend(stored)
-        self._stats.add("messagesDelivered")
+        self._stats.add("messagesDelivered", of=stored.entity.path)
         return stored.lock, self.encoded(stored)
 
     def consume(self, stored: Stored) -> bytes:
         """Deliver a message to a receiver that wants no lock: the message, which is gone then."""
         encoded = self.encoded(stored)
         for name in ("messagesDelivered", "completed"):
-            self._stats.add(name)
+            self._stats.add(name, of=stored.entity.path)
         self.remove(stored)
         return encoded
 
@@ -223,7 +223,7 @@ class Broker:
         if outcome == "deadLettered":
             self._dead_letter(stored)
             return
-        self._stats.add(outcome)
+        self._stats.add(outcome, of=stored.entity.path)
         match outcome:
             case "completed":
                 self.remove(stored)

@@ -73,12 +73,13 @@ async def test_a_question_about_messages_that_makes_no_sense_is_refused(broker: 
     assert (await broker.control.get("/_messages?entity=missing")).status_code == 404
 
 
-async def test_counters_tell_what_happened(fresh: Running) -> None:
+async def test_counters_tell_what_happened_and_where(fresh: Running) -> None:
     async with fresh.client() as client:
         links = Links(client)
         identity = await links.send("orders")
         await links.send("orders", message_id=identity)
         await links.send("orders")
+        await links.send("payments")
         receiver = await links.receiver("orders")
         await receiver.abandon_message(await receive(receiver))
         for _ in range(2):
@@ -86,7 +87,9 @@ async def test_counters_tell_what_happened(fresh: Running) -> None:
         stats = await fresh.get("/_stats")
         await links.close()
 
-    counted = {"messagesSent": 3, "duplicatesDropped": 1, "messagesDelivered": 3, "abandoned": 1, "completed": 2}
+    of_orders = {"messagesSent": 3, "messagesDelivered": 3, "abandoned": 1, "completed": 2}
+    counted = of_orders | {"messagesSent": 4, "duplicatesDropped": 1}
     assert {name: stats[name] for name in counted} == counted
-    assert stats["byOperation"]["Send"] == 3
+    assert stats["byEntity"] == {"orders": of_orders, "payments": {"messagesSent": 1}}
+    assert stats["byOperation"]["Send"] == 4
     assert stats["faults"] == 0
