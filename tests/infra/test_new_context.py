@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.git import commit_all, git
 from tests.infra.compiler import needs_compiler
 
 ROOT = Path(__file__).parents[2]
@@ -64,15 +65,14 @@ class Copy:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        listed = self._git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+        listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
         for name in filter(None, listed):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / name).exists():
                 shutil.copy2(ROOT / name, root / name)
         self._lend(".venv", "requirements-dev.txt")
-        who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-        for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "as it is"]):
-            self._git(root, *command)
+        git(root, "init", "-q")
+        commit_all(root, "as it is")
 
     def follow(self, step: Step) -> None:
         """Do what a step says."""
@@ -107,7 +107,7 @@ class Copy:
 
     def changed(self) -> set[str]:
         """The paths of every file that differs from what it was."""
-        return {line[3:] for line in self._git(self.root, "status", "--porcelain", "-uall").splitlines()}
+        return {line[3:] for line in git(self.root, "status", "--porcelain", "-uall").splitlines()}
 
     def resources(self, environment: str) -> Resources:
         """What the environment's snapshot would deploy, by id."""
@@ -123,9 +123,6 @@ class Copy:
         with (self.root / packages).open() as file:
             sum = subprocess.run(["cksum"], stdin=file, capture_output=True, text=True, check=True).stdout
         (folder / "stamp").write_text(f"{self.root} {sum}")
-
-    def _git(self, where: Path, *command: str) -> str:
-        return subprocess.run(["git", *command], cwd=where, capture_output=True, text=True, check=True).stdout
 
 
 def extended(text: str, name: str, entries: list[Any]) -> str:

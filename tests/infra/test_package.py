@@ -15,14 +15,10 @@ from typing import Any
 import pytest
 
 from scripts.make_package import APP
+from tests.git import commit_all, git
 
 ROOT = Path(__file__).parents[2]
 CONTEXTS: list[str] = json.loads((ROOT / "infra" / "topology.json").read_text())["contexts"]
-
-
-def git(checkout: Path, *command: str) -> None:
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    subprocess.run(["git", *who, *command], cwd=checkout, check=True, capture_output=True)
 
 
 def wheel(folder: Path, name: str, *needs: str) -> str:
@@ -61,18 +57,13 @@ def checkout(tmp_path: Path) -> Path:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text(content)
     git(checkout, "init", "-q")
-    commit(checkout)
+    commit_all(checkout, "all")
     return checkout
 
 
 def make(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Make the package of what is committed; wheels come from beside the checkout."""
     return package(checkout, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(checkout.parent / "wheels"), **environment)
-
-
-def commit(checkout: Path) -> None:
-    git(checkout, "add", "--all")
-    git(checkout, "commit", "-qm", "all", "--allow-empty")
 
 
 def package(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -187,7 +178,7 @@ def the_app_left_out(checkout: Path) -> None:
 )
 def test_what_must_not_be_deployed_is_refused_by_name(checkout: Path, fault: Any, complaint: str) -> None:
     fault(checkout)
-    commit(checkout)
+    commit_all(checkout, "all")
 
     done = make(checkout)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from scripts.deployment_plan import in_order, plan, predecessors
 from scripts.live import Unanswered
+from tests.git import commit_all, git
 
 ROOT = Path(__file__).parents[2]
 ALL = ["inventory", "payments", "shipping", "orders", "catalog"]
@@ -35,7 +35,7 @@ class History:
 
     def __init__(self, checkout: Path) -> None:
         self.checkout = checkout
-        self.git("init", "-q")
+        git(self.checkout, "init", "-q")
         self.deployments: list[dict[str, Any]] = []
         self.runs: dict[str, str] = {}
         self.first = self.commit(
@@ -46,19 +46,12 @@ class History:
             }
         )
 
-    def git(self, *command: str) -> str:
-        who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-        done = subprocess.run(["git", *who, *command], cwd=self.checkout, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
     def commit(self, files: Mapping[str, str]) -> str:
         """Commit these files beside those that are there; the commit."""
         for name, content in files.items():
             (self.checkout / name).parent.mkdir(parents=True, exist_ok=True)
             (self.checkout / name).write_text(content)
-        self.git("add", "--all")
-        self.git("commit", "-qm", "more", "--allow-empty")
-        return self.git("rev-parse", "HEAD")
+        return commit_all(self.checkout, "more")
 
     def deployed(self, commit: str, state: str = "Succeeded") -> None:
         """`infra/` was deployed last, by the pipeline."""
@@ -151,7 +144,7 @@ def test_a_file_reaches_what_is_made_of_it(history: History, path: str, infra: b
 
 def test_a_file_that_is_gone_or_moved_reaches_what_it_was_part_of(history: History) -> None:
     history.running(history.first)
-    history.git("mv", "services/orders/domain.py", "docs.md")
+    git(history.checkout, "mv", "services/orders/domain.py", "docs.md")
     history.commit({})
 
     assert history.plan() == (False, ["orders"])
@@ -177,7 +170,7 @@ def test_a_context_that_went_back_is_due_again_and_the_others_are_not(history: H
 def test_going_back_to_an_older_commit_deploys_what_differs(history: History) -> None:
     newer = history.commit({"services/orders/domain.py": "newer", "infra/main.bicep": "newer"})
     history.running(newer)
-    history.git("checkout", "-q", history.first)
+    git(history.checkout, "checkout", "-q", history.first)
 
     assert history.plan() == (True, ["orders"])
 

@@ -9,14 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.git import commit_all, git
+
 ROOT = Path(__file__).parents[2]
 COMMANDS = [ROOT / "scripts" / name for name in ("package_of", "verify_package")]
-
-
-def git(checkout: Path, *command: str) -> str:
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    done = subprocess.run(["git", *who, *command], cwd=checkout, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def script(path: Path, body: str) -> None:
@@ -38,8 +34,7 @@ def checkout(tmp_path: Path) -> Path:
             for command in COMMANDS:
                 shutil.copy(command, checkout / "scripts")
             git(checkout, "init", "-q")
-        git(checkout, "add", "--all")
-        git(checkout, "commit", "-qm", said)
+        commit_all(checkout, said)
     return checkout
 
 

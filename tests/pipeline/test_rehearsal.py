@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.git import commit_all, git
 from tests.pipeline.reading import read_yaml
 from tests.pipeline.test_live import App, app, live
 
@@ -43,11 +44,8 @@ class Rehearsal:
         for name, script in (("az", AZ), ("gh", "#!/bin/sh\nexit 0\n")):
             (self.tools / name).write_text(script)
             (self.tools / name).chmod(0o755)
-        self.commit = ""
-        for command in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "one"], ["rev-parse", "HEAD"]):
-            who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-            done = subprocess.run(["git", *who, *command], cwd=folder, capture_output=True, text=True, check=True)
-            self.commit = done.stdout.strip()
+        git(folder, "init", "-q")
+        self.commit = commit_all(folder, "one")
         for package in ("new", "previous"):
             (folder / "packages" / package).mkdir(parents=True)
             (folder / "packages" / package / "orderflow.zip").touch()

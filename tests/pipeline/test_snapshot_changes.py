@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from scripts import bicep
 from scripts.snapshot_changes import changes
+from tests.git import commit_all, git
 from tests.infra.compiler import needs_compiler
 
 pytestmark = needs_compiler
@@ -36,9 +36,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for environment in ("dev", "small"):
         (infra / f"{environment}.bicepparam").write_text("using 'main.bicep'\nparam days = 30\n")
     assert list(bicep.snapshot(infra)) == []
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    for command in (["init", "-q"], ["add", "--all"], ["commit", "-qm", "one"]):
-        subprocess.run(["git", *who, *command], cwd=original, check=True)
+    git(original, "init", "-q")
+    commit_all(original, "one")
     return original
 
 
