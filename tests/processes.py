@@ -32,6 +32,14 @@ def write_keys(state: Path) -> dict[str, dict[str, str]]:
     return keys
 
 
+def connection_string(port: int, holder: str, key: str) -> str:
+    """How the SDKs reach the Service Bus at this port, with somebody's key."""
+    return (
+        f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName={holder};SharedAccessKey={key};"
+        "UseDevelopmentEmulator=true;"
+    )
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on now."""
     with closing(socket.socket()) as probe:

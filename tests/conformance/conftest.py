@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from azure.cosmos.aio import CosmosClient
 
-from tests.processes import free_port, running, write_keys
+from tests.processes import connection_string, free_port, running, write_keys
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,8 +66,4 @@ def service_bus_connection(request: pytest.FixtureRequest) -> Iterator[str]:
     keys: dict[str, dict[str, str]] = request.getfixturevalue("keys")
     port, control = free_port(), free_port()
     with running("service_bus", state, control, "--port", str(port), "--control-port", str(control)):
-        key = keys["serviceBus"]["operator"]
-        yield (
-            f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=operator;SharedAccessKey={key};"
-            "UseDevelopmentEmulator=true;"
-        )
+        yield connection_string(port, "operator", keys["serviceBus"]["operator"])

@@ -9,7 +9,7 @@ import pytest
 
 from services.payments.adapters import StripeProvider
 from shared.settings import Connection
-from tests.processes import free_port, running, write_keys
+from tests.processes import connection_string, free_port, running, write_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,7 @@ class StandIns:
 
     def service_bus(self, holder: str) -> Connection:
         """A context's connection, or the operator's."""
-        text = (
-            f"Endpoint=sb://127.0.0.1:{self.service_bus_port};SharedAccessKeyName={holder};"
-            f"SharedAccessKey={self.keys['serviceBus'][holder]};UseDevelopmentEmulator=true;"
-        )
+        text = connection_string(self.service_bus_port, holder, self.keys["serviceBus"][holder])
         return Connection.read({"SERVICEBUS_X": text}, "SERVICEBUS_X", "fullyQualifiedNamespace")
 
 

@@ -13,7 +13,7 @@ from azure.servicebus.exceptions import ServiceBusAuthorizationError
 
 from tests.infra.deployment import CONTEXTS, SETTINGS, TOPOLOGY
 from tests.infra.grants import DOCUMENTS, wanted
-from tests.processes import free_port, running, write_keys
+from tests.processes import connection_string, free_port, running, write_keys
 
 GRANTS = wanted(TOPOLOGY, SETTINGS)
 OWNER, SENDER = "Azure Service Bus Data Owner", "Azure Service Bus Data Sender"
@@ -36,11 +36,7 @@ def service_bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     state, amqp, control = tmp_path_factory.mktemp("service_bus"), free_port(), free_port()
     keys = write_keys(state)["serviceBus"]
     with running("service_bus", state, control, "--port", str(amqp), "--control-port", str(control)):
-        yield {
-            holder: f"Endpoint=sb://127.0.0.1:{amqp};SharedAccessKeyName={holder};SharedAccessKey={key};"
-            "UseDevelopmentEmulator=true;"
-            for holder, key in keys.items()
-        }
+        yield {holder: connection_string(amqp, holder, key) for holder, key in keys.items()}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from azure.servicebus.aio import ServiceBusClient
 
 from tests.conformance.service_bus.links import Links
-from tests.processes import free_port, running
+from tests.processes import connection_string, free_port, running
 
 TOPOLOGY = Path(__file__).with_name("topology.json")
 
@@ -31,11 +31,7 @@ def service_bus_connection(request: pytest.FixtureRequest) -> Iterator[str]:
     port, control = free_port(), free_port()
     arguments = ("--port", str(port), "--control-port", str(control), "--topology", str(TOPOLOGY))
     with running("service_bus", state, control, *arguments):
-        key = keys["serviceBus"]["operator"]
-        yield (
-            f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=operator;SharedAccessKey={key};"
-            "UseDevelopmentEmulator=true;"
-        )
+        yield connection_string(port, "operator", keys["serviceBus"]["operator"])
 
 
 @pytest.fixture(scope="session")

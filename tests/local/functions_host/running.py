@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
-from tests.processes import Process, free_port
+from tests.processes import Process, connection_string, free_port
 
 APPS = Path(__file__).parent / "apps"
 _KEY = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U="
@@ -61,10 +61,7 @@ class Bus:
         self._ports = ["--port", str(self.port), "--control-port", str(control_port)]
         (state / "keys.json").write_text(json.dumps({"serviceBus": {"operator": _KEY}}))
         (state / "topology.json").write_text(json.dumps(topology))
-        self.connection = (
-            f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName=operator;SharedAccessKey={_KEY};"
-            "UseDevelopmentEmulator=true;"
-        )
+        self.connection = connection_string(self.port, "operator", _KEY)
 
     def start(self) -> None:
         arguments = ["--state", str(self._state), *self._ports, "--topology", str(self._state / "topology.json")]

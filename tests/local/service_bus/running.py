@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from azure.servicebus.aio import ServiceBusClient
 
-from tests.processes import Process, free_port, write_keys
+from tests.processes import Process, connection_string, free_port, write_keys
 
 TOPOLOGY = Path(__file__).with_name("topology.json")
 
@@ -47,12 +47,13 @@ class Running:
         await self.control.aclose()
         assert await asyncio.to_thread(self._process.stop) == 0
 
+    def connection(self, holder: str = "operator") -> str:
+        """How to reach it with the key of one context."""
+        return connection_string(self.port, holder, self.keys[holder])
+
     def client(self, holder: str = "operator", retries: int = 0) -> ServiceBusClient:
         """The SDK, with the key of one context."""
-        connection = (
-            f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName={holder};"
-            f"SharedAccessKey={self.keys[holder]};UseDevelopmentEmulator=true;"
-        )
+        connection = self.connection(holder)
         return ServiceBusClient.from_connection_string(connection, retry_total=retries, retry_backoff_factor=0.1)
 
     async def inject(self, **fault: Any) -> None:

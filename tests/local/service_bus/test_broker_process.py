@@ -234,11 +234,7 @@ async def test_what_a_client_that_vanished_had_locked_is_there_for_others(broker
         "            os._exit(9)\n"
         "asyncio.run(main())\n"
     )
-    connection = (
-        f"Endpoint=sb://127.0.0.1:{broker.port};SharedAccessKeyName=operator;"
-        f"SharedAccessKey={broker.keys['operator']};UseDevelopmentEmulator=true;"
-    )
-    ended = await asyncio.to_thread(subprocess.run, [*broker.command()[:1], "-c", script, connection])
+    ended = await asyncio.to_thread(subprocess.run, [*broker.command()[:1], "-c", script, broker.connection()])
     assert ended.returncode == 9
 
     assert await broker.entity("orders") == {"locked": 1}
