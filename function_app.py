@@ -1,4 +1,4 @@
-"""The Function App: the functions of every context that this app runs, each one's liveness, and nothing else.
+"""The Function App: the functions of every context that this app runs, and nothing else.
 
 `ORDERFLOW_SERVICES` names the contexts, separated by commas; all of them by default.
 """
@@ -10,9 +10,7 @@ from pkgutil import iter_modules
 import azure.functions as func
 
 import services
-from shared.adapters.system import RealSystem
 from shared.errors import SettingsError
-from shared.health import liveness
 
 CONTEXTS = sorted(context.name for context in iter_modules(services.__path__))
 
@@ -24,7 +22,6 @@ def build() -> func.FunctionApp:
     for context in _enabled(faults):
         try:
             built.register_functions(import_module(f"services.{context}.bootstrap").blueprint())
-            built.register_functions(liveness(context, RealSystem()))
         except SettingsError as error:
             faults += error.faults
     if faults:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.access import Authenticator
 from shared.contracts import Contract
 from shared.dispatch import Dispatcher, Handler
 from shared.outbox import Outbox
@@ -19,6 +20,7 @@ class BoundedContext:
     sender: Sender
     system: System
     outbox: Outbox
+    authenticator: Authenticator
 
     @property
     def name(self) -> str:
@@ -36,7 +38,9 @@ class BoundedContext:
         return Dispatcher(queue, handlers, self.container, self.sender, self.system, times)
 
 
-def bounded_context(settings: Settings, container: Container, sender: Sender, system: System) -> BoundedContext:
+def bounded_context(
+    settings: Settings, container: Container, sender: Sender, system: System, authenticator: Authenticator
+) -> BoundedContext:
     """Put the ports together."""
     outbox = Outbox(container, sender, system, settings.outbox_times)
-    return BoundedContext(settings, container, sender, system, outbox)
+    return BoundedContext(settings, container, sender, system, outbox, authenticator)

@@ -15,6 +15,7 @@ OrderflowError
 ├── Unparseable            a message, or a document, that this version can't read; parked, or left out
 │   └── UnknownType            a message of ours that this version doesn't know: later, then parked
 ├── MessageTooLarge        refused before anything is written; parked
+├── InvalidToken           a bearer token that proves nothing
 ├── SettingsError          the app can't start; names every setting at fault
 └── Refused                an HTTP caller's fault, answered as a problem (RFC 9457)
 """
@@ -93,6 +94,10 @@ class UnknownType(Unparseable):
 
 class MessageTooLarge(OrderflowError):
     """A message over the limit; raised before anything is written."""
+
+
+class InvalidToken(OrderflowError):
+    """A bearer token that proves nothing. The text says what is wrong with it, never what it holds."""
 
 
 class SettingsError(OrderflowError):

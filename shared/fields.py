@@ -56,10 +56,29 @@ Email = Annotated[str, _checked(parse_email)]
 Quantity = Annotated[int, Field(ge=1, le=100_000)]
 
 
+_MOST_ON_A_PAGE = 1000
+
+
+def _page_size(text: str | int) -> int:
+    if isinstance(text, str) and not re.fullmatch("[0-9]{1,4}", text, re.ASCII):
+        raise PydanticCustomError("field", "should be a whole number from 1 to {most}", {"most": _MOST_ON_A_PAGE})
+    return int(text)
+
+
+PageSize = Annotated[int, BeforeValidator(_page_size), Field(ge=1, le=_MOST_ON_A_PAGE)]
+"""How many a page of a list has at most."""
+
+
 class Body(BaseModel):
     """A request's body: exact types, no unknown field, camelCase."""
 
     model_config = ConfigDict(strict=True, extra="forbid", alias_generator=to_camel, frozen=True)
+
+
+class Parameters(BaseModel):
+    """A request's query parameters, in camelCase; each comes as a text."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
 
 
 class View(BaseModel):

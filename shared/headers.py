@@ -93,3 +93,17 @@ def members(name: str, text: str) -> list[str]:
 def invalid_header(name: str, detail: str) -> Refused:
     """400 for a header that isn't understood."""
     return Refused(400, "invalid-header", f"The header {name} is not valid.", detail)
+
+
+def bearer_token(headers: Headers) -> str:
+    """The token of Authorization (RFC 6750, section 2.1). Refused with 401 where there is none."""
+    scheme, _, token = headers.get("authorization", "").strip(_SPACE).partition(" ")
+    if scheme.lower() != "bearer" or not token.strip(_SPACE):
+        raise unauthenticated("Send a token of the shop's issuer: Authorization: Bearer <token>.", "Bearer")
+    return token.strip(_SPACE)
+
+
+def unauthenticated(detail: str, challenge: str) -> Refused:
+    """401 with what the caller has to show."""
+    title = "It isn't known who you are."
+    return Refused(401, "unauthenticated", title, detail, headers={"WWW-Authenticate": challenge})

@@ -1,8 +1,9 @@
 """HTTP functions, each declared once: what it is called, what it takes and what it answers.
 
-`endpoint` stands over the decorators of the v2 programming model. It checks the body's type, size and shape before the
-handler runs, retries what another writer was faster at, and turns every refusal into `application/problem+json`
-(RFC 9457). A handler sees parsed values and returns a Reply; it never formats an error.
+`HttpFunctions` stands over the decorators of the v2 programming model. It checks who calls and whether they may, then
+the body's type, size and shape, before the handler runs; it retries what another writer was faster at, and turns every
+refusal into `application/problem+json` (RFC 9457). A handler sees parsed values and returns a Reply; it never formats
+an error.
 """
 
 import json
@@ -14,8 +15,16 @@ from typing import Any
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
-from shared.errors import Contended, FieldError, Refused, Throttled, Transient, invalid
-from shared.headers import Preconditions, idempotency_key, preconditions, refuse_preconditions
+from shared.access import Authenticator, Caller, Role
+from shared.errors import Contended, FieldError, InvalidToken, Refused, Throttled, Transient, invalid
+from shared.headers import (
+    Preconditions,
+    bearer_token,
+    idempotency_key,
+    preconditions,
+    refuse_preconditions,
+    unauthenticated,
+)
 from shared.json_body import MIB, parse_json, pointer
 from shared.ports import System
 from shared.retry import at_once
@@ -24,19 +33,32 @@ from shared.telemetry import log, logged_with, traced
 API = "/api"
 """What every path begins with, host.json's prefix of routes. Links are paths, so that they hold behind any proxy."""
 PROBLEM_TYPES = "urn:orderflow:problem:"
+_NOBODY = Caller("", frozenset()), Role.CUSTOMER
+
+
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""On every answer that doesn't say otherwise: no browser shall guess its type, show it in a frame, or keep it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call[Body]:
-    """One request: the parsed body, and the route's and the query's texts. Header names are lower case.
+class Call[Body, Query = None]:
+    """One request: its caller, the parsed body and query, and the route's texts. Header names are lower case.
 
     `request_id` is drawn once, however often the handler is tried: what was written under it, was written by this call.
+    `role` is the one as which the caller calls; where a function is open, they are nobody.
     """
 
     request_id: str
+    caller: Caller
+    role: Role
     body: Body
+    query: Query
     route: Mapping[str, str]
-    query: Mapping[str, str]
     headers: Mapping[str, str]
     preconditions: Preconditions = field(default_factory=Preconditions)
 
@@ -62,62 +84,99 @@ class Operation:
     id: str
     method: str
     route: str
+    roles: frozenset[Role]
     summary: str
     request: type[BaseModel] | None
+    query: type[BaseModel] | None
     response: type[BaseModel]
     statuses: Mapping[int, str]
+    conditional: bool
 
 
-def endpoint(
-    blueprint: func.Blueprint,
-    system: System,
-    *,
-    operation: str,
-    method: str,
-    route: str,
-    summary: str,
-    response: type[BaseModel],
-    statuses: Mapping[int, str],
-    request: type[BaseModel] | None = None,
-    context: Mapping[str, Any] | None = None,
-    max_body: int = MIB,
-    conditional: bool = False,
-    query: Collection[str] = (),
-) -> Callable[[Callable[[Call[Any]], Awaitable[Reply]]], None]:
-    """Register the decorated handler as the HTTP function named `operation`.
+class HttpFunctions:
+    """The HTTP functions of a blueprint."""
 
-    `statuses` says when each status is answered. `context` reaches the request model's validators,
-    beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
-    where it doesn't, one on a request that writes is refused. `query` names the parameters that there are.
-    """
-    declared = Operation(operation, method, route, summary, request, response, statuses)
+    def __init__(self, blueprint: func.Blueprint, system: System, authenticator: Authenticator) -> None:
+        self._blueprint = blueprint
+        self._system = system
+        self._authenticator = authenticator
 
-    def register(handler: Callable[[Call[Any]], Awaitable[Reply]]) -> None:
-        async def answer(req: func.HttpRequest) -> func.HttpResponse:
-            with logged_with(function=operation), traced(req.headers.get("traceparent", "").strip()):
-                try:
-                    _refuse_unknown(req.params, query)
-                    body = _parsed(req, request, max_body, context) if request else None
-                    asked = preconditions(req.headers) if conditional else Preconditions()
-                    if not conditional and method != "GET":
-                        refuse_preconditions(req.headers)
-                    call = Call(system.new_id(), body, req.route_params, req.params, req.headers, asked)
-                    return _success(await at_once(lambda: handler(call), system))
-                except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
-                    return _problem(_refusal(error))
+    def function(
+        self,
+        *,
+        operation: str,
+        method: str,
+        route: str,
+        roles: Collection[Role],
+        summary: str,
+        response: type[BaseModel],
+        statuses: Mapping[int, str],
+        request: type[BaseModel] | None = None,
+        query: type[BaseModel] | None = None,
+        context: Mapping[str, Any] | None = None,
+        max_body: int = MIB,
+        conditional: bool = False,
+    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], None]:
+        """Register the decorated handler as the HTTP function named `operation`, for callers in one of the `roles`.
 
-        answer.operation = declared  # type: ignore[attr-defined]
-        decorated = blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(answer)
-        blueprint.function_name(operation)(decorated)
+        `statuses` says when each status is answered. `context` reaches the request model's validators,
+        beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
+        where it doesn't, one on a request that writes is refused. `query` declares the parameters that there are.
+        """
+        declared = Operation(
+            operation, method, route, frozenset(roles), summary, request, query, response, statuses, conditional
+        )
 
-    return register
+        def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply]]) -> None:
+            async def call(req: func.HttpRequest) -> Reply:
+                caller, role = await self._admitted(req, declared)
+                parameters = _parameters(req.params, query)
+                body = _parsed(req, request, max_body, context) if request else None
+                asked = preconditions(req.headers) if conditional else Preconditions()
+                if not conditional and method != "GET":
+                    refuse_preconditions(req.headers)
+                id = self._system.new_id()
+                call = Call(id, caller, role, body, parameters, req.route_params, req.headers, asked)
+                return await at_once(lambda: handler(call), self._system)
+
+            async def answer(req: func.HttpRequest) -> func.HttpResponse:
+                with logged_with(function=operation), traced(req.headers.get("traceparent", "").strip()):
+                    try:
+                        return _success(await call(req))
+                    except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
+                        return _problem(_refusal(error))
+
+            answer.operation = declared  # type: ignore[attr-defined]
+            decorated = self._blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(
+                answer
+            )
+            self._blueprint.function_name(operation)(decorated)
+
+        return register
+
+    async def _admitted(self, req: func.HttpRequest, operation: Operation) -> tuple[Caller, Role]:
+        """Who calls, and as what. Refused before anything else of the request is looked at."""
+        if not operation.roles:
+            return _NOBODY
+        caller = await self._authenticator.authenticate(bearer_token(req.headers))
+        role = caller.role_among(operation.roles)
+        if role is None:
+            needed = " or ".join(each for each in Role if each in operation.roles)
+            raise Refused(403, "forbidden", "You may not do this.", f"It takes the role {needed}.")
+        return caller, role
 
 
-def _refuse_unknown(given: Mapping[str, str], known: Collection[str]) -> None:
+def _parameters(given: Mapping[str, str], model: type[BaseModel] | None) -> BaseModel | None:
+    known = [each.alias or name for name, each in model.model_fields.items()] if model else []
     for name in given:
         if name not in known:
             takes = f"takes {', '.join(known)}" if known else "takes none"
             raise invalid_query(name[:40], f"It is not a known one: remove it. This operation {takes}.")
+    try:
+        return model.model_validate(given) if model else None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise invalid_query(str(first["loc"][0]), f"It {_detail(first)}.") from None
 
 
 def invalid_query(name: str, detail: str) -> Refused:
@@ -169,6 +228,8 @@ def _refusal(error: Exception) -> Refused:
         log.warning("answered 503: %r", error)
         wait = max(5, ceil(error.wait)) if isinstance(error, Throttled) else 2
         return Refused(503, "unavailable", "Please try again in a moment.", headers={"Retry-After": str(wait)})
+    if isinstance(error, InvalidToken):
+        return unauthenticated(f"{error}".capitalize() + ".", 'Bearer error="invalid_token"')
     log.error("the request failed", exc_info=error)
     return Refused(500, "internal", "Something went wrong on our side.")
 
@@ -177,7 +238,7 @@ def _success(reply: Reply) -> func.HttpResponse:
     return func.HttpResponse(
         reply.body.model_dump_json(by_alias=True),
         status_code=reply.status,
-        headers=dict(reply.headers),
+        headers=_SECURITY | dict(reply.headers),
         mimetype="application/json",
     )
 
@@ -195,6 +256,6 @@ def _problem(refused: Refused) -> func.HttpResponse:
     return func.HttpResponse(
         json.dumps(problem, ensure_ascii=False),
         status_code=refused.status,
-        headers=refused.headers,
+        headers=_SECURITY | refused.headers,
         mimetype="application/problem+json",
     )

@@ -8,10 +8,12 @@ import azure.functions as func
 from services.catalog import handlers
 from services.catalog.http_models import ImportReport, ProductsImport, ProductView
 from services.catalog.ports import Products
+from shared.access import EVERYBODY, Role
 from shared.context import BoundedContext
 from shared.fields import sku_in_route
 from shared.functions import sweep_every_minute
-from shared.http import Call, Reply, endpoint
+from shared.health import report_liveness
+from shared.http import Call, HttpFunctions, Reply
 from shared.json_body import MIB
 
 
@@ -20,14 +22,14 @@ def blueprint(
 ) -> func.Blueprint:
     """Every function of the context; `open_products` is called for each request."""
     functions = func.Blueprint()
+    http = HttpFunctions(functions, context.system, context.authenticator)
     validation = {"currency": context.settings.currency}
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="import_products",
         method="POST",
         route="products/import",
+        roles={Role.ADMIN},
         summary="Create, change or delist up to 5,000 products",
         request=ProductsImport,
         response=ImportReport,
@@ -41,12 +43,11 @@ def blueprint(
         )
         return Reply(ImportReport.of(products, outcomes, refusals))
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="get_product",
         method="GET",
         route="products/{sku}",
+        roles=EVERYBODY,
         summary="One product, delisted or not",
         response=ProductView,
         statuses={200: "The product", 404: "No such product"},
@@ -55,4 +56,5 @@ def blueprint(
         return Reply(ProductView.of(await handlers.get_product(sku_in_route(call.route), open_products())))
 
     sweep_every_minute(functions, context)
+    report_liveness(http, context.name)
     return functions

@@ -6,24 +6,26 @@ import azure.functions as func
 
 from services.inventory import handlers
 from services.inventory.http_models import StockCount, StockView
+from shared.access import Role
 from shared.context import BoundedContext
 from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
 from shared.fields import sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.http import Call, Reply, endpoint
+from shared.health import report_liveness
+from shared.http import Call, HttpFunctions, Reply
 from shared.messaging import derived_id
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
+    http = HttpFunctions(functions, context.system, context.authenticator)
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="get_stock",
         method="GET",
         route="stock/{sku}",
+        roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
         summary="How many of a product there are",
         response=StockView,
         statuses={200: "The stock item, with its ETag", 404: "No such stock item"},
@@ -32,12 +34,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         item = await handlers.get_stock(sku_in_route(call.route), deps.items)
         return Reply(StockView.of(item), headers={"ETag": item.etag})
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="put_stock",
         method="PUT",
         route="stock/{sku}",
+        roles={Role.WAREHOUSE, Role.ADMIN},
         summary="Set how many of a product are in the house; under an Idempotency-Key once, however often it is sent",
         request=StockCount,
         response=StockView,
@@ -63,4 +64,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_queue(functions, context, "inventory", "inventory_messages", commands)
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
+    report_liveness(http, context.name)
     return functions

@@ -7,6 +7,7 @@ import azure.functions as func
 from services.orders import handlers
 from services.orders.http_models import OrderBody, OrderView, PriceView
 from services.orders.resending import Resending
+from shared.access import EVERYBODY, Role
 from shared.context import BoundedContext
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockCommitted, StockRejected, StockReleased, StockReserved
@@ -21,7 +22,8 @@ from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipme
 from shared.errors import not_found
 from shared.fields import id_in_route, sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.http import API, Call, Reply, endpoint
+from shared.health import report_liveness
+from shared.http import API, Call, HttpFunctions, Reply
 
 FACTS = (
     StockReserved,
@@ -43,13 +45,13 @@ PRODUCT_STATES = (ProductListed, PriceChanged, ProductDelisted)
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
+    http = HttpFunctions(functions, context.system, context.authenticator)
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="place_order",
         method="POST",
         route="orders",
+        roles={Role.CUSTOMER, Role.SUPPORT},
         summary="Place an order; under an Idempotency-Key as often as you like",
         request=OrderBody,
         response=OrderView,
@@ -63,12 +65,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         order = await handlers.place_order(call.body.new_order(), call.idempotency_key, call.request_id, deps)
         return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="get_order",
         method="GET",
         route="orders/{orderId}",
+        roles={Role.CUSTOMER, Role.SUPPORT, Role.ADMIN},
         summary="One order",
         response=OrderView,
         statuses={200: "The order, with its ETag", 404: "No such order"},
@@ -77,12 +78,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         order = await handlers.get_order(id_in_route(call.route, "orderId"), deps)
         return Reply(OrderView.of(order), headers={"ETag": order.etag})
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="cancel_order",
         method="POST",
         route="orders/{orderId}/cancel",
+        roles={Role.CUSTOMER, Role.SUPPORT},
         summary="Wish to cancel; how that ends, the order tells",
         response=OrderView,
         statuses={202: "Under way, or done already", 404: "No such order", 409: "Too late: shipped, or rejected"},
@@ -91,12 +91,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         order = await handlers.cancel_order(id_in_route(call.route, "orderId"), deps)
         return Reply(OrderView.of(order), 202, {"ETag": order.etag})
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="get_price",
         method="GET",
         route="prices/{sku}",
+        roles=EVERYBODY,
         summary="What orders knows of a product's price",
         response=PriceView,
         statuses={200: "The price", 404: "Orders knows no such product, perhaps not yet"},
@@ -114,4 +113,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_queue(functions, context, "orders-prices", "orders_prices", dict.fromkeys(PRODUCT_STATES, on_price))
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context, Resending(deps).run)
+    report_liveness(http, context.name)
     return functions

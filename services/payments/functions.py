@@ -8,14 +8,18 @@ from services.payments import handlers
 from shared.context import BoundedContext
 from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPayment
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
+from shared.health import report_liveness
+from shared.http import HttpFunctions
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
+    http = HttpFunctions(functions, context.system, context.authenticator)
     handle = partial(handlers.handle, deps=deps)
     commands = {AuthorisePayment: handle, VoidPayment: handle, CapturePayment: handle}
     drain_queue(functions, context, "payments", "payments_messages", commands)
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
+    report_liveness(http, context.name)
     return functions

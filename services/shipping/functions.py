@@ -5,42 +5,43 @@ from functools import partial
 import azure.functions as func
 
 from services.shipping import handlers
-from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentView, cursor, keyset, page_size, status
+from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentsQuery, ShipmentView, cursor, keyset
+from shared.access import Role
 from shared.context import BoundedContext
 from shared.contracts.shipping import CancelShipment, CreateShipment
 from shared.fields import id_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.http import API, Call, Reply, endpoint
+from shared.health import report_liveness
+from shared.http import API, Call, HttpFunctions, Reply
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
+    http = HttpFunctions(functions, context.system, context.authenticator)
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="list_shipments",
         method="GET",
         route="shipments",
+        roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
         summary="Shipments in a state, oldest first",
         response=ShipmentPage,
         statuses={200: "A page of shipments", 400: "A query parameter is wrong"},
-        query=("status", "limit", "after"),
+        query=ShipmentsQuery,
     )
-    async def list_shipments(call: Call[None]) -> Reply:
-        state, limit = status(call.query), page_size(call.query)
-        shipments = await deps.shipments.page(state, keyset(call.query, state), limit)
+    async def list_shipments(call: Call[None, ShipmentsQuery]) -> Reply:
+        state, limit = call.query.status, call.query.limit
+        shipments = await deps.shipments.page(state, keyset(call.query.after, state), limit)
         more = len(shipments) == limit
         next_link = f"{API}/shipments?status={state}&limit={limit}&after={cursor(shipments[-1])}" if more else None
         return Reply(ShipmentPage(value=[ShipmentView.of(each) for each in shipments], next_link=next_link))
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="get_shipment",
         method="GET",
         route="shipments/{shipmentId}",
+        roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
         summary="One shipment",
         response=ShipmentView,
         statuses={200: "The shipment", 404: "No such shipment"},
@@ -48,12 +49,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     async def get_shipment(call: Call[None]) -> Reply:
         return Reply(ShipmentView.of(await handlers.get_shipment(id_in_route(call.route, "shipmentId"), deps)))
 
-    @endpoint(
-        functions,
-        context.system,
+    @http.function(
         operation="dispatch_shipment",
         method="POST",
         route="shipments/{shipmentId}/dispatch",
+        roles={Role.WAREHOUSE, Role.ADMIN},
         summary="The goods are on their way",
         request=DispatchNote,
         response=ShipmentView,
@@ -82,4 +82,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_queue(functions, context, "shipping", "shipping_messages", commands)
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
+    report_liveness(http, context.name)
     return functions

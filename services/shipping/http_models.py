@@ -1,13 +1,11 @@
 """Shipping's bodies."""
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
 from datetime import datetime
 
 from services.shipping.domain import Shipment, State
 from shared.codec import encode, rfc3339
-from shared.fields import Body, Text, View, optional
+from shared.fields import Body, PageSize, Parameters, Text, View, optional
 from shared.http import invalid_query
 
 
@@ -67,23 +65,12 @@ class ShipmentPage(View):
     next_link: str | None = optional()
 
 
-_MOST_ON_A_PAGE = 1000
+class ShipmentsQuery(Parameters):
+    """Which shipments, by default those to be packed, and how many of them at most."""
 
-
-def status(query: Mapping[str, str]) -> State:
-    """Which shipments are asked for, by default those to be packed. Refused with 400."""
-    try:
-        return State(query.get("status", State.PENDING))
-    except ValueError:
-        raise invalid_query("status", f"It should be one of {', '.join(State)}.") from None
-
-
-def page_size(query: Mapping[str, str]) -> int:
-    """How many are asked for at most. Refused with 400."""
-    text = query.get("limit", "100")
-    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= _MOST_ON_A_PAGE):
-        raise invalid_query("limit", f"It should be a whole number from 1 to {_MOST_ON_A_PAGE}.")
-    return int(text)
+    status: State = State.PENDING
+    limit: PageSize = 100
+    after: str | None = None
 
 
 def cursor(shipment: Shipment) -> str:
@@ -95,9 +82,8 @@ def cursor(shipment: Shipment) -> str:
     )
 
 
-def keyset(query: Mapping[str, str], state: State) -> tuple[datetime, str] | None:
+def keyset(cursor: str | None, state: State) -> tuple[datetime, str] | None:
     """The creation and the id behind which to go on. Refused with 400 where `after` is none, or another state's."""
-    cursor = query.get("after")
     if cursor is None:
         return None
     try:

@@ -7,14 +7,17 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from shared.health import liveness
-from tests.unit.world import CONTEXTS, VirtualSystem, World
+from shared.health import report_liveness
+from shared.http import HttpFunctions
+from tests.unit.world import CONTEXTS, PlainTokens, VirtualSystem, World
 
 
 async def answer(release: Path) -> Any:
     """What a context of this release answers."""
     app = func.FunctionApp()
-    app.register_functions(liveness("lamps", VirtualSystem(), release))
+    functions = func.Blueprint()
+    report_liveness(HttpFunctions(functions, VirtualSystem(), PlainTokens()), "lamps", release)
+    app.register_functions(functions)
     (function,) = app.get_functions()
     request = func.HttpRequest(method="GET", url="/api/health/lamps/live", body=b"")
     return json.loads((await function.get_user_function()(request)).get_body())

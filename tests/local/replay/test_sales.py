@@ -213,7 +213,10 @@ _FORMS = {
         f"{_HEADER}\n{_row(InvoiceDate='1/12/10 08:26')}\n{_row(InvoiceDate='13/12/10')}\n".encode(),
         "utf-8, fields by commas, decimal points, dates dmy",
     ),
-    "gzip": (gzip.compress(f"{_HEADER}\n{_GOOD}\n".encode(), mtime=0), "utf-8, fields by commas, decimal points, dates ymd"),
+    "gzip": (
+        gzip.compress(f"{_HEADER}\n{_GOOD}\n".encode(), mtime=0),
+        "utf-8, fields by commas, decimal points, dates ymd",
+    ),
 }
 
 
