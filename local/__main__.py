@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import typer
 
 from local import topology
+from local.identity.command import token
 from local.replay.command import replay
 from local.stack import CORE_TOOLS_SETTINGS, settings, shop_currency, stack_of
 from local.state import StackError, hold, is_free
@@ -75,7 +76,7 @@ def up(
     raise typer.Exit(status)
 
 
-for command in (replay, verify, order, parked):
+for command in (replay, verify, order, parked, token):
     app.command()(command)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local import topology
+from local.identity.issuer import AUDIENCE
 from local.state import StateFolder
 from local.supervisor import Part
 
@@ -46,7 +47,7 @@ def stack_of(
     """Parts in the groups in which they start: the stand-ins, then what uses them, answering at `port`."""
     contexts = topology.load().contexts
     hosts = [f"functions_host_{context}" for context in contexts] if split else []
-    stand_ins = ["cosmos", "service_bus", "service_bus_control", "payment_provider"]
+    stand_ins = ["cosmos", "service_bus", "service_bus_control", "payment_provider", "identity"]
     ports = dict(folder.ports([*stand_ins, *hosts], but=port))
     ports["service_bus"] = amqp_port or ports["service_bus"]
     keys = folder.keys(contexts)
@@ -72,7 +73,7 @@ def stack_of(
         command = ("local.functions_host", "--state", str(folder.path), "--port", str(at))
         return Part(name, command, address, f"{address}admin/host/status", environment=settings(of, ports, keys))
 
-    standing_in = [part("cosmos"), service_bus, part("payment_provider")]
+    standing_in = [part("cosmos"), service_bus, part("payment_provider"), part("identity")]
     if not split:
         return [standing_in, [host("functions_host", port, contexts)]]
     addresses = [f"--host={http(name)}" for name in hosts]
@@ -90,6 +91,7 @@ def settings(contexts: Sequence[str], ports: Mapping[str, int], keys: Mapping[st
     """What a host of these contexts finds in its environment: its own contexts' connections, no others'."""
     found = {name: os.environ.get(name) or value for name, value in LOCAL_SETTINGS.items()}
     found |= {"COSMOS_DATABASE": "orderflow", "ORDERFLOW_SERVICES": ",".join(contexts)}
+    found |= {"IDENTITY_ISSUER": f"http://127.0.0.1:{ports['identity']}", "IDENTITY_AUDIENCE": AUDIENCE}
     for context in contexts:
         name = context.upper()
         found[f"COSMOS_{name}"] = (

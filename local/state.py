@@ -56,7 +56,7 @@ class StateFolder:
                 of_service.setdefault(owner, base64.b64encode(secrets.token_bytes(size)).decode())
         keys.setdefault("paymentProvider", f"sk_test_local_{secrets.token_hex(16)}")
         if json.dumps(keys) != before:
-            _replace(file, keys)
+            write_private(file, keys)
         return keys
 
     def ports(self, names: Iterable[str], *, but: int) -> Mapping[str, int]:
@@ -66,12 +66,12 @@ class StateFolder:
         for name in names:
             while kept.get(name, but) == but or not is_free(kept[name]):
                 kept[name] = random.choice([port for port in _PORTS if port not in kept.values()])
-        _replace(file, kept)
+        write_private(file, kept)
         return kept
 
     def write_stack(self, stack: Mapping[str, Any]) -> None:
         """Say in stack.json what runs."""
-        _replace(self.path / "stack.json", stack)
+        write_private(self.path / "stack.json", stack)
 
     def remove_stack(self) -> None:
         """Say that nothing runs."""
@@ -151,8 +151,8 @@ def _empty(path: Path, keep: Path) -> None:
             entry.unlink()
 
 
-def _replace(file: Path, document: Mapping[str, Any]) -> None:
-    """Write the whole file or nothing of it, for its owner's eyes only."""
+def write_private(file: Path, document: Mapping[str, Any]) -> None:
+    """Write the whole of a JSON file or nothing of it, for its owner's eyes only."""
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)
     with open(new, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:

@@ -30,7 +30,7 @@ def test_the_readmes_curl_session_places_an_order_and_follows_it_to_completed(tm
 def test_func_start_gets_settings_for_the_stand_ins_that_run(tmp_path: Path) -> None:
     with stack(tmp_path / "state", "--stand-ins") as running:
         printed = subprocess.run(running.command("settings"), cwd=ROOT, capture_output=True, text=True, check=True)
-        assert set(running.parts()) == {"cosmos", "service_bus", "payment_provider"}
+        assert set(running.parts()) == {"cosmos", "service_bus", "payment_provider", "identity"}
 
     written = json.loads(printed.stdout)
     values = written["Values"]

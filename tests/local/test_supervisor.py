@@ -323,9 +323,19 @@ def test_one_host_runs_every_context_at_the_stack_s_own_port(state: Path) -> Non
     with hold(state) as folder:
         stand_ins, (host,) = stack_of(folder, 7071)
 
-    assert [part.name for part in stand_ins] == ["cosmos", "service_bus", "payment_provider"]
+    assert [part.name for part in stand_ins] == ["cosmos", "service_bus", "payment_provider", "identity"]
     assert host.address == "http://127.0.0.1:7071/"
     assert host.environment["ORDERFLOW_SERVICES"] == ",".join(topology.load().contexts)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_every_host_knows_whose_tokens_are_good_and_that_they_must_be_for_it(state: Path, split: bool) -> None:
+    with hold(state) as folder:
+        stand_ins, parts = stack_of(folder, 7071, split=split)
+
+    hosts = [part.environment for part in parts if part.name.startswith("functions_host")]
+    assert {host["IDENTITY_ISSUER"] for host in hosts} == {stand_ins[-1].address.rstrip("/")}
+    assert {host["IDENTITY_AUDIENCE"] for host in hosts} == {"orderflow"}
 
 
 def test_service_bus_answers_where_it_is_asked_to_and_the_host_is_told(state: Path) -> None:

@@ -1,0 +1,113 @@
+"""What the issuer is, in a file of the state folder that only its owner may read; and the tokens that it signs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from local.state import write_private
+
+AUDIENCE = "orderflow"
+"""Whom tokens are for: the API."""
+
+LIFETIME = 3600
+"""How long a token is good, in seconds, unless told."""
+
+GUEST = "guest-"
+"""How the subjects of guests begin, and no customer's."""
+
+_RENEWED = 300.0
+
+
+class Role(StrEnum):
+    """What a token may say of its bearer."""
+
+    CUSTOMER = "customer"
+    WAREHOUSE = "warehouse"
+    SUPPORT = "support"
+    ADMIN = "admin"
+
+
+class NoIssuerError(Exception):
+    """No stack has been started in this folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Its address, and its keys: the first one signs, all of them are published."""
+
+    address: str
+    keys: Sequence[RSAKey]
+
+
+def read(state: Path) -> Issuer:
+    """The issuer of a stack that runs, or has run, with this state folder; NoIssuerError where none has."""
+    try:
+        kept = json.loads(_file(state).read_text())
+    except FileNotFoundError as error:
+        raise NoIssuerError(
+            f"No stack was started with the state folder {state}: start one with scripts/run"
+        ) from error
+    return Issuer(kept["address"], [RSAKey.import_key(key) for key in kept["keys"]])
+
+
+def write(state: Path, issuer: Issuer) -> None:
+    """Keep it in the state folder."""
+    _file(state).parent.mkdir(exist_ok=True)
+    keys = [key.as_dict(private=True) for key in issuer.keys]
+    write_private(_file(state), {"address": issuer.address, "keys": keys})
+
+
+def new_key() -> RSAKey:
+    """A key that nobody has seen before, with an id."""
+    return RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+
+
+def mint(state: Path, role: Role, subject: str, lifetime: int = LIFETIME, nonce: str | None = None) -> str:
+    """A token, signed with the issuer's key as the state folder has it now: nobody is asked.
+
+    It is good for `lifetime` seconds; with none, or fewer, it has expired.
+    """
+    issuer, now = read(state), int(time.time())
+    claims: dict[str, Any] = {
+        "iss": issuer.address,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "roles": [role.value],
+        "iat": now,
+        "nbf": now,
+        "exp": now + lifetime,
+        "jti": secrets.token_hex(16),
+    }
+    if nonce is not None:
+        claims["nonce"] = nonce
+    key = issuer.keys[0]
+    return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
+
+
+class Tokens:
+    """Mints tokens for whoever speaks for many callers, and keeps each until shortly before it expires."""
+
+    def __init__(self, state: Path) -> None:
+        self._state, self._kept = state, dict[tuple[Role, str], tuple[str, float]]()
+
+    def of(self, role: Role, subject: str) -> str:
+        """A token that is good for five minutes at least."""
+        token, renewed = self._kept.get((role, subject), ("", 0.0))
+        if time.monotonic() >= renewed:
+            token, renewed = mint(self._state, role, subject), time.monotonic() + LIFETIME - _RENEWED
+            self._kept[role, subject] = token, renewed
+        return token
+
+
+def _file(state: Path) -> Path:
+    return state / "identity" / "issuer.json"
