@@ -71,11 +71,13 @@ param apiManagement ('StandardV2' | 'PremiumV2')?
 @minValue(1)
 param callsPerMinute int = 300
 
-@description('Who issues the tokens that it asks for, as an address with an OpenID configuration; empty: none is asked for.')
-param tokenIssuer string = ''
+@description('Who issues the callers\' tokens: an OpenID issuer\'s address, just as its tokens name it.')
+@minLength(9)
+param tokenIssuer string
 
 @description('Whom they are issued for.')
-param tokenAudience string = ''
+@minLength(1)
+param tokenAudience string
 
 @description('Who is told when something needs a person.')
 @minLength(1)
@@ -303,6 +305,8 @@ module apps 'modules/app.bicep' = [
       appSettings: union(settings.every, settings.contexts[?app.context] ?? {}, {
         SHOP_CURRENCY: currency
         COSMOS_DATABASE: database
+        IDENTITY_ISSUER: tokenIssuer
+        IDENTITY_AUDIENCE: tokenAudience
       })
     }
     // An app that starts before it may read its settings' secrets, or its queues, waits for minutes before it looks again.
@@ -340,10 +344,6 @@ module gateway 'modules/api-management.bicep' = if (apiManagement != null) {
     workspaceName: workspaceName
     actionGroupName: actionGroupName
     callsPerMinute: callsPerMinute
-    tokenIssuer: tokenIssuer
-    tokenAudience: empty(tokenIssuer) == empty(tokenAudience)
-      ? tokenAudience
-      : fail('tokenIssuer and tokenAudience: give both, or neither')
   }
   dependsOn: [network, apps, alerts]
 }

@@ -5,8 +5,6 @@ param environmentName = 'prod'
 param currency = 'GBP'
 param privateNetworking = true
 param apiManagement = 'StandardV2'
-param tokenIssuer = readEnvironmentVariable('ORDERFLOW_TOKEN_ISSUER', '')
-param tokenAudience = readEnvironmentVariable('ORDERFLOW_TOKEN_AUDIENCE', '')
 param zoneRedundantData = true
 param protectData = true
 param logRetentionDays = 90
@@ -18,6 +16,8 @@ param alwaysReady = {
   orders: 2
 }
 
+param tokenIssuer = readEnvironmentVariable('ORDERFLOW_TOKEN_ISSUER')
+param tokenAudience = readEnvironmentVariable('ORDERFLOW_TOKEN_AUDIENCE')
 param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL')]
 param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START')
 param monthlyBudget = 3000

@@ -7,6 +7,8 @@ param serverless = true
 param protectData = true
 param logRetentionDays = 90
 
+param tokenIssuer = readEnvironmentVariable('ORDERFLOW_TOKEN_ISSUER')
+param tokenAudience = readEnvironmentVariable('ORDERFLOW_TOKEN_AUDIENCE')
 param alertEmails = [readEnvironmentVariable('ORDERFLOW_ALERT_EMAIL')]
 param budgetStart = readEnvironmentVariable('ORDERFLOW_BUDGET_START')
 param monthlyBudget = 100

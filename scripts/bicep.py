@@ -30,7 +30,12 @@ PLACE = (
 )
 
 # What an installation must say itself: its parameter files take these from the environment.
-OF_AN_INSTALLATION = {"ORDERFLOW_ALERT_EMAIL": "ops@example.com", "ORDERFLOW_BUDGET_START": "2026-12-01"}
+OF_AN_INSTALLATION = {
+    "ORDERFLOW_ALERT_EMAIL": "ops@example.com",
+    "ORDERFLOW_BUDGET_START": "2026-12-01",
+    "ORDERFLOW_TOKEN_ISSUER": "https://id.example",
+    "ORDERFLOW_TOKEN_AUDIENCE": "orderflow",
+}
 
 
 def compiler() -> str | None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from shared.authentication import TokenRules
 from shared.currencies import shop_currency
 from shared.dispatch import RetryTimes
 from shared.errors import SettingsError
@@ -40,6 +41,26 @@ def _resolved(value: object) -> object:
 
 
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+
+
+def is_encrypted_or_local(address: str) -> bool:
+    """Whether it is an https address, or an http one on this machine."""
+    try:
+        parts = urlsplit(address)
+        scheme, host, _ = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return False
+    return bool(host) and (scheme == "https" or (scheme == "http" and host in _LOCAL_HOSTS))
+
+
+def _issuer(address: str) -> str:
+    """As it is: a slash at its end is part of the name that tokens give."""
+    if not re.fullmatch(r"[!-~]+", address) or set(address) & set("?#@") or not is_encrypted_or_local(address):
+        raise ValueError(
+            "should be the issuer's address just as its tokens name it (iss): https://…, or http://… on this machine, "
+            "without a query, fragment or user"
+        )
+    return address
 
 
 class Connection(BaseModel):
@@ -96,6 +117,14 @@ class Settings(BaseModel):
     """The database."""
     currency: Annotated[str, AfterValidator(shop_currency)] = Field("GBP", alias="SHOP_CURRENCY")
     """The one currency of prices and orders, one of ISO 4217 with minor units."""
+    issuer: Annotated[str, AfterValidator(_issuer)] = Field(alias="IDENTITY_ISSUER")
+    """Who issues the callers' tokens: an OpenID issuer's address, just as its tokens name it (`iss`)."""
+    audience: str = Field(alias="IDENTITY_AUDIENCE", min_length=1)
+    """Whom the tokens must be for (`aud`)."""
+    subject_claim: str = Field("sub", alias="IDENTITY_SUBJECT_CLAIM", min_length=1)
+    """The claim that names the caller; a customer's is their `customerId`."""
+    roles_claim: str = Field("roles", alias="IDENTITY_ROLES_CLAIM", min_length=1)
+    """The claim that names the caller's roles, as a text or a list of texts."""
     cosmos_timeout: Seconds = Field(timedelta(seconds=5), alias="COSMOS_TIMEOUT_SECONDS")
     """The longest that a call of Cosmos DB may take, the SDK's retries included."""
     service_bus_timeout: Seconds = Field(timedelta(seconds=3), alias="SERVICEBUS_TIMEOUT_SECONDS")
@@ -118,6 +147,11 @@ class Settings(BaseModel):
     """How long a parked message is kept after it came last (90 days); it may hold an address."""
 
     _references = field_validator("*", mode="before")(_resolved)
+
+    @property
+    def token_rules(self) -> TokenRules:
+        """The share of who checks tokens."""
+        return TokenRules(self.issuer, self.audience, self.subject_claim, self.roles_claim)
 
     @property
     def outbox_times(self) -> OutboxTimes:
@@ -150,7 +184,11 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            faults += [f"{each['loc'][0]}: {each['msg']}" for each in error.errors(include_input=False)]
+            missing = {"missing": "is missing: docs/settings.md says what to set"}
+            faults += [
+                f"{each['loc'][0]}: {missing.get(each['type'], each['msg'])}"
+                for each in error.errors(include_input=False)
+            ]
         if faults:
             raise SettingsError(faults)
         return settings

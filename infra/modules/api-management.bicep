@@ -27,27 +27,9 @@ param actionGroupName string
 @minValue(1)
 param callsPerMinute int
 
-@description('Who issues tokens, as an address with an OpenID configuration; empty: tokens aren\'t looked at.')
-param tokenIssuer string
-
-@description('Whom they are issued for.')
-param tokenAudience string
-
 // The largest body that an app takes: an import's.
 var mostBytes = 8388608
 
-var checksTokens = !empty(tokenIssuer)
-var configuration = '${tokenIssuer}${endsWith(tokenIssuer, '/') ? '' : '/'}.well-known/openid-configuration'
-var token = '''
-        <validate-jwt header-name="Authorization" require-scheme="Bearer" failed-validation-httpcode="401" output-token-variable-name="token">
-          <openid-config url="%CONFIGURATION%" />
-          <audiences>
-            <audience>%AUDIENCE%</audience>
-          </audiences>
-          <issuers>
-            <issuer>%ISSUER%</issuer>
-          </issuers>
-        </validate-jwt>'''
 var cors = '''
     <cors terminate-unmatched-request="true">
       <allowed-origins>%ORIGINS%</allowed-origins>
@@ -82,15 +64,7 @@ var filled = {
     ? ''
     : replace(cors, '%ORIGINS%', join(map(corsOrigins, origin => '<origin>${origin}</origin>'), ''))
   '%MOST_BYTES%': string(mostBytes)
-  '%TOKEN%': checksTokens
-    ? replace(
-        replace(replace(token, '%ISSUER%', tokenIssuer), '%CONFIGURATION%', configuration),
-        '%AUDIENCE%',
-        tokenAudience
-      )
-    : ''
   '%CALLS%': string(callsPerMinute)
-  '%CALLER%': checksTokens ? '((Jwt)context.Variables[&quot;token&quot;]).Subject' : 'context.Request.IpAddress'
   '%ROUTES%': join(routes, '\n')
 }
 var policy = reduce(

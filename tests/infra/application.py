@@ -12,6 +12,8 @@ from tests.infra.deployment import CONTEXTS
 
 ENVIRONMENT = {
     "PAYMENT_PROVIDER_KEY": "sk_test_1",
+    "IDENTITY_ISSUER": "https://id.example",
+    "IDENTITY_AUDIENCE": "orderflow",
     **{f"COSMOS_{context.upper()}__accountEndpoint": "https://shop.documents.azure.com/" for context in CONTEXTS},
     **{f"SERVICEBUS_{context.upper()}__fullyQualifiedNamespace": "shop.servicebus.windows.net" for context in CONTEXTS},
 }

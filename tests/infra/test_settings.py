@@ -16,11 +16,18 @@ FORBIDDEN = re.compile(
 
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_a_setting_has_the_value_that_the_code_takes_without_it(deployed: Deployment, context: str) -> None:
-    chosen = {"SHOP_CURRENCY", *SETTINGS["secrets"].get(context, {})}
+    chosen = {"SHOP_CURRENCY", "IDENTITY_ISSUER", "IDENTITY_AUDIENCE", *SETTINGS["secrets"].get(context, {})}
     settings = deployed.app_settings()[context]
     for name, (_, field) in fields(settings_class(context)).items():
         if name not in chosen:
             assert settings[name] == text(field.default), name
+
+
+def test_every_app_takes_the_tokens_of_the_issuer_and_audience_that_the_installation_names(
+    deployed: Deployment,
+) -> None:
+    for settings in deployed.app_settings().values():
+        assert (settings["IDENTITY_ISSUER"], settings["IDENTITY_AUDIENCE"]) == ("https://id.example", "orderflow")
 
 
 def test_connections_are_by_the_apps_own_identity(deployed: Deployment) -> None:

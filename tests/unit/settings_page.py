@@ -35,9 +35,9 @@ Rendered from the settings classes ([shared/settings.py](../shared/settings.py),
 All are read from the environment at start, and every fault of every context is named at once. An empty value is none,
 and a reference that Azure couldn't resolve (`@Microsoft.KeyVault(…)` as text) is a fault.
 In Azure the Bicep templates set each of them: most from [infra/settings.json](../infra/settings.json), to the defaults
-below; `SHOP_CURRENCY` by a parameter; `PAYMENT_PROVIDER_KEY` by a reference to Key Vault. *Here* is what the local
-stack sets ([local/stack.py](../local/stack.py)), where it differs. `scripts/local settings` prints a
-`local.settings.json` for `func start`."""
+below; `SHOP_CURRENCY`, `IDENTITY_ISSUER` and `IDENTITY_AUDIENCE` by parameters; `PAYMENT_PROVIDER_KEY` by a reference
+to Key Vault. *Here* is what the local stack sets ([local/stack.py](../local/stack.py)), where it differs.
+`scripts/local settings` prints a `local.settings.json` for `func start`."""
 
 CONNECTIONS = {
     "COSMOS_<CONTEXT>__accountEndpoint": "the account's address",
@@ -161,8 +161,10 @@ def _default(field: FieldInfo) -> str:
 
 
 def _here(name: str, field: FieldInfo) -> str:
-    if name in ("PAYMENT_PROVIDER_ADDRESS", "PAYMENT_PROVIDER_KEY"):
+    if name in ("PAYMENT_PROVIDER_ADDRESS", "PAYMENT_PROVIDER_KEY", "IDENTITY_ISSUER"):
         return "the stand-in's"
+    if name == "IDENTITY_AUDIENCE":
+        return "`orderflow`"
     here = LOCAL_SETTINGS.get(name)
     return f"`{here}`" if here and here != text(field.default) else ""
 
@@ -192,6 +194,7 @@ def example() -> str:
         for name, (_, field) in fields(cls).items():
             values.setdefault(name, text(field.default))
     values["PAYMENT_PROVIDER_KEY"] = "sk_test_the_providers"
+    values |= {"IDENTITY_ISSUER": "http://127.0.0.1:8082", "IDENTITY_AUDIENCE": "orderflow"}
     return json.dumps({"IsEncrypted": False, "Values": values}, indent=2) + "\n"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.orders.bootstrap import OrdersSettings
 from services.payments.bootstrap import PaymentsSettings
+from shared.authentication import TokenRules
 from shared.errors import SettingsError
 from tests.unit.world import ENVIRONMENT
 
@@ -15,6 +16,8 @@ IDENTITY = {
     "COSMOS_ORDERS__accountEndpoint": "https://shop.documents.azure.com:443/",
     "COSMOS_ORDERS__clientId": "11111111-1111-1111-1111-111111111111",
     "SERVICEBUS_ORDERS__fullyQualifiedNamespace": "shop.servicebus.windows.net",
+    "IDENTITY_ISSUER": "https://login.microsoftonline.com/11111111-1111-1111-1111-111111111111/v2.0",
+    "IDENTITY_AUDIENCE": "orderflow",
 }
 
 
@@ -50,7 +53,56 @@ def test_every_fault_is_named() -> None:
     with pytest.raises(SettingsError) as error:
         OrdersSettings.read(wrong)
     named = {fault.partition(":")[0] for fault in error.value.faults}
-    assert named == {"COSMOS_ORDERS__accountEndpoint", "SERVICEBUS_ORDERS__fullyQualifiedNamespace", *wrong}
+    missing = {"IDENTITY_ISSUER", "IDENTITY_AUDIENCE"}
+    assert named == {"COSMOS_ORDERS__accountEndpoint", "SERVICEBUS_ORDERS__fullyQualifiedNamespace", *missing, *wrong}
+
+
+def test_whose_tokens_are_taken_must_be_said() -> None:
+    without = {name: value for name, value in IDENTITY.items() if not name.startswith("IDENTITY_")}
+    with pytest.raises(SettingsError) as error:
+        OrdersSettings.read(without)
+    assert error.value.faults == (
+        "IDENTITY_ISSUER: is missing: docs/settings.md says what to set",
+        "IDENTITY_AUDIENCE: is missing: docs/settings.md says what to set",
+    )
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["https://sts.windows.net/11111111/", "https://id.example:8443", "http://127.0.0.1:9", "http://localhost/a"],
+)
+def test_an_issuer_is_taken_just_as_it_is_written(issuer: str) -> None:
+    settings = OrdersSettings.read(IDENTITY | {"IDENTITY_ISSUER": issuer})
+    assert settings.token_rules == TokenRules(issuer, "orderflow", "sub", "roles")
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "id.example",
+        "http://id.example",
+        "http://localhost.example",
+        "ftp://127.0.0.1",
+        "https://",
+        "https:///path",
+        "https://id.example?tenant=1",
+        "https://id.example/#top",
+        "https://me:secret@id.example",
+        "https://id.example:port",
+        "https://id.example:99999",
+        " https://id.example",
+        "https://id.example/\n",
+        "https://[::1",
+        "https://ïd.example",
+    ],
+)
+def test_an_issuer_that_a_stranger_could_stand_in_for_stops_the_start(issuer: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        OrdersSettings.read(IDENTITY | {"IDENTITY_ISSUER": issuer})
+    [fault] = error.value.faults
+    assert fault.startswith("IDENTITY_ISSUER: ")
+    assert "should be the issuer's address just as its tokens name it (iss): https://…" in fault
+    assert issuer == "https://" or issuer not in fault
 
 
 @pytest.mark.parametrize(

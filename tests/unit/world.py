@@ -44,7 +44,11 @@ ENVIRONMENT = {
             "Endpoint=sb://127.0.0.1:2;SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true;",
         ),
     )
-} | {"PAYMENT_PROVIDER_KEY": "sk_test_1"}
+} | {
+    "PAYMENT_PROVIDER_KEY": "sk_test_1",
+    "IDENTITY_ISSUER": "https://id.example",
+    "IDENTITY_AUDIENCE": "orderflow",
+}
 
 
 NEWCOMERS = {
