@@ -23,9 +23,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.replay.client import Api
+from local.identity.issuer import Caller, Role, Tokens
+from local.replay.client import ADMIN, WAREHOUSE, Api, Client
 from local.verify.stack import read_stack
 
+ADA = Caller(Role.CUSTOMER, "guest-ada")
 LINES = (1, 3, 20)
 ORDERS = 3
 """Of each size, after a first one that opens connections and isn't counted."""
@@ -96,8 +98,8 @@ async def read(state: Path) -> Reading:
     """The counters of both stand-ins."""
     answers = []
     for part in ("cosmos", "service_bus"):
-        async with aclosing(Api(read_stack(state).parts[part].control)) as api:
-            answers.append((await api.send("GET", "_stats")).raise_for_status().json())
+        async with aclosing(Client(read_stack(state).parts[part].control)) as stand_in:
+            answers.append((await stand_in.send("GET", "_stats")).raise_for_status().json())
     return Reading(answers[0].get("byContainer", {}), answers[1].get("byEntity", {}))
 
 
@@ -125,10 +127,10 @@ async def placed_to_completed(api: Api, state: Path, lines: int) -> str:
         "shippingAddress": {"name": "Ada Lovelace", "line1": "12 St James Square", "city": "London", "country": "GB"},
         "lines": [{"sku": f"MUG-{number}", "quantity": 2} for number in range(lines)],
     }
-    order_id = str((await api.send("POST", "orders", body)).raise_for_status().json()["orderId"])
+    order_id = str((await api.call(ADA, "POST", "orders", body)).raise_for_status().json()["orderId"])
     await quiet(state, lambda now: announced(now, before) == {"inventory": 1, "payments": 1, "shipping": 1})
     sent = {"carrier": "Royal Mail", "trackingNumber": "RM1"}
-    (await api.send("POST", f"shipments/shp_{order_id}/dispatch", sent)).raise_for_status()
+    (await api.call(WAREHOUSE, "POST", f"shipments/shp_{order_id}/dispatch", sent)).raise_for_status()
     await quiet(state, lambda now: announced(now, before) == {"inventory": 2, "payments": 2, "shipping": 2})
     return order_id
 
@@ -146,9 +148,11 @@ async def stock_up(api: Api, state: Path, number: int) -> None:
     """So many products, each with plenty in the house."""
     skus = [f"MUG-{each}" for each in range(number)]
     products = [{"sku": sku, "name": "Enamel mug", "price": {"amount": 250, "currency": "GBP"}} for sku in skus]
-    (await api.send("POST", "products/import", {"products": products})).raise_for_status()
+    (await api.call(ADMIN, "POST", "products/import", {"products": products})).raise_for_status()
     for sku in skus:
-        (await api.send("PUT", f"stock/{sku}", {"onHand": 10_000}, {"If-None-Match": "*"})).raise_for_status()
+        (
+            await api.call(WAREHOUSE, "PUT", f"stock/{sku}", {"onHand": 10_000}, {"If-None-Match": "*"})
+        ).raise_for_status()
     await quiet(state, lambda now: now.service_bus.get("orders-prices", {}).get("completed", 0) >= len(skus))
 
 
@@ -175,7 +179,7 @@ def per(counts: Counts, number: float) -> Counts:
 async def orders(state: Path, sizes: Sequence[int]) -> dict[str, Any]:
     """What an order of each size counts and leaves behind."""
     found = {}
-    async with aclosing(Api(read_stack(state).api)) as api:
+    async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         await stock_up(api, state, max(sizes))
         await placed_to_completed(api, state, 1)
         for lines in sizes:
@@ -183,7 +187,7 @@ async def orders(state: Path, sizes: Sequence[int]) -> dict[str, Any]:
             placed = [await placed_to_completed(api, state, lines) for _ in range(ORDERS)]
             counted = (await quiet(state)).less(before) | {"stored": difference(kept, stored(state))}
             for order_id in placed:
-                order = (await api.send("GET", f"orders/{order_id}")).raise_for_status().json()
+                order = (await api.call(ADA, "GET", f"orders/{order_id}")).raise_for_status().json()
                 if order["status"] != "completed":
                     raise SystemExit(f"an order of {lines} lines is {order['status']}")
             found[str(lines)] = {kind: per(counts, ORDERS) for kind, counts in counted.items()}

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 
 from local.faults import FaultMiddleware, Faults, Stats, control_routes
 from local.identity import issuer
-from local.identity.issuer import LIFETIME, Issuer, Role
+from local.identity.issuer import LIFETIME, Caller, Issuer, Role
 from local.identity.page import sign_in_page
 
 CLIENT = "orderflow"
@@ -39,8 +39,7 @@ class _Grant:
 
     redirect_uri: str
     challenge: str
-    role: Role
-    subject: str
+    caller: Caller
     nonce: str | None
     ends: float
 
@@ -90,10 +89,9 @@ class _Identity:
     def _code(self, asked: Mapping[str, str]) -> str:
         now, role = time.monotonic(), Role(asked["role"])
         self._grants = {code: grant for code, grant in self._grants.items() if grant.ends > now}
-        code, subject = secrets.token_urlsafe(24), asked.get("subject") or role.value
-        self._grants[code] = _Grant(
-            asked["redirect_uri"], asked["code_challenge"], role, subject, asked.get("nonce"), now + _CODE_LIFETIME
-        )
+        code, caller = secrets.token_urlsafe(24), Caller(role, asked.get("subject") or role.value)
+        ends = now + _CODE_LIFETIME
+        self._grants[code] = _Grant(asked["redirect_uri"], asked["code_challenge"], caller, asked.get("nonce"), ends)
         return code
 
     async def token(self, request: Request) -> Response:
@@ -111,7 +109,7 @@ class _Identity:
         digest = sha256(asked.get("code_verifier", "").encode()).digest()
         if urlsafe_b64encode(digest).rstrip(b"=").decode() != grant.challenge:
             return _refused("invalid_grant", "code_verifier does not match the code_challenge")
-        token = issuer.mint(self._state, grant.role, grant.subject, nonce=grant.nonce)
+        token = issuer.mint(self._state, grant.caller, nonce=grant.nonce)
         # One token is both: its audience is the API, whose own page the client is.
         granted = {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": LIFETIME}
         return JSONResponse(granted, headers={"Cache-Control": "no-store"})

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from local.identity.issuer import GUEST, LIFETIME, NoIssuerError, Role, mint
+from local.identity.issuer import GUEST, LIFETIME, Caller, NoIssuerError, Role, mint
 from local.verify.command import DEFAULT_STATE, State
 
 _LONGEST = 200
@@ -25,7 +25,7 @@ def token(
 ) -> None:
     """Print a token of the stack's issuer, for `Authorization: Bearer`, and nothing else."""
     try:
-        typer.echo(mint(state, role, _subject(role, customer, guest, subject), expires))
+        typer.echo(mint(state, Caller(role, _subject(role, customer, guest, subject)), expires))
     except NoIssuerError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None

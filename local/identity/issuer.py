@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -25,7 +25,7 @@ LIFETIME = 3600
 GUEST = "guest-"
 """How the subjects of guests begin, and no customer's."""
 
-_RENEWED = 300.0
+_RENEWED = 900.0
 
 
 class Role(StrEnum):
@@ -35,6 +35,13 @@ class Role(StrEnum):
     WAREHOUSE = "warehouse"
     SUPPORT = "support"
     ADMIN = "admin"
+
+
+class Caller(NamedTuple):
+    """Whom a token speaks for, and what it lets them do."""
+
+    role: Role
+    subject: str
 
 
 class NoIssuerError(Exception):
@@ -72,7 +79,7 @@ def new_key() -> RSAKey:
     return RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
 
 
-def mint(state: Path, role: Role, subject: str, lifetime: int = LIFETIME, nonce: str | None = None) -> str:
+def mint(state: Path, caller: Caller, lifetime: int = LIFETIME, nonce: str | None = None) -> str:
     """A token, signed with the issuer's key as the state folder has it now: nobody is asked.
 
     It is good for `lifetime` seconds; with none, or fewer, it has expired.
@@ -81,8 +88,8 @@ def mint(state: Path, role: Role, subject: str, lifetime: int = LIFETIME, nonce:
     claims: dict[str, Any] = {
         "iss": issuer.address,
         "aud": AUDIENCE,
-        "sub": subject,
-        "roles": [role.value],
+        "sub": caller.subject,
+        "roles": [caller.role.value],
         "iat": now,
         "nbf": now,
         "exp": now + lifetime,
@@ -98,14 +105,14 @@ class Tokens:
     """Mints tokens for whoever speaks for many callers, and keeps each until shortly before it expires."""
 
     def __init__(self, state: Path) -> None:
-        self._state, self._kept = state, dict[tuple[Role, str], tuple[str, float]]()
+        self._state, self._kept = state, dict[Caller, tuple[str, float]]()
 
-    def of(self, role: Role, subject: str) -> str:
-        """A token that is good for five minutes at least."""
-        token, renewed = self._kept.get((role, subject), ("", 0.0))
+    def of(self, caller: Caller) -> str:
+        """A token that is good for a quarter of an hour at least: a patient client sends it again for ten minutes."""
+        token, renewed = self._kept.get(caller, ("", 0.0))
         if time.monotonic() >= renewed:
-            token, renewed = mint(self._state, role, subject), time.monotonic() + LIFETIME - _RENEWED
-            self._kept[role, subject] = token, renewed
+            token, renewed = mint(self._state, caller), time.monotonic() + LIFETIME - _RENEWED
+            self._kept[caller] = token, renewed
         return token
 
 

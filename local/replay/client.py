@@ -1,14 +1,21 @@
-"""Talks to the API as a patient client: what may pass is tried again, what is refused is handed back."""
+"""Talks to the API, and to stand-ins, as a patient client: what may pass is tried again, what is refused is handed
+back."""
 
 import asyncio
 import random
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 
+from local.identity.issuer import Caller, Role
+
 TRIED_AGAIN = {429, 502, 503, 504}
 _LONGEST_PAUSE = 5.0
+
+ADMIN = Caller(Role.ADMIN, "admin")
+WAREHOUSE = Caller(Role.WAREHOUSE, "warehouse")
 
 
 class UnansweredError(Exception):
@@ -19,9 +26,9 @@ class RefusedError(Exception):
     """The API said no to something that the replay can't do without."""
 
 
-class Api:
-    """The API under one address. `patience` is how long one request is tried again, in seconds; `transport` is what
-    requests travel by, the network unless told."""
+class Client:
+    """A client of what is under one address. `patience` is how long one request is tried again, in seconds; `transport`
+    is what requests travel by, the network unless told."""
 
     def __init__(
         self, address: str, patience: float = 600.0, transport: httpx.AsyncBaseTransport | None = None
@@ -40,7 +47,7 @@ class Api:
         await self._http.aclose()
 
     async def send(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] = {}
     ) -> httpx.Response:
         """The answer, whatever it is, but for one that says "later": that, and a lost connection, is tried again
         with the same headers, with back-off. UnansweredError when patience is at its end."""
@@ -49,7 +56,7 @@ class Api:
         while True:
             asked_to_wait = 0.0
             try:
-                response = await self._http.request(method, path, json=body, headers=headers)
+                response = await self._http.request(method, path, json=body, headers={**headers})
                 if response.status_code not in TRIED_AGAIN:
                     return response
                 last = f"{response.status_code}"
@@ -61,6 +68,20 @@ class Api:
                 raise UnansweredError(f"{method} {path} found no answer in {self._patience:.0f} s, the last was {last}")
             await asyncio.sleep(wait)
             pause *= 2
+
+
+class Api(Client):
+    """A client of the API, for many callers: `token_of` tells what each proves with who they are."""
+
+    def __init__(self, address: str, token_of: Callable[[Caller], str], **how: Any) -> None:
+        super().__init__(address, **how)
+        self._token_of = token_of
+
+    async def call(
+        self, caller: Caller, method: str, path: str, body: object = None, headers: Mapping[str, str] = {}
+    ) -> httpx.Response:
+        """Send what this caller asks."""
+        return await self.send(method, path, body, {**headers, "Authorization": f"Bearer {self._token_of(caller)}"})
 
 
 def _seconds(text: str) -> float:

@@ -13,6 +13,7 @@ import httpx
 import typer
 from azure.core.exceptions import AzureError
 
+from local.identity.issuer import Tokens
 from local.replay.client import Api, RefusedError, UnansweredError
 from local.replay.figures import figures, take_reading
 from local.replay.form import Dates, UnusableFileError
@@ -100,7 +101,7 @@ def _replay(planned: Plan, state: Path, how: Load, seed: int, report: Path | Non
 
 
 async def _play(planned: Plan, state: Path, how: Load, seed: int) -> Report:
-    async with aclosing(Api(read_stack(state).api)) as api:
+    async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         gauge = Gauge(typer.echo)
         with remembering(state) as remember:
             refused = await load(api, planned, gauge)

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from local.replay.client import Api
+from local.replay.client import Client
 from local.replay.journey import Outcome
 from local.verify.stack import read_stack
 
@@ -30,8 +30,8 @@ async def take_reading(state: Path) -> Reading:
 
 
 async def _stats(state: Path, part: str) -> tuple[int, dict[str, Any]]:
-    async with aclosing(Api(read_stack(state).parts[part].control)) as api:
-        stats = (await api.send("GET", "_stats")).raise_for_status().json()
+    async with aclosing(Client(read_stack(state).parts[part].control)) as stand_in:
+        stats = (await stand_in.send("GET", "_stats")).raise_for_status().json()
     return read_stack(state).parts[part].pid, stats
 
 

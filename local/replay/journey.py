@@ -77,7 +77,7 @@ class Journey:
         self._remember = remember
         self._outcome = Outcome()
         self._began = datetime.now(UTC)
-        self._to_follow: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
+        self._to_follow: asyncio.Queue[tuple[float, PlannedOrder] | None] = asyncio.Queue()
 
     async def make(self, orders: list[PlannedOrder], load: Load) -> Outcome:
         """Runs until every order is settled, or none has been for ten minutes."""
@@ -116,7 +116,7 @@ class Journey:
 
     async def _place(self, order: PlannedOrder, group: asyncio.TaskGroup) -> None:
         key = {"Idempotency-Key": quote(order.invoice, safe=" ")}
-        response = await self._api.send("POST", "orders", order.body, key)
+        response = await self._api.call(order.caller, "POST", "orders", order.body, key)
         self._gauge.step("placed")
         if response.status_code != 201:
             self._refuse(order.invoice, response)
@@ -131,10 +131,10 @@ class Journey:
             self._gauge.step("settled")
             return
         if order.cancel == "at once":
-            await self._cancel(order.invoice, 0.0)
+            await self._cancel(order, 0.0)
         elif order.cancel == "later":
-            group.create_task(self._cancel(order.invoice, moment(self._seed, order.invoice, _LONGEST_CANCEL)))
-        self._to_follow.put_nowait((time.monotonic() + _FIRST_LOOK, order.invoice))
+            group.create_task(self._cancel(order, moment(self._seed, order.invoice, _LONGEST_CANCEL)))
+        self._to_follow.put_nowait((time.monotonic() + _FIRST_LOOK, order))
 
     def _refuse(self, invoice: str, response: httpx.Response) -> None:
         problem = problem_of(response)
@@ -145,29 +145,31 @@ class Journey:
         if reason is None:
             self._outcome.failures.append(f"Invoice {invoice}: {explain(response)}")
 
-    async def _cancel(self, invoice: str, wait: float) -> None:
+    async def _cancel(self, order: PlannedOrder, wait: float) -> None:
         await asyncio.sleep(wait)
-        response = await self._api.send("POST", f"orders/{self._outcome.orders[invoice]['orderId']}/cancel")
+        order_id = self._outcome.orders[order.invoice]["orderId"]
+        response = await self._api.call(order.caller, "POST", f"orders/{order_id}/cancel")
         if response.status_code not in (202, 409):
-            self._outcome.complaints.append(f"Cancelling invoice {invoice}: {explain(response)}")
+            self._outcome.complaints.append(f"Cancelling invoice {order.invoice}: {explain(response)}")
 
     async def _follow(self) -> None:
         """Follows one order after the other, the oldest first, so that few are asked for before they are settled."""
         while (following := await self._to_follow.get()) is not None:
-            first_look, invoice = following
+            first_look, order = following
             await asyncio.sleep(first_look - time.monotonic())
             pause = 0.5
-            while not await self._is_settled(invoice) and self._gauge.idle("settled") < _PATIENCE:
+            while not await self._is_settled(order) and self._gauge.idle("settled") < _PATIENCE:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, 4.0)
 
-    async def _is_settled(self, invoice: str) -> bool:
-        response = await self._api.send("GET", f"orders/{self._outcome.orders[invoice]['orderId']}")
+    async def _is_settled(self, order: PlannedOrder) -> bool:
+        order_id = self._outcome.orders[order.invoice]["orderId"]
+        response = await self._api.call(order.caller, "GET", f"orders/{order_id}")
         if response.status_code != 200:
-            self._outcome.complaints.append(f"Looking at invoice {invoice}: {explain(response)}")
+            self._outcome.complaints.append(f"Looking at invoice {order.invoice}: {explain(response)}")
             return False
-        self._outcome.orders[invoice] = response.json()
-        if self._outcome.orders[invoice].get("settledAt") is None:
+        self._outcome.orders[order.invoice] = response.json()
+        if self._outcome.orders[order.invoice].get("settledAt") is None:
             return False
         self._gauge.step("settled")
         return True

@@ -6,7 +6,7 @@ from itertools import batched
 from typing import Any
 from urllib.parse import quote
 
-from local.replay.client import Api, RefusedError, UnansweredError, explain
+from local.replay.client import ADMIN, WAREHOUSE, Api, RefusedError, UnansweredError, explain
 from local.replay.plan import Plan, Product
 from local.replay.progress import Gauge
 
@@ -37,7 +37,7 @@ async def _import(api: Api, plan: Plan, gauge: Gauge) -> dict[str, str]:
             {"sku": product.sku, "name": product.name, "price": _money(product, plan.currency)} for product in some
         ]
         while listed:
-            response = await api.send("POST", "products/import", {"products": listed})
+            response = await api.call(ADMIN, "POST", "products/import", {"products": listed})
             if response.status_code != 200:
                 raise RefusedError(f"The catalogue refused the import: {explain(response)}")
             results = response.json()["results"]
@@ -57,7 +57,9 @@ async def _import(api: Api, plan: Plan, gauge: Gauge) -> dict[str, str]:
 
 
 async def _stock(api: Api, sku: str, on_hand: int, gauge: Gauge) -> None:
-    response = await api.send("PUT", f"stock/{quote(sku, safe='')}", {"onHand": on_hand}, {"If-None-Match": "*"})
+    response = await api.call(
+        WAREHOUSE, "PUT", f"stock/{quote(sku, safe='')}", {"onHand": on_hand}, {"If-None-Match": "*"}
+    )
     if response.status_code not in (200, 201, 204, 412):
         raise RefusedError(f"Inventory refused a stock of {on_hand} for {sku}: {explain(response)}")
     gauge.step("stock")
@@ -66,7 +68,7 @@ async def _stock(api: Api, sku: str, on_hand: int, gauge: Gauge) -> None:
 async def _price(api: Api, product: Product, currency: str, gauge: Gauge) -> None:
     pause = 0.1
     while True:
-        response = await api.send("GET", f"prices/{quote(product.sku, safe='')}")
+        response = await api.call(ADMIN, "GET", f"prices/{quote(product.sku, safe='')}")
         if response.status_code == 200:
             known = response.json()
             if known["price"] == _money(product, currency) and known["listed"]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
 
+from local.identity.issuer import GUEST, Caller, Role
 from local.replay.countries import code_of
 from local.replay.sales import Sale, Sales, one_line
 
@@ -33,9 +34,10 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOrder:
-    """One invoice as an order: what is sent, what the file itself took for it, whether it is cancelled."""
+    """One invoice as an order: who sends what, what the file itself took for it, whether it is cancelled."""
 
     invoice: str
+    caller: Caller
     body: dict[str, Any]
     file_total: int
     cancel: Cancel | None
@@ -79,6 +81,7 @@ def plan(sales: Sales, stock_factor: Decimal, decline_every: int | None, cancel_
     orders = [
         PlannedOrder(
             invoice,
+            _caller(invoice, rows),
             _body(invoice, rows, lines[invoice])
             | {"currency": sales.currency, "paymentMethod": DECLINES if _falls_on(number, decline_every) else PAYS},
             sum(row.price * row.quantity for row in rows),
@@ -131,10 +134,18 @@ def _cancel(number: int, every: int | None) -> Cancel | None:
     return "at once" if number // every % 2 else "later"
 
 
+def _customer(rows: list[Sale]) -> str:
+    return _text(re.sub("[.,]0$", "", next((row.customer for row in rows if row.customer), "")))
+
+
+def _caller(invoice: str, rows: list[Sale]) -> Caller:
+    """An order of a customer is the customer's; one without is that of a guest, whom only this invoice is of."""
+    return Caller(Role.CUSTOMER, _customer(rows) or _text(f"{GUEST}{invoice}"))
+
+
 def _body(invoice: str, rows: list[Sale], lines: Counter[str]) -> dict[str, Any]:
-    """The request, but for its payment. An order of a customer is the customer's; one without is a guest's, known by an
-    address made up from the invoice's number."""
-    customer = _text(re.sub("[.,]0$", "", next((row.customer for row in rows if row.customer), "")))
+    """The request, but for its payment. A guest's address is made up from the invoice's number."""
+    customer = _customer(rows)
     caller: dict[str, Any] = {"customerId": customer} if customer else {}
     return {
         **caller,

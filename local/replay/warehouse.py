@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from local.replay.client import Api, explain
+from local.replay.client import WAREHOUSE, Api, explain
 
 _LONGEST_WAIT = 1.0
 _BETWEEN_LOOKS = 0.5
@@ -33,7 +33,7 @@ async def _pending(api: Api) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     link: str | None = "shipments?status=pending"
     while link:
-        response = await api.send("GET", link)
+        response = await api.call(WAREHOUSE, "GET", link)
         response.raise_for_status()
         page = response.json()
         found += page["value"]
@@ -45,7 +45,7 @@ async def _dispatch(api: Api, shipment: str, seed: int, seen: set[str], complain
     """The tracking number follows from the shipment alone, so that a second replay asks for the same again."""
     await asyncio.sleep(moment(seed, shipment, _LONGEST_WAIT))
     body = {"carrier": "Royal Mail", "trackingNumber": f"RM{sha256(shipment.encode()).hexdigest()[:12].upper()}"}
-    response = await api.send("POST", f"shipments/{shipment}/dispatch", body)
+    response = await api.call(WAREHOUSE, "POST", f"shipments/{shipment}/dispatch", body)
     if response.status_code == 404:
         seen.discard(shipment)
     elif response.status_code not in (200, 409):

@@ -7,8 +7,11 @@ from pathlib import Path
 import jwt
 import pytest
 
-from local.identity.issuer import NoIssuerError, Role, Tokens, mint
+from local.identity.issuer import Caller, NoIssuerError, Role, Tokens, mint
 from tests.local.identity.running import Identity
+
+ADMIN = Caller(Role.ADMIN, "admin")
+ADA = Caller(Role.CUSTOMER, "ada")
 
 
 def test_discovery_names_the_issuer_its_endpoints_and_what_it_can_do(identity: Identity) -> None:
@@ -23,21 +26,21 @@ def test_discovery_names_the_issuer_its_endpoints_and_what_it_can_do(identity: I
 def test_a_token_holds_against_the_published_keys(identity: Identity) -> None:
     now = time.time()
 
-    claims = identity.claims(mint(identity.state, Role.WAREHOUSE, "olga"))
+    claims = identity.claims(mint(identity.state, Caller(Role.WAREHOUSE, "olga")))
 
     assert (claims["sub"], claims["roles"]) == ("olga", ["warehouse"])
     assert now - 2 < claims["iat"] == claims["nbf"] == claims["exp"] - 3600 < now + 2
 
 
 def test_no_two_tokens_have_the_same_id(identity: Identity) -> None:
-    ids = {identity.claims(mint(identity.state, Role.ADMIN, "admin"))["jti"] for _ in range(3)}
+    ids = {identity.claims(mint(identity.state, ADMIN))["jti"] for _ in range(3)}
 
     assert len(ids) == 3
 
 
 def test_a_token_may_have_expired(identity: Identity) -> None:
     with pytest.raises(jwt.ExpiredSignatureError):
-        identity.claims(mint(identity.state, Role.ADMIN, "admin", lifetime=-1))
+        identity.claims(mint(identity.state, ADMIN, lifetime=-1))
 
 
 def test_the_published_keys_are_the_public_halves(identity: Identity) -> None:
@@ -49,7 +52,7 @@ def test_the_published_keys_are_the_public_halves(identity: Identity) -> None:
 
 def test_the_keys_are_for_their_owners_eyes_and_outlive_the_process(identity: Identity) -> None:
     (kept,) = (identity.state / "identity").iterdir()
-    token = mint(identity.state, Role.SUPPORT, "support")
+    token = mint(identity.state, Caller(Role.SUPPORT, "support"))
 
     identity.stop()
     identity.start()
@@ -59,9 +62,9 @@ def test_the_keys_are_for_their_owners_eyes_and_outlive_the_process(identity: Id
 
 
 def test_after_a_rotation_a_new_key_signs_and_old_tokens_hold_until_it_is_forgotten(identity: Identity) -> None:
-    before = mint(identity.state, Role.ADMIN, "admin")
+    before = mint(identity.state, ADMIN)
     first, second = identity.http.post("/_rotate").raise_for_status().json()["kids"]
-    after = mint(identity.state, Role.ADMIN, "admin")
+    after = mint(identity.state, ADMIN)
 
     assert (jwt.get_unverified_header(after)["kid"], jwt.get_unverified_header(before)["kid"]) == (first, second)
     assert identity.claims(before)["sub"] == identity.claims(after)["sub"] == "admin"
@@ -84,14 +87,14 @@ def test_a_caller_keeps_a_token_until_shortly_before_it_expires(
 ) -> None:
     tokens, began = Tokens(identity.state), time.monotonic()
     monkeypatch.setattr("local.identity.issuer.time.monotonic", lambda: began)
-    first, other = tokens.of(Role.CUSTOMER, "17850"), tokens.of(Role.CUSTOMER, "13047")
+    first, other = tokens.of(ADA), tokens.of(Caller(Role.CUSTOMER, "13047"))
 
-    monkeypatch.setattr("local.identity.issuer.time.monotonic", lambda: began + 3299)
-    assert tokens.of(Role.CUSTOMER, "17850") == first != other
-    monkeypatch.setattr("local.identity.issuer.time.monotonic", lambda: began + 3300)
-    assert tokens.of(Role.CUSTOMER, "17850") != first
+    monkeypatch.setattr("local.identity.issuer.time.monotonic", lambda: began + 2699)
+    assert tokens.of(ADA) == first != other
+    monkeypatch.setattr("local.identity.issuer.time.monotonic", lambda: began + 2700)
+    assert tokens.of(ADA) != first
 
 
 def test_without_a_stack_there_are_no_tokens(tmp_path: Path) -> None:
     with pytest.raises(NoIssuerError, match=f"state folder {tmp_path}: start one with scripts/run"):
-        mint(tmp_path, Role.ADMIN, "admin")
+        mint(tmp_path, ADMIN)

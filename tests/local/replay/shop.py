@@ -1,9 +1,11 @@
 """A shop of one process that answers as Orderflow's API does, for the replay to run against."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, unquote
 
 import httpx
 from starlette.applications import Starlette
@@ -11,7 +13,29 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.identity.issuer import Caller, Role
+
 _PAGE = 2
+
+
+def signed(caller: Caller) -> str:
+    """A token as this shop reads it: it takes everybody's word."""
+    return quote(f"{caller.role} {caller.subject}")
+
+
+def _caller(request: Request) -> list[str]:
+    """The role and the subject of who calls."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return unquote(token).split(" ", 1) if scheme == "Bearer" else ["nobody", ""]
+
+
+def _for(role: Role, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """What only one role may ask."""
+
+    async def checked(request: Request) -> Response:
+        return await answer(request) if _caller(request)[0] == role else _problem(403, "Not yours to ask", "forbidden")
+
+    return checked
 
 
 def _problem(status: int, title: str, type: str = "other", pointer: str = "") -> Response:
@@ -38,20 +62,21 @@ class Shop:
     stock: dict[str, int] = field(default_factory=dict)
     bodies: dict[str, Any] = field(default_factory=dict)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
     shipments: dict[str, str] = field(default_factory=dict)
     dispatches: dict[str, Any] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
 
     def app(self) -> Starlette:
         routes = [
-            Route("/api/products/import", self._import, methods=["POST"]),
-            Route("/api/stock/{sku}", self._count, methods=["PUT"]),
+            Route("/api/products/import", _for(Role.ADMIN, self._import), methods=["POST"]),
+            Route("/api/stock/{sku}", _for(Role.WAREHOUSE, self._count), methods=["PUT"]),
             Route("/api/prices/{sku}", self._price),
-            Route("/api/orders", self._place, methods=["POST"]),
-            Route("/api/orders/{id}", self._order),
-            Route("/api/orders/{id}/cancel", self._cancel, methods=["POST"]),
-            Route("/api/shipments", self._pending),
-            Route("/api/shipments/{id}/dispatch", self._dispatch, methods=["POST"]),
+            Route("/api/orders", _for(Role.CUSTOMER, self._place), methods=["POST"]),
+            Route("/api/orders/{id}", _for(Role.CUSTOMER, self._order)),
+            Route("/api/orders/{id}/cancel", _for(Role.CUSTOMER, self._cancel), methods=["POST"]),
+            Route("/api/shipments", _for(Role.WAREHOUSE, self._pending)),
+            Route("/api/shipments/{id}/dispatch", _for(Role.WAREHOUSE, self._dispatch), methods=["POST"]),
         ]
         return Starlette(routes=routes)
 
@@ -84,8 +109,11 @@ class Shop:
         return JSONResponse({"sku": sku, "price": self.products[sku]["price"], "listed": True})
 
     async def _place(self, request: Request) -> Response:
-        key, body = request.headers["idempotency-key"], await request.json()
+        key, body, subject = request.headers["idempotency-key"], await request.json(), _caller(request)[1]
         self.calls["place"] += 1
+        if body.get("customerId", subject) != subject:
+            return _problem(403, "Somebody else's", "forbidden")
+        self.owners[f"ord_{key}"] = subject
         order_id = f"ord_{key}"
         if self.bodies.setdefault(key, body) != body:
             return _problem(422, "The key was used with another body", "idempotency-key-reused")
@@ -120,11 +148,15 @@ class Shop:
         self.orders[order_id] |= {"status": status, "settledAt": _now()} | more
 
     async def _order(self, request: Request) -> Response:
+        if self.owners[request.path_params["id"]] != _caller(request)[1]:
+            return _problem(404, "No such order")
         return JSONResponse(self.orders[request.path_params["id"]])
 
     async def _cancel(self, request: Request) -> Response:
         order_id = request.path_params["id"]
         self.calls[f"cancel {order_id}"] += 1
+        if self.owners[order_id] != _caller(request)[1]:
+            return _problem(404, "No such order")
         if self.orders[order_id]["status"] != "confirmed":
             return _problem(409, "Too late")
         self.shipments[f"shp_{order_id}"] = "cancelled"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from local.identity.issuer import Caller, Role
 from local.replay.countries import code_of
 from local.replay.plan import MAX_LINES, MAX_QUANTITY, Plan, plan
 from local.replay.sales import Sale, Sales, read
@@ -76,6 +77,8 @@ def test_an_oversized_invoice_is_set_aside_whole() -> None:
 def test_a_customer_is_known_by_number_and_a_guest_by_the_invoice() -> None:
     result = _plan(_sale("1", customer=""), _sale("1", customer="17850.0"), _sale("A2", customer=""))
 
+    callers = [order.caller for order in result.orders]
+    assert callers == [Caller(Role.CUSTOMER, "17850"), Caller(Role.CUSTOMER, "guest-A2")]
     customer, guest = (order.body for order in result.orders)
     assert (customer["customerId"], customer["email"]) == ("17850", "17850@example.com")
     assert "customerId" not in guest

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from local.replay.client import Api, UnansweredError
+from local.replay.client import Api, Client, UnansweredError
 from local.replay.figures import Reading, figures
 from local.replay.journey import Journey, Load, Outcome
 from local.replay.loading import load
@@ -19,7 +19,7 @@ from local.replay.progress import Gauge
 from local.replay.report import Report
 from local.replay.sales import Sale, Sales
 from local.replay.warehouse import moment
-from tests.local.replay.shop import BadLine, Shop
+from tests.local.replay.shop import BadLine, Shop, signed
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def _plan(
     price: int = 150,
 ) -> Plan:
     sales = [
-        Sale(f"{number:03}", sku, "HEART", 2, price, "17850.0", "France")
+        Sale(f"{number:03}", sku, "HEART", 2, price, "17850.0" if number % 2 else "", "France")
         for number in range(1, count + 1)
         for sku in ("A", f"SKU {number}")
     ]
@@ -57,7 +57,7 @@ async def _replay(
     line: httpx.AsyncBaseTransport | None = None,
 ) -> Outcome:
     remember = remembered.append if remembered is not None else lambda _: None
-    async with aclosing(Api("http://shop/api", transport=line or BadLine(shop))) as api:
+    async with aclosing(Api("http://shop/api", signed, transport=line or BadLine(shop))) as api:
         gauge = Gauge(lambda _: None)
         refused = await load(api, planned, gauge)
         outcome = await Journey(api, seed, gauge, remember).make(planned.orders, how or Load(4))
@@ -78,6 +78,7 @@ async def test_every_order_is_placed_once_and_settles_over_a_bad_line() -> None:
     assert outcome.unsettled == outcome.failures == outcome.complaints == []
     assert not outcome.refused
     assert sorted(remembered) == sorted(shop.orders) == [f"ord_{number:03}" for number in range(1, 10)]
+    assert set(shop.owners.values()) == {"17850", *(f"guest-{number:03}" for number in range(2, 10, 2))}
     assert shop.calls["place"] > 9
     assert shop.stock == dict.fromkeys(shop.stock, 0)
 
@@ -189,7 +190,7 @@ async def test_at_a_rate_orders_are_placed_whatever_becomes_of_those_before_them
             return await super()._place(request)
 
     shop, planned = Stuck(), _plan(5)
-    async with aclosing(Api("http://shop/api", transport=httpx.ASGITransport(shop.app()))) as api:
+    async with aclosing(Api("http://shop/api", signed, transport=httpx.ASGITransport(shop.app()))) as api:
         gauge = Gauge(lambda _: None)
         await load(api, planned, gauge)
         outcome = await Journey(api, 1, gauge, lambda _: None).make(planned.orders, Load(1, rate=50.0))
@@ -203,7 +204,7 @@ async def test_an_api_that_stays_away_is_given_up() -> None:
     def away(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
-    async with aclosing(Api("http://shop/api", patience=0.3, transport=httpx.MockTransport(away))) as api:
+    async with aclosing(Client("http://shop/api", patience=0.3, transport=httpx.MockTransport(away))) as api:
         with pytest.raises(UnansweredError, match=r"GET orders/1 found no answer.*refused"):
             await api.send("GET", "orders/1")
 
