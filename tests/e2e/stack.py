@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from local.identity.issuer import Caller, Role, mint
 from tests.processes import ROOT, free_port, until
 
 EXAMPLE = ROOT / "examples" / "online_retail.csv"
@@ -27,6 +28,15 @@ class Stack:
         self.state = state
         self.process = process
         self.api = f"http://127.0.0.1:{port}/api"
+
+    def token(self, role: str, subject: str | None = None) -> str:
+        """What a caller proves with who they are; staff without a subject have their role's name."""
+        return mint(self.state, Caller(Role(role), subject or role))
+
+    def client(self, role: str, subject: str | None = None) -> httpx.AsyncClient:
+        """The API, as this caller uses it."""
+        headers = {"Authorization": f"Bearer {self.token(role, subject)}"}
+        return httpx.AsyncClient(base_url=self.api, headers=headers, timeout=30)
 
     def parts(self) -> dict[str, dict[str, Any]]:
         """Every part by name, as stack.json says now."""

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,10 +32,23 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield found
 
 
+@dataclass(frozen=True)
+class Callers:
+    """The API, as everybody uses it who has a part in an order."""
+
+    admin: httpx.AsyncClient
+    warehouse: httpx.AsyncClient
+    customer: httpx.AsyncClient
+
+
 @pytest.fixture(scope="module")
-async def api(running: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=running.api, timeout=30) as client:
-        yield client
+async def api(running: Stack) -> AsyncIterator[Callers]:
+    async with (
+        running.client("admin") as admin,
+        running.client("warehouse") as warehouse,
+        running.client("customer", "ada") as customer,
+    ):
+        yield Callers(admin, warehouse, customer)
 
 
 class Shop:
@@ -42,28 +56,29 @@ class Shop:
 
     numbers = iter(range(1000))
 
-    def __init__(self, api: httpx.AsyncClient) -> None:
+    def __init__(self, api: Callers) -> None:
         self.api = api
         self.sku = f"PRODUCT {next(self.numbers)}"
 
     async def open(self, on_hand: int = 1000) -> "Shop":
         product = {"sku": self.sku, "name": "A thing", "price": {"amount": 250, "currency": "GBP"}}
-        (await self.api.post("products/import", json={"products": [product]})).raise_for_status()
-        (await self.api.put(f"stock/{self.sku}", json={"onHand": on_hand})).raise_for_status()
+        (await self.api.admin.post("products/import", json={"products": [product]})).raise_for_status()
+        (await self.api.warehouse.put(f"stock/{self.sku}", json={"onHand": on_hand})).raise_for_status()
         await until(self._priced)
         return self
 
     async def _priced(self) -> bool:
-        return (await self.api.get(f"prices/{self.sku}")).status_code == 200
+        return (await self.api.customer.get(f"prices/{self.sku}")).status_code == 200
 
     async def place(self, quantity: int = 1, key: str | None = None, **changes: Any) -> str:
         headers = {"Idempotency-Key": key} if key else {}
-        answer = await self.api.post("orders", json=small_order(self.sku, quantity, **changes), headers=headers)
+        order = small_order(self.sku, quantity, **changes)
+        answer = await self.api.customer.post("orders", json=order, headers=headers)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["orderId"])
 
     async def status(self, order_id: str) -> str:
-        answer = await self.api.get(f"orders/{order_id}")
+        answer = await self.api.customer.get(f"orders/{order_id}")
         return str(answer.json()["status"]) if answer.status_code == 200 else f"{answer.status_code}"
 
     async def reach(self, order_id: str, *statuses: str, deadline: float = 90) -> str:
@@ -79,7 +94,7 @@ class Shop:
 
         async def answered() -> bool:
             nonlocal answer
-            answer = await self.api.post(f"shipments/shp_{order_id}/dispatch", json=NOTE)
+            answer = await self.api.warehouse.post(f"shipments/shp_{order_id}/dispatch", json=NOTE)
             return answer.status_code not in (404, 503)
 
         await until(answered)
@@ -91,12 +106,12 @@ class Shop:
         await self.reach(order_id, "completed")
 
     async def stock(self) -> tuple[int, int]:
-        body = (await self.api.get(f"stock/{self.sku}")).json()
+        body = (await self.api.warehouse.get(f"stock/{self.sku}")).json()
         return body["onHand"], body["available"]
 
 
 @pytest.fixture
-async def shop(api: httpx.AsyncClient) -> Shop:
+async def shop(api: Callers) -> Shop:
     return await Shop(api).open()
 
 
@@ -155,7 +170,7 @@ async def cosmos_outage(running: Stack, shop: Shop, seconds: float) -> None:
     refusals = 0
     while time.monotonic() < ends:
         began = time.monotonic()
-        answer = await shop.api.post(
+        answer = await shop.api.customer.post(
             "orders", json=small_order(shop.sku), headers={"Idempotency-Key": f"{shop.sku} away"}
         )
         slowest = max(slowest, time.monotonic() - began)
@@ -244,7 +259,7 @@ async def test_of_a_cancellation_and_a_dispatch_at_the_same_time_one_wins(runnin
             return answer
 
         cancelled, dispatched = await asyncio.gather(
-            late(shop.api.post(f"orders/{order_id}/cancel")),
+            late(shop.api.customer.post(f"orders/{order_id}/cancel")),
             late(shop.dispatch(order_id)),
         )
         return cancelled.status_code, dispatched.status_code
@@ -265,7 +280,7 @@ async def test_a_cancellation_at_any_moment_ends_the_order_one_way_or_the_other(
     async def change_of_mind() -> str:
         order_id = await shop.place()
         await asyncio.sleep(chance.uniform(0, 1.0))
-        assert (await shop.api.post(f"orders/{order_id}/cancel")).status_code == 202
+        assert (await shop.api.customer.post(f"orders/{order_id}/cancel")).status_code == 202
         return await shop.reach(order_id, "cancelled")
 
     ends = await asyncio.gather(*(change_of_mind() for _ in range(15)))
@@ -281,7 +296,7 @@ async def test_the_same_key_sent_many_times_at_once_is_one_order(running: Stack,
     assert await shop.stock() == (999, 999)
 
 
-async def test_no_more_is_sold_than_there_is(running: Stack, api: httpx.AsyncClient) -> None:
+async def test_no_more_is_sold_than_there_is(running: Stack, api: Callers) -> None:
     shop = await Shop(api).open(on_hand=7)
     orders = await asyncio.gather(*(shop.place(quantity=2) for _ in range(12)))
     ends = [await shop.reach(order_id, "confirmed", "rejected") for order_id in orders]
@@ -293,34 +308,31 @@ async def test_no_more_is_sold_than_there_is(running: Stack, api: httpx.AsyncCli
     await verified(running)
 
 
-async def test_an_order_of_a_thousand_lines_settles(running: Stack, api: httpx.AsyncClient) -> None:
+async def test_an_order_of_a_thousand_lines_settles(running: Stack, api: Callers) -> None:
     skus = [f"W{'X' * 30}{number:04}" for number in range(1000)]
     products = [{"sku": sku, "name": "A thing", "price": {"amount": 1, "currency": "GBP"}} for sku in skus]
-    (await api.post("products/import", json={"products": products})).raise_for_status()
+    (await api.admin.post("products/import", json={"products": products})).raise_for_status()
     for start in range(0, 1000, 50):
-        counts = (api.put(f"stock/{sku}", json={"onHand": 2}) for sku in skus[start : start + 50])
+        counts = (api.warehouse.put(f"stock/{sku}", json={"onHand": 2}) for sku in skus[start : start + 50])
         assert all(answer.status_code == 201 for answer in await asyncio.gather(*counts))
     shop = Shop(api)
     shop.sku = skus[-1]
 
     async def all_priced() -> bool:
-        answers = await asyncio.gather(*(api.get(f"prices/{sku}") for sku in skus[-20:]))
+        answers = await asyncio.gather(*(api.customer.get(f"prices/{sku}") for sku in skus[-20:]))
         return all(answer.status_code == 200 for answer in answers)
 
     await until(all_priced)
-    lines = [{"sku": sku, "quantity": 1} for sku in skus]
+    order = small_order("", lines=[{"sku": sku, "quantity": 1} for sku in skus])
+
+    async def place() -> httpx.Response:
+        return await api.customer.post("orders", json=order, headers={"Idempotency-Key": "1000"})
 
     async def placed() -> bool:
-        answer = await api.post("orders", json=small_order("") | {"lines": lines}, headers={"Idempotency-Key": "1000"})
-        return answer.status_code == 201
+        return (await place()).status_code == 201
 
     await until(placed)
-    order_id = str(
-        (await api.post("orders", json=small_order("") | {"lines": lines}, headers={"Idempotency-Key": "1000"})).json()[
-            "orderId"
-        ]
-    )
-    await shop.complete(order_id)
+    await shop.complete((await place()).json()["orderId"])
     await verified(running)
 
 

@@ -19,8 +19,14 @@ def test_the_readmes_curl_session_places_an_order_and_follows_it_to_completed(tm
     assert found
     with stack(tmp_path / "state") as running:
         script = found[1].replace("http://127.0.0.1:7071/api", running.api)
+        script = script.replace("scripts/local token", f"scripts/local token --state {running.state}")
         session = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, timeout=60, check=False
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     assert session.returncode == 0, session.stderr

@@ -70,7 +70,7 @@ async def test_a_replay_survives_the_death_of_a_part_twice(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, "identity"])
 async def test_a_replay_survives_the_death_of_a_part_many_times(
     restarting: Stack, sales: Path, tmp_path: Path, part: str
 ) -> None:
