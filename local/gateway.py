@@ -41,7 +41,7 @@ class Gateway:
             ready = all(status and status["state"] == "Running" for status in statuses) and not unknown
             answer = (200, b'{"status": "ready"}') if ready else (503, b'{"status": "starting"}')
             await respond(send, *answer, [("content-type", "application/json")])
-        elif found := self._routes.find(scope["method"], path):
+        elif found := self._routes.find(scope["method"], path) or self._routes.find(_preflight_for(scope), path):
             await self._pass_on(found[0], scope, receive, send)
         elif len(self._known) < len(self._hosts):
             await _refuse(send, 503, "The host of this function may be one that has not started yet.")
@@ -95,6 +95,12 @@ class Gateway:
             return answer, b"".join([chunk async for chunk in answer.stream])  # as it is: not decompressed
         finally:
             await answer.aclose()
+
+
+def _preflight_for(scope: Scope) -> str:
+    """The method that a browser asks about before it uses it: the host that has it says who may."""
+    asked = scope["method"] == "OPTIONS" and dict(scope["headers"]).get(b"access-control-request-method")
+    return asked.decode("latin-1") if asked else ""
 
 
 def _passed_on(name: bytes, value: bytes) -> tuple[bytes, bytes]:

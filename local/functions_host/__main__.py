@@ -14,8 +14,10 @@ import sys
 from pathlib import Path
 
 import uvloop
+from starlette.types import ASGIApp
 
 from local.functions_host import logs, settings, worker
+from local.functions_host.cors import Cors
 from local.functions_host.server import Alongside, serve
 from local.functions_host.service_bus import receivers_of
 from local.functions_host.timers import Timer
@@ -23,7 +25,7 @@ from local.functions_host.web import Web
 from local.functions_host.worker import AppRefused, Function, log
 
 
-async def build(app: Path, state: Path) -> tuple[Web, list[Alongside]]:
+async def build(app: Path, state: Path) -> tuple[ASGIApp, list[Alongside]]:
     """The app's HTTP functions, and what drives its others; AppRefused if it, or one of its functions, can't run."""
     settings.load_local_settings(app)
     host = settings.read_host_json(app)
@@ -34,7 +36,10 @@ async def build(app: Path, state: Path) -> tuple[Web, list[Alongside]]:
     ]
     timers = [Timer(function, state) for kind, function in kinds if kind == "timerTrigger"]
     log.info("Functions: %s", ", ".join(function.name for function in functions))
-    return Web(functions, host), [*(receiver.run for receiver in receivers), *(timer.run for timer in timers)]
+    web = Web(functions, host)
+    origins, credentials = settings.allowed_origins(app)
+    answering = Cors(web, origins, credentials=credentials) if origins else web
+    return answering, [*(receiver.run for receiver in receivers), *(timer.run for timer in timers)]
 
 
 async def _run(app: Path, state: Path, port: int) -> None:

@@ -58,6 +58,12 @@ def load_local_settings(folder: Path) -> None:
         os.environ.setdefault(name, str(value))
 
 
+def allowed_origins(folder: Path) -> tuple[list[str], bool]:
+    """The origins whose pages may call, by `Host.CORS` of `local.settings.json`, and whether with their cookies."""
+    host = _read(folder / "local.settings.json").get("Host", {})
+    return [*filter(None, host.get("CORS", "").split(","))], host.get("CORSCredentials", False)
+
+
 def trigger_of(function: Function) -> dict[str, Any]:
     """The function's trigger, each `%NAME%` in its strings replaced; AppRefused names a setting that is missing."""
 
