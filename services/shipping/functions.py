@@ -5,14 +5,15 @@ from functools import partial
 import azure.functions as func
 
 from services.shipping import handlers
-from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentsQuery, ShipmentView, cursor, keyset
+from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentsQuery, ShipmentView
 from shared.access import Role
 from shared.context import BoundedContext
 from shared.contracts.shipping import CancelShipment, CreateShipment
 from shared.fields import id_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness
-from shared.http import API, Call, HttpFunctions, Reply
+from shared.http import Call, HttpFunctions, Reply
+from shared.paging import Paging
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
@@ -31,10 +32,9 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         query=ShipmentsQuery,
     )
     async def list_shipments(call: Call[None, ShipmentsQuery]) -> Reply:
-        state, limit = call.query.status, call.query.limit
-        shipments = await deps.shipments.page(state, keyset(call.query.after, state), limit)
-        more = len(shipments) == limit
-        next_link = f"{API}/shipments?status={state}&limit={limit}&after={cursor(shipments[-1])}" if more else None
+        paging = Paging(call, "shipments")
+        shipments = await deps.shipments.page(call.query.status, paging.after, call.query.limit)
+        next_link = paging.next_link([(each.created_at, each.id) for each in shipments])
         return Reply(ShipmentPage(value=[ShipmentView.of(each) for each in shipments], next_link=next_link))
 
     @http.function(

@@ -1,12 +1,9 @@
 """Shipping's bodies."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
-
 from services.shipping.domain import Shipment, State
-from shared.codec import encode, rfc3339
-from shared.fields import Body, PageSize, Parameters, Text, View, optional
-from shared.http import invalid_query
+from shared.codec import encode
+from shared.fields import Body, Text, View, optional
+from shared.paging import PageParameters
 
 
 class DispatchNote(Body):
@@ -65,33 +62,7 @@ class ShipmentPage(View):
     next_link: str | None = optional()
 
 
-class ShipmentsQuery(Parameters):
-    """Which shipments, by default those to be packed, and how many of them at most."""
+class ShipmentsQuery(PageParameters):
+    """Which shipments, by default those to be packed."""
 
     status: State = State.PENDING
-    limit: PageSize = 100
-    after: str | None = None
-
-
-def cursor(shipment: Shipment) -> str:
-    """What `after` takes to go on behind this shipment, among those in its state."""
-    return (
-        urlsafe_b64encode(f"{shipment.state} {rfc3339(shipment.created_at)} {shipment.id}".encode())
-        .decode()
-        .rstrip("=")
-    )
-
-
-def keyset(cursor: str | None, state: State) -> tuple[datetime, str] | None:
-    """The creation and the id behind which to go on. Refused with 400 where `after` is none, or another state's."""
-    if cursor is None:
-        return None
-    try:
-        of, created_at, id = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
-        moment = datetime.fromisoformat(created_at)
-        rfc3339(moment)
-    except (ValueError, OverflowError):
-        raise invalid_query("after", "Take it from a nextLink as it is.") from None
-    if of != state:
-        raise invalid_query("after", "It goes with another status: take both from one nextLink.")
-    return moment, id

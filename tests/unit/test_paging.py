@@ -1,12 +1,18 @@
 """Query parameters, and links from page to page."""
 
 import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.unit.world import World, orders_of
+from shared.access import Caller
+from tests.unit.world import SUPPORT, WAREHOUSE, World, orders_of
 
 NEEDS: dict[str, dict[str, str]] = {
     "get_product": {"sku": "MUG"},
@@ -44,7 +50,57 @@ async def test_the_limit_may_change_from_page_to_page_and_the_filter_may_not(wor
     assert orders_of(await world.follow(link, limit="1000")) == expected[1:]
     other = await world.follow(link, status="dispatched")
     assert (other.status, other.body["type"]) == (400, "urn:orderflow:problem:invalid-query")
-    assert other.body["detail"] == "It goes with another status: take both from one nextLink."
+    assert other.body["detail"].startswith("Take it from a nextLink as it is")
+
+
+@pytest.mark.parametrize("caller", [SUPPORT, replace(WAREHOUSE, subject="another")], ids=["role", "subject"])
+async def test_a_link_is_its_callers_alone(world: World, caller: Caller) -> None:
+    await world.confirmed(2)
+    link = (await world.call("list_shipments", query={"limit": "1"}, caller=WAREHOUSE)).body["nextLink"]
+    query = dict(parse_qsl(urlsplit(link).query))
+
+    assert (await world.call("list_shipments", query=query, caller=WAREHOUSE)).status == 200
+    other = await world.call("list_shipments", query=query, caller=caller)
+    assert (other.status, other.body["type"]) == (400, "urn:orderflow:problem:invalid-query")
+
+
+def rewritten(change: Callable[[str], str]) -> Callable[[str], str]:
+    """A token whose text is another."""
+
+    def rewrite(token: str) -> str:
+        text = urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+        return urlsafe_b64encode(change(text).encode("utf-8", "surrogatepass")).decode().rstrip("=")
+
+    return rewrite
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda token: token + "=" * (-len(token) % 4),
+        lambda token: token + "!",
+        lambda token: token + "\n",
+        lambda token: token[:20],
+        lambda token: "é" + token,
+        lambda token: "A" * 100_000,
+        rewritten(lambda text: f"2{text[1:]}"),
+        rewritten(lambda text: f" {text}"),
+        rewritten(lambda text: re.sub("[0-9a-f]{32}", "0" * 32, text)),
+        rewritten(lambda text: text.replace("Z ", "+00:00 ")),
+        rewritten(lambda text: re.sub(" 20[^ ]*", " 0001-01-01T00:00:00+14:00", text)),
+        rewritten(lambda text: re.sub(" 20[^ ]*", " yesterday", text)),
+        rewritten(lambda text: f"{text}\ud800"),
+    ],
+)
+async def test_a_token_that_no_link_had_is_refused(world: World, change: Callable[[str], str]) -> None:
+    await world.confirmed(2)
+    query = dict(parse_qsl(urlsplit((await world.call("list_shipments", query={"limit": "1"})).body["nextLink"]).query))
+    assert (await world.call("list_shipments", query=query)).status == 200
+
+    answer = await world.call("list_shipments", query=query | {"after": change(query["after"])})
+
+    assert (answer.status, answer.body["type"]) == (400, "urn:orderflow:problem:invalid-query")
+    assert answer.body["title"] == "The query parameter after is not valid."
 
 
 async def test_without_a_limit_a_page_has_a_hundred(world: World) -> None:
