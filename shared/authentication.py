@@ -14,13 +14,12 @@ from shared.access import Caller, Role
 from shared.errors import InvalidToken
 from shared.ports import System
 from shared.signing_keys import SigningKey, SigningKeys
+from shared.texts import is_subject
 
 LEEWAY = timedelta(seconds=30)
 """How far the issuer's clock may be off."""
 LONGEST_TOKEN = 16 * 1024
 """In bytes."""
-LONGEST_SUBJECT = 200
-"""In characters."""
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 
 _FAULTS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
@@ -117,8 +116,8 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float:
 
 def _subject(claims: Mapping[str, Any], claim: str) -> str:
     subject = claims.get(claim)
-    if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= LONGEST_SUBJECT:
-        raise InvalidToken(f"the token's claim {claim} isn't a text of 1 to {LONGEST_SUBJECT} printable characters")
+    if not isinstance(subject, str) or not is_subject(subject):
+        raise InvalidToken(f"the token's claim {claim} isn't a text of 1 to 200 printable characters in normal form C")
     return subject
 
 

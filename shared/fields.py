@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.currencies import amount_step
 from shared.errors import Refused, not_found
-from shared.texts import is_empty, parse_email, parse_sku, parse_text
+from shared.texts import is_empty, parse_email, parse_sku, parse_subject, parse_text
 
 _LONGEST_ID = 100
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
@@ -50,8 +50,11 @@ def _says_something(value: object) -> bool:
 
 Sku = Annotated[str, _checked(parse_sku)]
 Text = Annotated[str, _checked(parse_text)]
-OptionalText = Annotated[Text | None, BeforeValidator(lambda value: value if _says_something(value) else None)]
-"""None also where the text is empty."""
+Subject = Annotated[str, _checked(parse_subject)]
+"""Whom a token can name."""
+_EMPTY_IS_ABSENT = BeforeValidator(lambda value: value if _says_something(value) else None)
+OptionalText = Annotated[Text | None, _EMPTY_IS_ABSENT]
+OptionalSubject = Annotated[Subject | None, _EMPTY_IS_ABSENT]
 Email = Annotated[str, _checked(parse_email)]
 Quantity = Annotated[int, Field(ge=1, le=100_000)]
 

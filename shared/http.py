@@ -63,6 +63,11 @@ class Call[Body, Query = None]:
     preconditions: Preconditions = field(default_factory=Preconditions)
 
     @property
+    def customer(self) -> str | None:
+        """Whose things alone the caller may see and touch: a customer's own; None where staff may anybody's."""
+        return self.caller.subject if self.role is Role.CUSTOMER else None
+
+    @property
     def idempotency_key(self) -> str | None:
         """The caller's own name for what is asked. Refused with 400 where the header holds none."""
         return idempotency_key(self.headers)

@@ -44,6 +44,22 @@ def parse_text(text: str) -> str:
     return normal
 
 
+def parse_subject(text: str) -> str:
+    """What names a caller: a text all of whose characters are printable."""
+    subject = parse_text(text)
+    if not subject.isprintable():
+        raise ValueError("should be printable characters")
+    return subject
+
+
+def is_subject(text: str) -> bool:
+    """Whether it names a caller, in the one form in which it is stored and compared."""
+    try:
+        return parse_subject(text) == text
+    except ValueError:
+        return False
+
+
 def is_empty(text: str) -> bool:
     """Whether there is nothing to be seen of it."""
     return all(_is_unseen(character) for character in text)

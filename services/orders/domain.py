@@ -121,7 +121,8 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One customer's order. It changes only through `place`, `react` and `resent`."""
+    """One customer's order. It changes only through `place`, `react` and `resent`. Its `customer_id` is its owner's
+    subject; a guest's order of version 0.1.0 has none, and is nobody's."""
 
     id: str
     step: Step

@@ -57,12 +57,15 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         response=OrderView,
         statuses={
             201: "Placed, now or before under the same key",
+            403: "A customer names another customer",
             422: "A field is wrong, or the key was used for another body",
         },
         context={"currency": context.settings.currency},
     )
     async def place_order(call: Call[OrderBody]) -> Reply:
-        order = await handlers.place_order(call.body.new_order(), call.idempotency_key, call.request_id, deps)
+        new = call.body.new_order(handlers.owner_of(call.body.customer_id, call.customer))
+        order_id = handlers.order_id(call.role, call.caller.subject, call.idempotency_key, call.request_id)
+        order = await handlers.place_order(new, order_id, deps)
         return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
 
     @http.function(
@@ -75,7 +78,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={200: "The order, with its ETag", 404: "No such order"},
     )
     async def get_order(call: Call[None]) -> Reply:
-        order = await handlers.get_order(id_in_route(call.route, "orderId"), deps)
+        order = await handlers.get_order(id_in_route(call.route, "orderId"), call.customer, deps)
         return Reply(OrderView.of(order), headers={"ETag": order.etag})
 
     @http.function(
@@ -88,7 +91,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={202: "Under way, or done already", 404: "No such order", 409: "Too late: shipped, or rejected"},
     )
     async def cancel_order(call: Call[None]) -> Reply:
-        order = await handlers.cancel_order(id_in_route(call.route, "orderId"), deps)
+        order = await handlers.cancel_order(id_in_route(call.route, "orderId"), call.customer, deps)
         return Reply(OrderView.of(order), 202, {"ETag": order.etag})
 
     @http.function(

@@ -10,6 +10,7 @@ from services.orders.domain import Address, Change, Order, OrderLine, Timeouts, 
 from services.orders.ports import Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import Step, Trigger
+from shared.access import Role
 from shared.codec import encode
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
@@ -59,14 +60,14 @@ class WantedLine:
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """What a customer asks for. Without a `customer_id` it is a guest's."""
+    """What a customer asks for. The `customer_id` is their subject, a guest's too."""
 
     email: str
     currency: str
     payment_method: str
     shipping_address: Address
     lines: tuple[WantedLine, ...]
-    customer_id: str | None = None
+    customer_id: str
 
     @property
     def digest(self) -> str:
@@ -74,10 +75,26 @@ class NewOrder:
         a field added later leaves it as it is."""
         return sha256(json.dumps(_present(encode(self)), sort_keys=True).encode()).hexdigest()
 
-    def order_id(self, key: str) -> str:
-        """The id that this caller's idempotency key stands for."""
-        caller = ("customer", self.customer_id) if self.customer_id else ("guest", self.email.lower())
-        return "ord_" + derived_id("order", *caller, key).replace("-", "")
+
+def owner_of(named: str | None, customer: str | None) -> str:
+    """Who shall own an order: the customer who places it, else whom support names.
+
+    Refused with 403 where a customer names another, with 422 where support names nobody.
+    """
+    if customer is None:
+        if named is None:
+            raise invalid([FieldError("/customerId", "is missing: name the customer whom you order for")])
+        return named
+    if named not in (None, customer):
+        raise Refused(403, "forbidden", "You may not do this.", "Leave customerId out: you order for yourself alone.")
+    return customer
+
+
+def order_id(role: Role, subject: str, key: str | None, request_id: str) -> str:
+    """The id that a caller's idempotency key stands for, without one the request. The role parts the keys of support
+    from those of customers."""
+    id = request_id if key is None else derived_id("order", role, subject, key)
+    return "ord_" + id.replace("-", "")
 
 
 def _present(value: Any) -> Any:
@@ -87,12 +104,11 @@ def _present(value: Any) -> Any:
     return [_present(member) for member in value] if isinstance(value, list) else value
 
 
-async def place_order(new: NewOrder, key: str | None, request_id: str, deps: Dependencies) -> Order:
-    """Accept the order, or give the one that this key, or else this request, placed before, as it stands.
+async def place_order(new: NewOrder, order_id: str, deps: Dependencies) -> Order:
+    """Accept the order, or give the one that was placed under this id before, as it stands.
 
-    Refused with 422 where a key is used for another body, and for what the catalogue doesn't allow.
+    Refused with 422 where that was for another body, and for what the catalogue doesn't allow.
     """
-    order_id = new.order_id(key) if key is not None else "ord_" + request_id.replace("-", "")
     with logged_with(order_id=order_id):
         if placed := await deps.orders.get(order_id):
             return _same(placed, new)
@@ -157,18 +173,18 @@ def _within(limits: Limits, total: int) -> int:
     return total
 
 
-async def get_order(order_id: str, deps: Dependencies) -> Order:
-    """One order. Refused with 404."""
+async def get_order(order_id: str, customer: str | None, deps: Dependencies) -> Order:
+    """One order, of this customer unless that is None. Refused with 404, another's as one that isn't there."""
     order = await deps.orders.get(order_id)
-    if order is None:
+    if order is None or customer not in (None, order.customer_id):
         raise not_found(f"order {order_id[:100]}")
     return order
 
 
-async def cancel_order(order_id: str, deps: Dependencies) -> Order:
+async def cancel_order(order_id: str, customer: str | None, deps: Dependencies) -> Order:
     """The customer wishes to cancel; how that ends, the order tells. Refused with 409 once it is too late."""
     with logged_with(order_id=order_id):
-        order = await get_order(order_id, deps)
+        order = await get_order(order_id, customer, deps)
         try:
             change = domain.react(order, Trigger.CANCEL, deps.system.now(), deps.timeouts)
         except TooLate as late:

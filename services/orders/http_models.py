@@ -11,7 +11,19 @@ from services.orders.handlers import NewOrder, WantedLine
 from services.orders.prices import Price
 from shared.codec import encode, rfc3339
 from shared.countries import country_code
-from shared.fields import Body, Email, MoneyView, OptionalText, Quantity, Sku, Text, View, of_the_shop, optional
+from shared.fields import (
+    Body,
+    Email,
+    MoneyView,
+    OptionalSubject,
+    OptionalText,
+    Quantity,
+    Sku,
+    Text,
+    View,
+    of_the_shop,
+    optional,
+)
 
 MOST_LINES = 1000
 _PAYMENT_METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,100}", re.ASCII)
@@ -54,24 +66,24 @@ def _payment_method(value: str) -> str:
 
 
 class OrderBody(Body):
-    """What a customer asks for. Without a `customerId` it is a guest's order."""
+    """What a customer asks for, or support for one. The `customerId` is the customer's subject, a guest's too."""
 
-    customer_id: OptionalText = None
+    customer_id: OptionalSubject = None
     email: Email
     currency: Annotated[str, AfterValidator(of_the_shop)]
     payment_method: Annotated[str, AfterValidator(_payment_method)]
     shipping_address: AddressBody
     lines: Annotated[list[LineBody], Field(min_length=1, max_length=MOST_LINES)]
 
-    def new_order(self) -> NewOrder:
-        """The request in the domain's words."""
+    def new_order(self, owner: str) -> NewOrder:
+        """The request in the domain's words, of the customer who shall own the order."""
         return NewOrder(
             email=self.email,
             currency=self.currency,
             payment_method=self.payment_method,
             shipping_address=Address(**self.shipping_address.model_dump()),
             lines=tuple(WantedLine(line.sku, line.quantity) for line in self.lines),
-            customer_id=self.customer_id,
+            customer_id=owner,
         )
 
 
@@ -114,11 +126,11 @@ class ShortagesView(View):
 
 
 class OrderView(View):
-    """An order as its customer sees it; `settledAt` is null until it is final."""
+    """An order as its customer sees it; `settledAt` is null until it is final, `customerId` where nobody owns it."""
 
     order_id: str
     status: str
-    customer_id: str | None = optional()
+    customer_id: str | None
     lines: list[LineView]
     total: MoneyView
     shipping_address: AddressView

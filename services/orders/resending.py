@@ -54,7 +54,7 @@ class Resending:
 
 
 async def _resend(order_id: str, now: datetime, deps: Dependencies) -> None:
-    order = await get_order(order_id, deps)
+    order = await get_order(order_id, None, deps)
     if order.resend_at is None or order.resend_at > now:
         return
     if order.give_up_at and order.give_up_at <= now:

