@@ -228,6 +228,8 @@ def indexed(folder: Path, context: str) -> Any:
         f"COSMOS_{context.upper()}__accountEndpoint": "https://shop.documents.azure.com/",
         f"SERVICEBUS_{context.upper()}__fullyQualifiedNamespace": "shop.servicebus.windows.net",
         "PAYMENT_PROVIDER_KEY": "sk_test_1",
+        "IDENTITY_ISSUER": "https://id.example",
+        "IDENTITY_AUDIENCE": "orderflow",
     }
     tool = folder.with_name("tool")
     tool.mkdir(exist_ok=True)

@@ -49,10 +49,10 @@ def test_every_task_runs_a_script_that_is_there() -> None:
         assert task.get("dependsOn", label) in TASKS
 
 
-def answers(url: str) -> bool:
+def answers(url: str, token: str) -> bool:
     """Whether something answers there as the functions do about what there isn't."""
     try:
-        return httpx.get(url).status_code == httpx.codes.NOT_FOUND
+        return httpx.get(url, headers={"Authorization": f"Bearer {token}"}).status_code == httpx.codes.NOT_FOUND
     except httpx.TransportError:
         return False
 
@@ -81,7 +81,8 @@ def test_what_the_debugger_launches_serves_the_functions_on_the_stand_ins(tmp_pa
         command = [python, "-m", launch["module"], *arguments]
         with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL) as host:
             try:
-                wait_until(lambda: host.poll() is not None or answers(f"http://127.0.0.1:{port}/api/stock/NONE"))
+                url, token = f"http://127.0.0.1:{port}/api/stock/NONE", running.token("warehouse")
+                wait_until(lambda: host.poll() is not None or answers(url, token))
                 assert host.poll() is None
             finally:
                 host.terminate()
