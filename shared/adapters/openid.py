@@ -13,8 +13,10 @@ import aiohttp
 from shared.errors import Unavailable
 from shared.settings import is_encrypted_or_local
 
-_TIMEOUT_SECONDS = 5
-_MOST_BYTES = 512 * 1024
+TIMEOUT_SECONDS = 5.0
+"""For both documents."""
+MOST_BYTES = 512 * 1024
+"""Of each."""
 
 
 async def published_keys(issuer: str) -> list[object]:
@@ -22,7 +24,7 @@ async def published_keys(issuer: str) -> list[object]:
     try:
         # A session for each reading, one in five minutes: nothing is left open, in whatever event loop it ran. What is
         # compressed is no JSON to us: a little of it may be a lot.
-        async with asyncio.timeout(_TIMEOUT_SECONDS), aiohttp.ClientSession(auto_decompress=False) as session:
+        async with asyncio.timeout(TIMEOUT_SECONDS), aiohttp.ClientSession(auto_decompress=False) as session:
             configuration = await _document(
                 session, f"{issuer.removesuffix('/')}/.well-known/openid-configuration", "its configuration"
             )
@@ -33,7 +35,7 @@ async def published_keys(issuer: str) -> list[object]:
                 raise Unavailable("the issuer's configuration names no key set (jwks_uri) at an https:// address")
             keys = (await _document(session, address, "its key set")).get("keys")
     except TimeoutError:
-        raise Unavailable(f"the issuer didn't answer within {_TIMEOUT_SECONDS} seconds") from None
+        raise Unavailable(f"the issuer didn't answer within {TIMEOUT_SECONDS:g} seconds") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise Unavailable(f"the issuer couldn't be asked ({type(error).__name__})") from None
     if not isinstance(keys, list):
@@ -49,8 +51,8 @@ async def _document(session: aiohttp.ClientSession, address: str, what: str) -> 
         body = bytearray()
         async for part in response.content.iter_any():
             body += part
-            if len(body) > _MOST_BYTES:
-                raise Unavailable(f"the issuer's answer for {what} is longer than {_MOST_BYTES} bytes")
+            if len(body) > MOST_BYTES:
+                raise Unavailable(f"the issuer's answer for {what} is longer than {MOST_BYTES} bytes")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
