@@ -119,7 +119,8 @@ class FieldError:
 class Refused(OrderflowError):
     """The caller's request can't be done as it is; nothing was written for it.
 
-    `type` is the stable last part of the problem's type URI; `title` is for people.
+    `type` is the stable last part of the problem's type URI; `title` is for people. `extension` is a dataclass whose
+    fields the problem has besides (RFC 9457, section 3.2).
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Refused(OrderflowError):
         detail: str | None = None,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        extension: object = None,
     ) -> None:
         super().__init__(title)
         self.status = status
@@ -138,6 +140,7 @@ class Refused(OrderflowError):
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
+        self.extension = extension
 
 
 def invalid(errors: Sequence[FieldError], title: str = "Some fields of the request are wrong.") -> Refused:

@@ -16,6 +16,7 @@ import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
 from shared.access import Authenticator, Caller, Role
+from shared.codec import encode
 from shared.errors import Contended, FieldError, InvalidToken, Refused, Throttled, Transient, invalid
 from shared.headers import (
     Preconditions,
@@ -258,6 +259,7 @@ def _problem(refused: Refused) -> func.HttpResponse:
         problem["detail"] = refused.detail
     if refused.errors:
         problem["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in refused.errors]
+    problem |= encode(refused.extension) or {}
     return func.HttpResponse(
         json.dumps(problem, ensure_ascii=False),
         status_code=refused.status,

@@ -96,6 +96,14 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Money:
+    """So many minor units of a currency."""
+
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
     """Where the goods go."""
 

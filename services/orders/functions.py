@@ -58,6 +58,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={
             201: "Placed, now or before under the same key",
             403: "A customer names another customer",
+            409: "The total is another than the one expected",
             422: "A field is wrong, or the key was used for another body",
         },
         context={"currency": context.settings.currency},

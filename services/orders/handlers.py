@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from services.orders import domain, messages
-from services.orders.domain import Address, Change, Order, OrderLine, Timeouts, TooLate, TooSoon
+from services.orders.domain import Address, Change, Money, Order, OrderLine, Timeouts, TooLate, TooSoon
 from services.orders.ports import Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import Step, Trigger
@@ -68,12 +68,40 @@ class NewOrder:
     shipping_address: Address
     lines: tuple[WantedLine, ...]
     customer_id: str
+    expected_total: int | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256: the same for the same request, however its JSON was written. What is absent takes no part, so that
         a field added later leaves it as it is."""
         return sha256(json.dumps(_present(encode(self)), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LineNow:
+    """What a line costs at today's prices."""
+
+    sku: str
+    unit_price: Money
+    line_total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class TotalNow:
+    """What an order would cost at today's prices."""
+
+    total: Money
+    lines: tuple[LineNow, ...]
+
+    @classmethod
+    def of(cls, order: Order) -> "TotalNow":
+        """That of an order which isn't placed."""
+
+        def money(amount: int) -> Money:
+            return Money(amount, order.currency)
+
+        lines = tuple(LineNow(line.sku, money(line.unit_price), money(line.total)) for line in order.lines)
+        return cls(money(order.total), lines)
 
 
 def owner_of(named: str | None, customer: str | None) -> str:
@@ -107,12 +135,22 @@ def _present(value: Any) -> Any:
 async def place_order(new: NewOrder, order_id: str, deps: Dependencies) -> Order:
     """Accept the order, or give the one that was placed under this id before, as it stands.
 
-    Refused with 422 where that was for another body, and for what the catalogue doesn't allow.
+    Refused with 422 where that was for another body, and for what the catalogue doesn't allow; with 409 where the buyer
+    was told another total than today's.
     """
     with logged_with(order_id=order_id):
         if placed := await deps.orders.get(order_id):
             return _same(placed, new)
-        change = domain.place(await _priced(new, order_id, deps), deps.timeouts)
+        order = await _priced(new, order_id, deps)
+        if new.expected_total not in (None, order.total):
+            raise Refused(
+                409,
+                "total-changed",
+                "The order costs something else by now.",
+                "See total and lines, and order again with what the buyer agrees to.",
+                extension=TotalNow.of(order),
+            )
+        change = domain.place(order, deps.timeouts)
         try:
             return await _commit(change, deps, is_new=True)
         except AlreadyExists:

@@ -65,6 +65,13 @@ def _payment_method(value: str) -> str:
     return value
 
 
+class ExpectedTotalBody(Body):
+    """What the buyer was told that the order costs, in minor units of the shop's currency."""
+
+    amount: Annotated[int, Field(ge=0)]
+    currency: Annotated[str, AfterValidator(of_the_shop)]
+
+
 class OrderBody(Body):
     """What a customer asks for, or support for one. The `customerId` is the customer's subject, a guest's too."""
 
@@ -74,6 +81,7 @@ class OrderBody(Body):
     payment_method: Annotated[str, AfterValidator(_payment_method)]
     shipping_address: AddressBody
     lines: Annotated[list[LineBody], Field(min_length=1, max_length=MOST_LINES)]
+    expected_total: ExpectedTotalBody | None = None
 
     def new_order(self, owner: str) -> NewOrder:
         """The request in the domain's words, of the customer who shall own the order."""
@@ -84,6 +92,7 @@ class OrderBody(Body):
             shipping_address=Address(**self.shipping_address.model_dump()),
             lines=tuple(WantedLine(line.sku, line.quantity) for line in self.lines),
             customer_id=owner,
+            expected_total=self.expected_total.amount if self.expected_total else None,
         )
 
 

@@ -12,6 +12,8 @@ from shared.ports import Replace
 from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.world import World, order_body
 
+KEY = {"idempotency-key": "k"}
+
 
 async def stocked() -> tuple[World, ForgetfulContainer]:
     """Five mugs, and the store of orders."""
@@ -53,6 +55,67 @@ async def test_what_was_placed_stands_though_its_product_is_delisted_before_the_
 
     assert (await world.call("place_order", order_body(("MUG", 1)))).status == 201
     assert len(world.documents("orders", "order")) == 1
+
+
+def pounds(amount: int) -> dict[str, object]:
+    return {"amount": amount, "currency": "GBP"}
+
+
+async def repriced(world: World, amount: int) -> None:
+    product = {"sku": "MUG", "name": "Product MUG", "price": pounds(amount)}
+    assert (await world.call("import_products", {"products": [product]})).status == 200
+    await world.drain()
+
+
+async def test_an_order_that_costs_something_else_than_the_buyer_saw_is_not_placed_and_says_what_it_costs() -> None:
+    world, _ = await stocked()
+    await repriced(world, 300)
+    body = order_body(("MUG", 2), expectedTotal=pounds(500))
+    answer = await world.call("place_order", body, headers=KEY)
+
+    assert (answer.status, answer.body["type"]) == (409, "urn:orderflow:problem:total-changed")
+    assert answer.body["total"] == pounds(600)
+    assert answer.body["lines"] == [{"sku": "MUG", "unitPrice": pounds(300), "lineTotal": pounds(600)}]
+    assert world.documents("orders", "order") == []
+    agreed = await world.call("place_order", body | {"expectedTotal": pounds(600)}, headers=KEY)
+    assert (agreed.status, agreed.body["total"]) == (201, pounds(600)), "the key was still unused"
+
+
+async def test_a_placed_order_stands_under_its_key_whatever_the_prices_are_now() -> None:
+    world, _ = await stocked()
+    body = order_body(("MUG", 2), expectedTotal=pounds(500))
+    first = await world.call("place_order", body, headers=KEY)
+    await repriced(world, 300)
+    again = await world.call("place_order", body, headers=KEY)
+
+    assert (first.status, again.status, again.body["orderId"]) == (201, 201, first.body["orderId"])
+    for other in (pounds(600), None):
+        reused = await world.call("place_order", body | {"expectedTotal": other}, headers=KEY)
+        assert (reused.status, reused.body["type"]) == (422, "urn:orderflow:problem:idempotency-key-reused")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"amount": 500, "currency": "EUR"}, "/expectedTotal/currency"),
+        ({"amount": "500", "currency": "GBP"}, "/expectedTotal/amount"),
+        ({"amount": 5.5, "currency": "GBP"}, "/expectedTotal/amount"),
+        ({"amount": -1, "currency": "GBP"}, "/expectedTotal/amount"),
+        ({"amount": 500}, "/expectedTotal/currency"),
+        (500, "/expectedTotal"),
+    ],
+)
+async def test_an_expected_total_that_is_no_money_of_the_shop_is_a_wrong_field(wrong: object, pointer: str) -> None:
+    world, _ = await stocked()
+    answer = await world.call("place_order", order_body(("MUG", 2), expectedTotal=wrong))
+    assert (answer.status, [error["pointer"] for error in answer.body["errors"]]) == (422, [pointer])
+
+
+async def test_a_total_outside_the_limits_is_a_wrong_field_whatever_the_buyer_saw() -> None:
+    world, _ = await stocked()
+    await repriced(world, 1)
+    answer = await world.call("place_order", order_body(("MUG", 2), expectedTotal=pounds(500)))
+    assert (answer.status, [error["pointer"] for error in answer.body["errors"]]) == (422, ["/lines"])
 
 
 def test_an_absent_field_of_a_line_takes_no_part_in_the_digest() -> None:
