@@ -48,6 +48,15 @@ def preconditions(headers: Headers) -> Preconditions:
     return Preconditions(must_be_new=none_match is not None, must_exist=True, tags=tags)
 
 
+def names(headers: Headers, etag: str) -> bool:
+    """Whether If-None-Match names this entity tag, weak or strong (RFC 9110, section 13.1.2): the caller has it so.
+    Where it isn't understood it names nothing: the answer is whole."""
+    text = headers.get("if-none-match", "")
+    if text.strip(_SPACE) == "*":
+        return True
+    return bool(_TAGS.fullmatch(text)) and etag.removeprefix("W/") in {opaque for _, opaque in re.findall(_TAG, text)}
+
+
 def refuse_preconditions(headers: Headers, but: set[str] | None = None) -> None:
     """Refused with 400 where there is one: passed over, it would be written through."""
     for name in ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"):

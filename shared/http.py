@@ -22,6 +22,7 @@ from shared.headers import (
     Preconditions,
     bearer_token,
     idempotency_key,
+    names,
     preconditions,
     refuse_preconditions,
     unauthenticated,
@@ -33,6 +34,7 @@ from shared.telemetry import log, logged_with, traced
 
 API = "/api"
 """What every path begins with, host.json's prefix of routes. Links are paths, so that they hold behind any proxy."""
+UNCHANGED = "If-None-Match names it: the caller has it as it is"
 PROBLEM_TYPES = "urn:orderflow:problem:"
 _NOBODY = Caller("", frozenset()), Role.CUSTOMER
 
@@ -44,6 +46,8 @@ _SECURITY = {
     "Cache-Control": "no-store",
 }
 """On every answer that doesn't say otherwise: no browser shall guess its type, show it in a frame, or keep it."""
+_REVALIDATED = {"Cache-Control": "private, no-cache"}
+"""On what has an entity tag: its caller alone may keep it, and asks each time whether it is still so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ class HttpFunctions:
             async def answer(req: func.HttpRequest) -> func.HttpResponse:
                 with logged_with(function=operation), traced(req.headers.get("traceparent", "").strip()):
                     try:
-                        return _success(await call(req))
+                        return _success(await call(req), req)
                     except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
                         return _problem(_refusal(error))
 
@@ -240,13 +244,14 @@ def _refusal(error: Exception) -> Refused:
     return Refused(500, "internal", "Something went wrong on our side.")
 
 
-def _success(reply: Reply) -> func.HttpResponse:
-    return func.HttpResponse(
-        reply.body.model_dump_json(by_alias=True),
-        status_code=reply.status,
-        headers=_SECURITY | dict(reply.headers),
-        mimetype="application/json",
-    )
+def _success(reply: Reply, req: func.HttpRequest) -> func.HttpResponse:
+    headers = _SECURITY | dict(reply.headers)
+    body, status = reply.body.model_dump_json(by_alias=True), reply.status
+    if req.method == "GET" and (etag := reply.headers.get("ETag")):
+        headers |= _REVALIDATED
+        if names(req.headers, etag):
+            body, status = "", 304
+    return func.HttpResponse(body, status_code=status, headers=headers, mimetype="application/json")
 
 
 def _problem(refused: Refused) -> func.HttpResponse:

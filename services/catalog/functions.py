@@ -13,7 +13,7 @@ from shared.context import BoundedContext
 from shared.fields import sku_in_route
 from shared.functions import sweep_every_minute
 from shared.health import report_liveness
-from shared.http import Call, HttpFunctions, Reply
+from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.json_body import MIB
 
 
@@ -50,10 +50,11 @@ def blueprint(
         roles=EVERYBODY,
         summary="One product, delisted or not",
         response=ProductView,
-        statuses={200: "The product", 404: "No such product"},
+        statuses={200: "The product, with its ETag", 304: UNCHANGED, 404: "No such product"},
     )
     async def get_product(call: Call[None]) -> Reply:
-        return Reply(ProductView.of(await handlers.get_product(sku_in_route(call.route), open_products())))
+        product = await handlers.get_product(sku_in_route(call.route), open_products())
+        return Reply(ProductView.of(product), headers={"ETag": product.etag})
 
     sweep_every_minute(functions, context)
     report_liveness(http, context.name)

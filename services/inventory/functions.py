@@ -12,7 +12,7 @@ from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
 from shared.fields import sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness
-from shared.http import Call, HttpFunctions, Reply
+from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import derived_id
 
 
@@ -28,7 +28,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
         summary="How many of a product there are",
         response=StockView,
-        statuses={200: "The stock item, with its ETag", 404: "No such stock item"},
+        statuses={200: "The stock item, with its ETag", 304: UNCHANGED, 404: "No such stock item"},
     )
     async def get_stock(call: Call[None]) -> Reply:
         item = await handlers.get_stock(sku_in_route(call.route), deps.items)

@@ -23,7 +23,7 @@ from shared.errors import not_found
 from shared.fields import id_in_route, sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness
-from shared.http import API, Call, HttpFunctions, Reply
+from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 
 FACTS = (
     StockReserved,
@@ -76,7 +76,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         roles={Role.CUSTOMER, Role.SUPPORT, Role.ADMIN},
         summary="One order",
         response=OrderView,
-        statuses={200: "The order, with its ETag", 404: "No such order"},
+        statuses={200: "The order, with its ETag", 304: UNCHANGED, 404: "No such order"},
     )
     async def get_order(call: Call[None]) -> Reply:
         order = await handlers.get_order(id_in_route(call.route, "orderId"), call.customer, deps)
@@ -102,14 +102,18 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         roles=EVERYBODY,
         summary="What orders knows of a product's price",
         response=PriceView,
-        statuses={200: "The price", 404: "Orders knows no such product, perhaps not yet"},
+        statuses={
+            200: "The price, with its ETag",
+            304: UNCHANGED,
+            404: "Orders knows no such product, perhaps not yet",
+        },
     )
     async def get_price(call: Call[None]) -> Reply:
         sku = sku_in_route(call.route)
         price = await deps.prices.get(sku)
         if price is None:
             raise not_found(f"price of {sku}")
-        return Reply(PriceView.of(price))
+        return Reply(PriceView.of(price), headers={"ETag": price.etag})
 
     on_fact = partial(handlers.on_fact, deps=deps)
     on_price = partial(handlers.on_price, prices=deps.prices)

@@ -29,9 +29,10 @@ class ShipmentAdapter:
         """Store a new one. Raises AlreadyExists."""
         await self._outbox.commit(shipment.order_id, [Create(_document(shipment))], messages)
 
-    async def save(self, shipment: Shipment, messages: Sequence[Message]) -> None:
+    async def save(self, shipment: Shipment, messages: Sequence[Message]) -> Shipment:
         """Replace the one that was read. Raises ConditionFailed."""
-        await self._outbox.commit(shipment.order_id, [Replace(_document(shipment), shipment.etag)], messages)
+        [etag] = await self._outbox.commit(shipment.order_id, [Replace(_document(shipment), shipment.etag)], messages)
+        return replace(shipment, etag=etag)
 
     async def page(self, state: State, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:
         """The next ones in a state, oldest first, by keyset."""

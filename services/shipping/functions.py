@@ -5,6 +5,7 @@ from functools import partial
 import azure.functions as func
 
 from services.shipping import handlers
+from services.shipping.domain import Shipment
 from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentsQuery, ShipmentView
 from shared.access import Role
 from shared.context import BoundedContext
@@ -12,8 +13,12 @@ from shared.contracts.shipping import CancelShipment, CreateShipment
 from shared.fields import id_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness
-from shared.http import Call, HttpFunctions, Reply
+from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import Paging
+
+
+def _reply(shipment: Shipment) -> Reply:
+    return Reply(ShipmentView.of(shipment), headers={"ETag": shipment.etag})
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
@@ -44,10 +49,10 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
         summary="One shipment",
         response=ShipmentView,
-        statuses={200: "The shipment", 404: "No such shipment"},
+        statuses={200: "The shipment, with its ETag", 304: UNCHANGED, 404: "No such shipment"},
     )
     async def get_shipment(call: Call[None]) -> Reply:
-        return Reply(ShipmentView.of(await handlers.get_shipment(id_in_route(call.route, "shipmentId"), deps)))
+        return _reply(await handlers.get_shipment(id_in_route(call.route, "shipmentId"), deps))
 
     @http.function(
         operation="dispatch_shipment",
@@ -65,17 +70,9 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     )
     async def dispatch_shipment(call: Call[DispatchNote]) -> Reply:
         note = call.body
-        return Reply(
-            ShipmentView.of(
-                await handlers.dispatch(
-                    id_in_route(call.route, "shipmentId"),
-                    note.carrier,
-                    note.tracking_number,
-                    deps,
-                    accept_risk=note.accept_payment_risk,
-                )
-            )
-        )
+        id = id_in_route(call.route, "shipmentId")
+        risky = note.accept_payment_risk
+        return _reply(await handlers.dispatch(id, note.carrier, note.tracking_number, deps, accept_risk=risky))
 
     handle = partial(handlers.handle, deps=deps)
     commands = {CreateShipment: handle, CancelShipment: handle}

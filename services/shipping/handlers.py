@@ -97,7 +97,7 @@ async def dispatch(
         raise Refused(
             409, "cannot-dispatch", "The shipment can't be dispatched.", f"{fault}".capitalize() + "."
         ) from None
-    if dispatched is not shipment:
-        announced = fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id, deps.system)
-        await deps.shipments.save(dispatched, [announced])
-    return dispatched
+    if dispatched is shipment:
+        return shipment
+    announced = fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id, deps.system)
+    return await deps.shipments.save(dispatched, [announced])

@@ -19,7 +19,7 @@ class Shipments(Protocol):
         """Store a new one together with what it sends. Raises AlreadyExists."""
         ...
 
-    async def save(self, shipment: Shipment, messages: Sequence[Message]) -> None:
+    async def save(self, shipment: Shipment, messages: Sequence[Message]) -> Shipment:
         """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
         ...
 

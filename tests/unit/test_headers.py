@@ -126,9 +126,63 @@ class TestPreconditions:
         assert len(world.documents("orders", "order")) == 1
         assert (await world.order(order_id))["status"] == "confirmed"
 
-    async def test_a_look_at_something_passes_preconditions_over(self, world: World) -> None:
-        answer = await world.call("get_stock", route={"sku": "MUG"}, headers={"if-none-match": '"a"'})
+    @pytest.mark.parametrize("header", ["If-Match", "If-Modified-Since", "If-Unmodified-Since"])
+    async def test_a_look_at_something_passes_all_others_over(self, world: World, header: str) -> None:
+        answer = await world.call("get_stock", route={"sku": "MUG"}, headers={header.lower(): '"a"'})
         assert answer.status == 200
+
+
+class TestLookingAgain:
+    """GET with If-None-Match."""
+
+    async def look(self, world: World, tags: str | None) -> Answer:
+        headers = {} if tags is None else {"if-none-match": tags}
+        return await world.call("get_stock", route={"sku": "MUG"}, headers=headers)
+
+    @pytest.mark.parametrize("form", ["*", " * ", "{}", "W/{}", '"a", {}', ',{},"b,c"', '"a",W/{}'])
+    async def test_what_the_caller_has_is_not_sent_again(self, world: World, form: str) -> None:
+        tag = (await self.look(world, None)).headers["ETag"]
+        answer = await self.look(world, form.format(tag))
+        assert (answer.status, answer.body, answer.headers["ETag"]) == (304, None, tag)
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+
+    @pytest.mark.parametrize("tags", [None, "", '"a"', 'W/"a"', "*, *", "garbage {}", "{} garbage", "w/{}"])
+    async def test_anything_else_is_answered_whole(self, world: World, tags: str | None) -> None:
+        tag = (await self.look(world, None)).headers["ETag"]
+        answer = await self.look(world, tags and tags.format(tag))
+        assert (answer.status, answer.body["onHand"], answer.headers["ETag"]) == (200, 10, tag)
+
+    async def test_it_is_sent_once_it_has_changed(self, world: World) -> None:
+        tag = (await self.look(world, None)).headers["ETag"]
+        await world.placed(("MUG", 1))
+        await world.drain()
+        assert (await self.look(world, tag)).body["available"] == 9
+
+    async def test_everything_that_has_one_address_has_an_etag_which_its_writes_answer_as_well(
+        self, world: World
+    ) -> None:
+        order_id = await world.placed(("MUG", 1))
+        await world.drain()
+        dispatched = await world.dispatched(order_id)
+        routes = {
+            "get_product": {"sku": "MUG"},
+            "get_price": {"sku": "MUG"},
+            "get_stock": {"sku": "MUG"},
+            "get_order": {"orderId": order_id},
+            "get_shipment": {"shipmentId": f"shp_{order_id}"},
+        }
+        for operation, route in routes.items():
+            tag = (await world.call(operation, route=route)).headers["ETag"]
+            again = await world.call(operation, route=route, headers={"if-none-match": tag})
+            assert (again.status, again.body) == (304, None), operation
+            assert 304 in world.functions[operation].operation.statuses
+            assert dispatched.headers["ETag"] == tag or operation != "get_shipment"
+
+    async def test_a_problem_and_a_list_are_not_kept(self, world: World) -> None:
+        nothing = await world.call("get_stock", route={"sku": "NONE"}, headers={"if-none-match": "*"})
+        assert (nothing.status, nothing.headers["Cache-Control"]) == (404, "no-store")
+        page = await world.call("list_shipments", headers={"if-none-match": "*"})
+        assert (page.status, page.headers["Cache-Control"]) == (200, "no-store")
 
 
 class TestTraceParent:
