@@ -52,9 +52,7 @@ def names(headers: Headers, etag: str) -> bool:
     """Whether If-None-Match names this entity tag, weak or strong (RFC 9110, section 13.1.2): the caller has it so.
     Where it isn't understood it names nothing: the answer is whole."""
     text = headers.get("if-none-match", "")
-    if text.strip(_SPACE) == "*":
-        return True
-    return bool(_TAGS.fullmatch(text)) and etag.removeprefix("W/") in {opaque for _, opaque in re.findall(_TAG, text)}
+    return text.strip(_SPACE) == "*" or etag.removeprefix("W/") in {opaque for _, opaque in _tags(text)}
 
 
 def refuse_preconditions(headers: Headers, but: set[str] | None = None) -> None:
@@ -65,9 +63,14 @@ def refuse_preconditions(headers: Headers, but: set[str] | None = None) -> None:
 
 
 def _strong_tags(text: str) -> frozenset[str]:
-    if not _TAGS.fullmatch(text):
+    if not (tags := _tags(text)):
         raise invalid_header("If-Match", 'It should be * or the ETag that was read, as it is: "…", quotes included.')
-    return frozenset(opaque for weak, opaque in re.findall(_TAG, text) if not weak)
+    return frozenset(opaque for weak, opaque in tags if not weak)
+
+
+def _tags(text: str) -> list[tuple[str, str]]:
+    """The entity tags of a list, each as its sign of weakness and the rest; none where it is no such list."""
+    return re.findall(_TAG, text) if _TAGS.fullmatch(text) else []
 
 
 def idempotency_key(headers: Headers) -> str | None:
