@@ -10,13 +10,19 @@ import pytest
 
 from tests.infra.deployment import CONTEXTS
 
-ENVIRONMENT = {
-    "PAYMENT_PROVIDER_KEY": "sk_test_1",
-    "IDENTITY_ISSUER": "https://id.example",
-    "IDENTITY_AUDIENCE": "orderflow",
-    **{f"COSMOS_{context.upper()}__accountEndpoint": "https://shop.documents.azure.com/" for context in CONTEXTS},
-    **{f"SERVICEBUS_{context.upper()}__fullyQualifiedNamespace": "shop.servicebus.windows.net" for context in CONTEXTS},
-}
+
+def environment(*contexts: str) -> dict[str, str]:
+    """What the app of these contexts can't start without."""
+    return {
+        "PAYMENT_PROVIDER_KEY": "sk_test_1",
+        "IDENTITY_ISSUER": "https://id.example",
+        "IDENTITY_AUDIENCE": "orderflow",
+        **{f"COSMOS_{each.upper()}__accountEndpoint": "https://shop.documents.azure.com/" for each in contexts},
+        **{f"SERVICEBUS_{each.upper()}__fullyQualifiedNamespace": "shop.servicebus.windows.net" for each in contexts},
+    }
+
+
+ENVIRONMENT = environment(*CONTEXTS)
 
 
 def bindings(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:

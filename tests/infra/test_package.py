@@ -16,6 +16,7 @@ import pytest
 
 from scripts.make_package import APP
 from tests.git import commit_all, git
+from tests.infra.application import environment
 
 ROOT = Path(__file__).parents[2]
 CONTEXTS: list[str] = json.loads((ROOT / "infra" / "topology.json").read_text())["contexts"]
@@ -223,14 +224,7 @@ asyncio.run(main())
 def indexed(folder: Path, context: str) -> Any:
     """What Microsoft's worker library finds in the package, with nothing but the package and the standard library: the
     functions, the answer of the context's liveness, every file that was imported."""
-    settings = {
-        "ORDERFLOW_SERVICES": context,
-        f"COSMOS_{context.upper()}__accountEndpoint": "https://shop.documents.azure.com/",
-        f"SERVICEBUS_{context.upper()}__fullyQualifiedNamespace": "shop.servicebus.windows.net",
-        "PAYMENT_PROVIDER_KEY": "sk_test_1",
-        "IDENTITY_ISSUER": "https://id.example",
-        "IDENTITY_AUDIENCE": "orderflow",
-    }
+    settings = environment(context) | {"ORDERFLOW_SERVICES": context}
     tool = folder.with_name("tool")
     tool.mkdir(exist_ok=True)
     shutil.copy(ROOT / "local" / "functions_host" / "worker.py", tool)
