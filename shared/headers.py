@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Refused
+from shared.telemetry import is_trace_context
 
 type Headers = Mapping[str, str]
 """By name in lower case."""
@@ -15,6 +16,7 @@ _MEMBER = r'(?:[^",]|"(?:[^"\\]|\\.)*")*'
 _MEMBERS = re.compile(f"{_MEMBER}(?:,{_MEMBER})*", re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _LONGEST_KEY = 200
+_REQUEST_ID = re.compile("[!-~]{1,128}")
 
 _TAG = r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")'
 _EMPTY = "(?:[ \t]*,)*[ \t]*"
@@ -105,6 +107,21 @@ def members(name: str, text: str) -> list[str]:
 def invalid_header(name: str, detail: str) -> Refused:
     """400 for a header that isn't understood."""
     return Refused(400, "invalid-header", f"The header {name} is not valid.", detail)
+
+
+def correlation(headers: Headers, fresh: str) -> dict[str, str]:
+    """X-Request-Id and traceparent of the answer: the caller's, or of this fresh UUID where theirs is none.
+
+    Both only help people to find things, so that nobody's request is refused for one. No state of any tracing system
+    (`tracestate`) is carried on.
+    """
+    request_id = headers.get("x-request-id", "").strip(_SPACE)
+    parent = headers.get("traceparent", "").strip(_SPACE)
+    trace_id = fresh.replace("-", "")
+    return {
+        "X-Request-Id": request_id if _REQUEST_ID.fullmatch(request_id) else fresh,
+        "traceparent": parent if is_trace_context(parent) else f"00-{trace_id}-{trace_id[:16]}-01",
+    }
 
 
 def bearer_token(headers: Headers) -> str:

@@ -21,6 +21,7 @@ from shared.errors import Contended, FieldError, InvalidToken, Refused, Throttle
 from shared.headers import (
     Preconditions,
     bearer_token,
+    correlation,
     idempotency_key,
     names,
     preconditions,
@@ -43,6 +44,7 @@ _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 """On every answer that doesn't say otherwise: no browser shall guess its type, show it in a frame, or keep it."""
@@ -52,9 +54,10 @@ _REVALIDATED = {"Cache-Control": "private, no-cache"}
 
 @dataclass(frozen=True, slots=True)
 class Call[Body, Query = None]:
-    """One request: its caller, the parsed body and query, and the route's texts. Header names are lower case.
+    """One request: its caller, the parsed body and query, and the route's texts.
 
     `request_id` is drawn once, however often the handler is tried: what was written under it, was written by this call.
+    It is never the X-Request-Id, which callers choose.
     `role` is the one as which the caller calls; where a function is open, they are nobody.
     """
 
@@ -64,18 +67,14 @@ class Call[Body, Query = None]:
     body: Body
     query: Query
     route: Mapping[str, str]
-    headers: Mapping[str, str]
+    idempotency_key: str | None = None
+    """The caller's own name for what is asked. An operation that is repeatable anyway has no use for it."""
     preconditions: Preconditions = field(default_factory=Preconditions)
 
     @property
     def customer(self) -> str | None:
         """Whose things alone the caller may see and touch: a customer's own; None where staff may anybody's."""
         return self.caller.subject if self.role is Role.CUSTOMER else None
-
-    @property
-    def idempotency_key(self) -> str | None:
-        """The caller's own name for what is asked. Refused with 400 where the header holds none."""
-        return idempotency_key(self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +139,25 @@ class HttpFunctions:
         def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply]]) -> None:
             async def call(req: func.HttpRequest) -> Reply:
                 caller, role = await self._admitted(req, declared)
+                key = idempotency_key(req.headers)
                 parameters = _parameters(req.params, query)
                 body = _parsed(req, request, max_body, context) if request else None
                 asked = preconditions(req.headers) if conditional else Preconditions()
                 if not conditional and method != "GET":
                     refuse_preconditions(req.headers)
                 id = self._system.new_id()
-                call = Call(id, caller, role, body, parameters, req.route_params, req.headers, asked)
+                call = Call(id, caller, role, body, parameters, req.route_params, key, asked)
                 return await at_once(lambda: handler(call), self._system)
 
             async def answer(req: func.HttpRequest) -> func.HttpResponse:
-                with logged_with(function=operation), traced(req.headers.get("traceparent", "").strip()):
+                told = correlation(req.headers, self._system.new_id())
+                with logged_with(function=operation, request=told["X-Request-Id"]), traced(told["traceparent"]):
                     try:
-                        return _success(await call(req), req)
+                        response = _success(await call(req), req)
                     except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
-                        return _problem(_refusal(error))
+                        response = _problem(_refusal(error))
+                response.headers.update(told)
+                return response
 
             answer.operation = declared  # type: ignore[attr-defined]
             decorated = self._blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(

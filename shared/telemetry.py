@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _fields: ContextVar[dict[str, str]] = ContextVar("orderflow_log_fields")
-_TRACE_CONTEXT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACE_CONTEXT = re.compile("(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _traceparent: ContextVar[str | None] = ContextVar("orderflow_traceparent", default=None)
 
 
@@ -47,11 +47,16 @@ def logged_with(**fields: str) -> Iterator[None]:
 @contextmanager
 def traced(traceparent: str | None) -> Iterator[None]:
     """Within the block, messages that are sent carry this W3C trace context on; what is none is passed over."""
-    token = _traceparent.set(traceparent if traceparent and _TRACE_CONTEXT.fullmatch(traceparent) else None)
+    token = _traceparent.set(traceparent if traceparent and is_trace_context(traceparent) else None)
     try:
         yield
     finally:
         _traceparent.reset(token)
+
+
+def is_trace_context(text: str) -> bool:
+    """Whether it is a `traceparent` of W3C Trace Context."""
+    return _TRACE_CONTEXT.fullmatch(text) is not None
 
 
 def current_traceparent() -> str | None:

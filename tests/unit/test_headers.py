@@ -1,5 +1,6 @@
 """Headers as callers, proxies and the host's joining of repeated lines write them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -198,6 +199,20 @@ class TestTraceParent:
     async def test_a_trace_goes_on_in_messages(self, world: World) -> None:
         assert await self.carried(world, f" {self.CONTEXT}\t") == {self.CONTEXT}
 
-    @pytest.mark.parametrize("header", ["", "x", "é" * 60_000, f"{CONTEXT},{CONTEXT}", CONTEXT.upper()])
-    async def test_what_is_no_trace_is_passed_over_as_its_standard_says(self, world: World, header: str) -> None:
-        assert await self.carried(world, header) == {None}
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "",
+            "x",
+            "é" * 60_000,
+            f"{CONTEXT},{CONTEXT}",
+            CONTEXT.upper(),
+            "ff" + CONTEXT[2:],
+            CONTEXT.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32),
+            CONTEXT.replace("b7ad6b7169203331", "0" * 16),
+        ],
+    )
+    async def test_what_is_no_trace_is_passed_over_for_a_fresh_one(self, world: World, header: str) -> None:
+        [carried] = await self.carried(world, header)
+        assert carried != header
+        assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", carried)

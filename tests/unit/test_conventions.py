@@ -1,0 +1,114 @@
+"""What holds of every HTTP function, whatever it does."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from shared.access import Caller
+from shared.errors import Throttled, Unavailable
+from shared.telemetry import log
+from tests.unit.world import Answer, World, order_body
+
+OPERATIONS = sorted(name for name, each in World().functions.items() if hasattr(each, "operation"))
+CLOSED = [name for name in OPERATIONS if World().functions[name].operation.roles]
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+ROUTE = {"orderId": "ord_none", "shipmentId": "shp_none", "sku": "NONE"}
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def ask(world: World, operation: str, caller: Caller | None = None, **headers: str) -> Answer:
+    """A request that is about nothing that there is."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await world.call(operation, {}, route=ROUTE, headers=named, caller=caller)
+
+
+class TestRequestId:
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_a_callers_comes_back(self, world: World, operation: str) -> None:
+        answer = await ask(world, operation, x_request_id=" shop/7;a=b ")
+        assert answer.headers["X-Request-Id"] == "shop/7;a=b"
+
+    @pytest.mark.parametrize("given", ["", " ", "x" * 129, "a b", "é", "a\x7f", "a\tb"])
+    async def test_what_is_none_is_replaced_by_a_fresh_one(self, world: World, given: str) -> None:
+        first, second = [(await ask(world, "get_order", x_request_id=given)).headers["X-Request-Id"] for _ in range(2)]
+        assert first != second
+        assert {len(first), len(second)} == {36}
+
+    async def test_what_the_log_says_of_a_request_has_it(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(log, "disabled", False)
+        caplog.set_level(logging.WARNING)
+        fails(world, monkeypatch, Unavailable("away"))
+        await ask(world, "get_order", x_request_id="shop-7")
+        assert ["request=shop-7" in record.getMessage() for record in caplog.records] == [True]
+
+    async def test_it_is_no_name_for_what_is_written(self, world: World) -> None:
+        await world.stocked(MUG=1)
+        for _ in range(2):
+            await world.call("place_order", order_body(("MUG", 1)), headers={"x-request-id": "mine"})
+        assert len(world.documents("orders", "order")) == 2
+
+
+class TestTraceparent:
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_a_callers_comes_back(self, world: World, operation: str) -> None:
+        assert (await ask(world, operation, traceparent=TRACE)).headers["traceparent"] == TRACE
+
+    async def test_without_one_there_is_a_fresh_one_for_each_request(self, world: World) -> None:
+        first, second = [(await ask(world, "get_order")).headers["traceparent"].split("-") for _ in range(2)]
+        assert [len(part) for part in first] == [2, 32, 16, 2]
+        assert first[1] != second[1]
+
+
+def fails(world: World, monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
+    """From now on no store reads."""
+
+    async def fail(*_: Any) -> None:
+        raise failure
+
+    for container in world.containers.values():
+        monkeypatch.setattr(container, "read", fail)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_every_answer_has_the_headers_that_keep_browsers_from_mischief(world: World, operation: str) -> None:
+    answer = await ask(world, operation)
+    assert {name: answer.headers[name] for name in SECURITY} == SECURITY
+
+
+@pytest.mark.parametrize("failure", [Unavailable("away"), Throttled("slower"), KeyError("a fault of ours")])
+async def test_a_failure_has_them_too_and_says_when_to_come_back_if_that_helps(
+    world: World, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    fails(world, monkeypatch, failure)
+    answer = await ask(world, "get_order", x_request_id="shop-7", traceparent=TRACE)
+    told = {"X-Request-Id": "shop-7", "traceparent": TRACE}
+    assert {name: answer.headers[name] for name in SECURITY | told} == SECURITY | told
+    assert ("Retry-After" in answer.headers) == (answer.status == 503)
+
+
+@pytest.mark.parametrize("operation", CLOSED)
+async def test_one_who_is_not_known_gets_them_too(world: World, operation: str) -> None:
+    answer = await ask(world, operation, authorization="", x_request_id="shop-7", traceparent=TRACE)
+    told = {"X-Request-Id": "shop-7", "traceparent": TRACE}
+    assert answer.status == 401
+    assert {name: answer.headers[name] for name in SECURITY | told} == SECURITY | told
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_an_idempotency_key_that_is_none_is_refused_everywhere(world: World, operation: str) -> None:
+    answer = await ask(world, operation, idempotency_key='"open')
+    assert (answer.status, answer.body["title"]) == (400, "The header Idempotency-Key is not valid.")
