@@ -94,6 +94,7 @@ class Operation:
     method: str
     route: str
     roles: frozenset[Role]
+    owned: bool
     summary: str
     request: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -125,15 +126,17 @@ class HttpFunctions:
         context: Mapping[str, Any] | None = None,
         max_body: int = MIB,
         conditional: bool = False,
+        owned: bool = False,
     ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], None]:
         """Register the decorated handler as the HTTP function named `operation`, for callers in one of the `roles`.
 
         `statuses` says when each status is answered. `context` reaches the request model's validators,
         beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
         where it doesn't, one on a request that writes is refused. `query` declares the parameters that there are.
+        `owned`: what it is about belongs to a customer, and the handler heeds `Call.customer`.
         """
         declared = Operation(
-            operation, method, route, frozenset(roles), summary, request, query, response, statuses, conditional
+            operation, method, route, frozenset(roles), owned, summary, request, query, response, statuses, conditional
         )
 
         def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply]]) -> None:

@@ -1,9 +1,27 @@
 """Who may call what: without a good token nobody, and with one whoever has a role that the function names."""
 
+import ast
+import json
+import os
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 
 from shared.access import Caller, Role
+from tests.infra.application import ENVIRONMENT
+from tests.unit.access_page import PAGE, operations, page
 from tests.unit.world import ADMIN, GUEST, World, order_body, token
+
+SERVICES = Path(__file__).parents[2] / "services"
+OPEN = {
+    "GET health/catalog/live",
+    "GET health/inventory/live",
+    "GET health/orders/live",
+    "GET health/payments/live",
+    "GET health/shipping/live",
+}
+"""What needs no token. A function comes in here on purpose, or not at all."""
 
 AUTHORIZATIONS = ["", "Bearer", "Bearer ", "Basic YTpi", "bearer", "Bearer made-up"]
 
@@ -57,3 +75,34 @@ def test_who_has_several_roles_acts_as_the_strongest_that_is_allowed(
     roles: set[Role], allowed: set[Role], expected: Role | None
 ) -> None:
     assert Caller("ada", frozenset(roles)).role_among(allowed) is expected
+
+
+def test_docs_access_is_rendered_from_the_declarations() -> None:
+    assert PAGE.read_text() == page(), "run: python -m tests.unit.access_page"
+
+
+def test_every_function_that_the_app_has_over_http_declares_who_may_call_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "environ", ENVIRONMENT)
+        functions = import_module("function_app").build().get_functions()
+    over_http = {
+        f"{method} {binding['route']}": function.get_user_function()
+        for function in functions
+        for binding in map(json.loads, function.get_raw_bindings())
+        if binding["type"] == "httpTrigger"
+        for method in binding["methods"]
+    }
+    assert {name for name, each in over_http.items() if not each.operation.roles} == OPEN
+    assert over_http.keys() == {f"{each.method} {each.route}" for each in operations()}
+
+
+def test_what_is_declared_to_have_an_owner_is_asked_for_with_them_and_nothing_else_is() -> None:
+    heed, declared = set(), set()
+    for file in SERVICES.glob("*/functions.py"):
+        for handler in ast.walk(ast.parse(file.read_text())):
+            if isinstance(handler, ast.AsyncFunctionDef):
+                if any(ast.unparse(node) == "call.customer" for node in ast.walk(handler)):
+                    heed.add(handler.name)
+                if "owned=True" in "".join(map(ast.unparse, handler.decorator_list)):
+                    declared.add(handler.name)
+    assert heed == declared != set()
