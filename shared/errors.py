@@ -143,6 +143,12 @@ class Refused(OrderflowError):
         self.extension = extension
 
 
+def sentence(fault: Exception) -> str:
+    """What a fault says, as a sentence of its own. What is in capitals (UTC, ASCII, a claim's name) stays so."""
+    text = str(fault)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def invalid(errors: Sequence[FieldError], title: str = "Some fields of the request are wrong.") -> Refused:
     """422: the body is of the right shape, but these fields are wrong."""
     return Refused(422, "invalid-body", title, errors=errors)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.access import Authenticator, Caller, Role
 from shared.codec import encode
-from shared.errors import Contended, FieldError, InvalidToken, Refused, Throttled, Transient, invalid
+from shared.errors import Contended, FieldError, InvalidToken, Refused, Throttled, Transient, invalid, sentence
 from shared.headers import (
     Preconditions,
     bearer_token,
@@ -245,7 +245,7 @@ def _refusal(error: Exception) -> Refused:
         wait = max(5, ceil(error.wait)) if isinstance(error, Throttled) else 2
         return Refused(503, "unavailable", "Please try again in a moment.", headers={"Retry-After": str(wait)})
     if isinstance(error, InvalidToken):
-        return unauthenticated(f"{error}".capitalize() + ".", 'Bearer error="invalid_token"')
+        return unauthenticated(sentence(error), 'Bearer error="invalid_token"')
     log.error("the request failed", exc_info=error)
     return Refused(500, "internal", "Something went wrong on our side.")
 

@@ -24,6 +24,7 @@ from shared.errors import (
     invalid,
     key_reused,
     not_found,
+    sentence,
 )
 from shared.messaging import derived_id
 from shared.ports import System
@@ -226,9 +227,7 @@ async def cancel_order(order_id: str, customer: str | None, deps: Dependencies) 
         try:
             change = domain.react(order, Trigger.CANCEL, deps.system.now(), deps.timeouts)
         except TooLate as late:
-            raise Refused(
-                409, "too-late-to-cancel", "The order can't be cancelled any more.", f"{late}".capitalize() + "."
-            ) from None
+            raise Refused(409, "too-late-to-cancel", "The order can't be cancelled any more.", sentence(late)) from None
         return await _commit(change, deps) if change else order
 
 

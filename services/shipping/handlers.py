@@ -22,7 +22,7 @@ from shared.contracts.shipping import (
     ShipmentCreated,
     ShipmentDispatched,
 )
-from shared.errors import Refused, not_found
+from shared.errors import Refused, not_found, sentence
 from shared.messaging import EventPublisher, fact
 from shared.ports import System
 
@@ -91,12 +91,10 @@ async def dispatch(
     try:
         dispatched = shipment.dispatched(carrier, tracking_number, deps.system.now(), accept_risk=accept_risk)
     except PaymentLapsed as fault:
-        detail = f"{fault}".capitalize() + ". To send it all the same, say acceptPaymentRisk: true."
+        detail = f"{sentence(fault)} To send it all the same, say acceptPaymentRisk: true."
         raise Refused(409, "payment-lapsed", "The payment for the shipment has lapsed.", detail) from None
     except CannotDispatch as fault:
-        raise Refused(
-            409, "cannot-dispatch", "The shipment can't be dispatched.", f"{fault}".capitalize() + "."
-        ) from None
+        raise Refused(409, "cannot-dispatch", "The shipment can't be dispatched.", sentence(fault)) from None
     if dispatched is shipment:
         return shipment
     announced = fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id, deps.system)

@@ -2,11 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.unit import problems_page
 from tests.unit.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -32,13 +32,6 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def rows(page: Path) -> Iterator[list[str]]:
-    """The cells of every row of the page's tables."""
-    for line in prose(page).splitlines():
-        if line.startswith("|"):
-            yield [cell.strip() for cell in line.strip("|").split("|")]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for link in links(page):
@@ -55,13 +48,17 @@ def problems() -> set[tuple[str, str]]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refused":
                 status, type = (ast.literal_eval(argument) for argument in node.args[:2])
-                found.add((f"`{type}`", str(status)))
+                found.add((type, str(status)))
     return found
 
 
+async def test_docs_problems_is_rendered_from_what_is_answered() -> None:
+    assert problems_page.PAGE.read_text() == await problems_page.page(), "run: python -m tests.unit.problems_page"
+
+
 def test_every_problem_is_documented_with_its_status() -> None:
-    listed = {(row[0], row[1]) for row in rows(DOCS / "api.md") if len(row) == 3 and re.fullmatch(r"\d{3}", row[1])}
-    assert listed == problems()
+    sections = re.findall(r"^## (.+)\n\n\*\*(\d{3})\*\*", problems_page.PAGE.read_text(), flags=re.MULTILINE)
+    assert set(sections) == problems()
 
 
 def test_every_operation_is_documented_with_every_status_that_it_declares() -> None:

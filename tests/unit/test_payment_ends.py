@@ -150,6 +150,7 @@ async def test_goods_whose_payment_has_lapsed_leave_only_if_somebody_accepts_tha
 
     refused = await world.dispatched(order)
     assert (refused.status, refused.body["type"]) == (409, "urn:orderflow:problem:payment-lapsed")
+    assert "until 2026-11-29 06:00 UTC." in refused.body["detail"]
     assert "2026-11-29" in refused.body["detail"]
     assert "acceptPaymentRisk" in refused.body["detail"]
 
