@@ -144,7 +144,7 @@ class HttpFunctions:
                 caller, role = await self._admitted(req, declared)
                 key = idempotency_key(req.headers)
                 parameters = _parameters(req.params, query)
-                body = _parsed(req, request, max_body, context) if request else None
+                body = _parsed(req, request, max_body, context)
                 asked = preconditions(req.headers) if conditional else Preconditions()
                 if not conditional and method != "GET":
                     refuse_preconditions(req.headers)
@@ -201,8 +201,13 @@ def invalid_query(name: str, detail: str) -> Refused:
 
 
 def _parsed(
-    req: func.HttpRequest, model: type[BaseModel], max_body: int, context: Mapping[str, Any] | None
-) -> BaseModel:
+    req: func.HttpRequest, model: type[BaseModel] | None, max_body: int, context: Mapping[str, Any] | None
+) -> BaseModel | None:
+    if model is None:
+        # Of GET, a body has no meaning; and some clients can't send less than an empty object.
+        if req.method != "GET" and req.get_body().strip() not in {b"", b"{}"}:
+            raise Refused(422, "invalid-body", "This operation takes no body.", "Send none, or an empty object.")
+        return None
     data = parse_json(req.headers, req.get_body(), max_body)
     try:
         return model.model_validate(data, context={**(context or {}), "seen": set()})

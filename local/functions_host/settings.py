@@ -16,7 +16,7 @@ from typing import Any
 from local.functions_host.worker import AppRefused, Function, log
 
 _HELD = {
-    "http": {"routePrefix"},
+    "http": {"routePrefix", "hsts"},  # of HTTPS, which a laptop hasn't
     "serviceBus": {"prefetchCount", "autoCompleteMessages", "maxAutoLockRenewalDuration", "maxConcurrentCalls"},
 }
 

@@ -92,7 +92,12 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         owned=True,
         summary="Wish to cancel; how that ends, the order tells",
         response=OrderView,
-        statuses={202: "Under way, or done already", 404: "No such order", 409: "Too late: shipped, or rejected"},
+        statuses={
+            202: "Under way, or done already",
+            404: "No such order",
+            409: "Too late: shipped, or rejected",
+            422: "A body that says something",
+        },
     )
     async def cancel_order(call: Call[None]) -> Reply:
         order = await handlers.cancel_order(id_in_route(call.route, "orderId"), call.customer, deps)

@@ -112,3 +112,19 @@ async def test_one_who_is_not_known_gets_them_too(world: World, operation: str) 
 async def test_an_idempotency_key_that_is_none_is_refused_everywhere(world: World, operation: str) -> None:
     answer = await ask(world, operation, idempotency_key='"open')
     assert (answer.status, answer.body["title"]) == (400, "The header Idempotency-Key is not valid.")
+
+
+@pytest.mark.parametrize("body", [b'{"reason": "no"}', b"[]", b"null", b"reason=no", b"\xff"])
+async def test_a_body_that_says_something_is_refused_where_none_is_taken(world: World, body: bytes) -> None:
+    await world.stocked(MUG=1)
+    order = await world.placed(("MUG", 1))
+    refused = await world.call("cancel_order", raw=body, route={"orderId": order})
+    assert (refused.status, refused.body["title"]) == (422, "This operation takes no body.")
+    assert (await world.call("get_order", route={"orderId": order})).body["status"] == "pending"
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b" {} "])
+async def test_an_empty_one_is_none(world: World, body: bytes) -> None:
+    await world.stocked(MUG=1)
+    order = await world.placed(("MUG", 1))
+    assert (await world.call("cancel_order", raw=body, route={"orderId": order})).status == 202

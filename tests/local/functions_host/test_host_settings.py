@@ -61,12 +61,12 @@ def test_host_json_sets_prefix_and_concurrency(tmp_path: Path) -> None:
 
 
 def test_a_setting_of_host_json_without_effect_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "host.json").write_text('{"extensions": {"http": {"hsts": {"isEnabled": true}}}}')
+    (tmp_path / "host.json").write_text('{"extensions": {"http": {"dynamicThrottlesEnabled": true}}}')
 
     with caplog.at_level(logging.WARNING):
         settings.read_host_json(tmp_path)
 
-    assert "extensions.http.hsts has no effect" in caplog.text
+    assert "extensions.http.dynamicThrottlesEnabled has no effect" in caplog.text
 
 
 def test_leaving_settlement_to_the_function_is_refused(tmp_path: Path) -> None:
