@@ -1,7 +1,8 @@
 """The whole system in one thread: every context on the in-memory adapters, under a clock that only waiting moves."""
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -269,7 +270,9 @@ class World:
             route_params=dict(route or {}),
             body=payload,
         )
-        return Answer(await self.functions[operation](request))
+        answer = Answer(await self.functions[operation](request))
+        keeps_the_conventions(answer)
+        return answer
 
     def somebody(self, operation: str, body: Any) -> Caller:
         """Who may: the customer that a body names, the guest, or else of the staff the first whom the function lets."""
@@ -368,7 +371,34 @@ class Answer:
     def __init__(self, response: HttpResponse) -> None:
         self.status = response.status_code
         self.headers = response.headers
+        self.mimetype = response.mimetype
         self.body: Any = json.loads(response.get_body() or b"null")
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def keeps_the_conventions(answer: Answer) -> None:
+    """What docs/api.md says of every answer is true of this one."""
+    named = [*members(answer.body)]
+    times = [value for name, value in named if name.endswith("At") and value is not None]
+    links = [value for name, value in named if name == "nextLink"]
+    assert [time for time in times if not _TIME.fullmatch(time)] == []
+    assert [link for link in (*links, answer.headers.get("Location", "/api/")) if not link.startswith("/api/")] == []
+    assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401)
+    assert (answer.status in {429, 503}) == ("Retry-After" in answer.headers)
+    if answer.status >= 400:
+        assert answer.mimetype == "application/problem+json"
+        assert answer.body["status"] == answer.status
+        assert answer.body["type"].startswith("urn:orderflow:problem:")
+
+
+def members(body: Any) -> Iterator[tuple[str, Any]]:
+    """Every name in it, however deep, with its value."""
+    if isinstance(body, dict):
+        yield from body.items()
+    for each in body.values() if isinstance(body, dict) else body if isinstance(body, list) else ():
+        yield from members(each)
 
 
 def orders_of(page: Answer) -> list[str]:
