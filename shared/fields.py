@@ -72,6 +72,18 @@ PageSize = Annotated[int, BeforeValidator(_page_size), Field(ge=1, le=_MOST_ON_A
 """How many a page of a list has at most."""
 
 
+def _split(value: object) -> object:
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _once_each(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(sorted(set(values)))
+
+
+type Several[T] = Annotated[tuple[T, ...], BeforeValidator(_split), Field(max_length=10), AfterValidator(_once_each)]
+"""A query parameter's values, parted by commas, as the host joins repeated ones; in whatever order, each once."""
+
+
 class Body(BaseModel):
     """A request's body: exact types, no unknown field, camelCase."""
 

@@ -38,8 +38,9 @@ class Paging[Filters: PageParameters]:
 
     def __init__(self, call: Call[Any, Filters], route: str) -> None:
         given = call.query.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"limit", "after"})
+        texts = {name: ",".join(value) if isinstance(value, list) else value for name, value in given.items()}
         self._path = f"{API}/{route}"
-        self._filters = urlencode(given)
+        self._filters = urlencode(texts, safe=",")
         self._limit = call.query.limit
         self._bound_to = f"{_VERSION}\n{self._path}\n{self._filters}\n{call.role}\n{call.caller.subject}\n"
         self.after = None if call.query.after is None else self._position(call.query.after)

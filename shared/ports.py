@@ -85,10 +85,12 @@ type Operation = Create | Replace | Patch | Delete
 class Query:
     """Documents of one kind over all partitions that meet every condition.
 
-    `order_by` names one or two properties, ascending. `after` gives their values in the last document seen: only what
-    comes strictly later is returned (a keyset; no continuation token is ever kept across partitions).
+    `order_by` names one or two properties, ascending unless `descending`. `after` gives their values in the last
+    document seen: only what comes strictly later in that order is returned (a keyset; no continuation token is ever
+    kept across partitions).
 
-    One that is ordered needs a composite index in infra/topology.json on exactly the properties of `index`.
+    One that is ordered needs a composite index in infra/topology.json on exactly the properties of `index`; it is read
+    in either direction.
     """
 
     kind: str
@@ -96,6 +98,7 @@ class Query:
     order_by: tuple[str, ...] = ()
     after: tuple[str | int, ...] = ()
     limit: int = 100
+    descending: bool = False
 
     @property
     def index(self) -> tuple[str, ...]:

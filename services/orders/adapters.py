@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.orders.domain import Order
+from services.orders.domain import Order, Wanted
 from services.orders.prices import Price
 from shared.codec import decode, encode, rfc3339
+from shared.listing import find_readable
 from shared.messaging import Message
 from shared.outbox import Outbox
 from shared.ports import Condition, Container, Create, Document, Query, Replace
@@ -35,6 +36,14 @@ class OrderAdapter:
         """Replace the one that was read. Raises ConditionFailed."""
         [etag] = await self._outbox.commit(order.id, [Replace(_document(order), order.etag)], messages)
         return replace(order, etag=etag)
+
+    async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Order]:
+        """The next of those wanted, newest first, by keyset. What can't be read is left out."""
+        keyset = (rfc3339(after[0]), after[1]) if after else ()
+        query = Query("order", (), ("placedAt", "id"), keyset, size, descending=True)
+        values = {"customerId": [wanted.customer_id]} if wanted.customer_id is not None else {}
+        values |= {"step": [*map(str, wanted.steps)]} if wanted.statuses else {}
+        return await find_readable(self._container, query, values, _order)
 
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
         """Those to be sent again or given up by now, longest due first."""

@@ -177,6 +177,19 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Orders of one customer, or anybody's, with one of these statuses, or any."""
+
+    customer_id: str | None
+    statuses: tuple[Status, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that have one of the statuses, as an order comes to them."""
+        return tuple(step for step in Step if _STATUS[step] in self.statuses)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """An order after something happened, and what that sends."""
 

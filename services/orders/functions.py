@@ -5,7 +5,8 @@ from functools import partial
 import azure.functions as func
 
 from services.orders import handlers
-from services.orders.http_models import OrderBody, OrderView, PriceView
+from services.orders.domain import Wanted
+from services.orders.http_models import OrderBody, OrderPage, OrdersQuery, OrderView, PriceView
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
 from shared.context import BoundedContext
@@ -24,6 +25,7 @@ from shared.fields import id_in_route, sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
+from shared.paging import Paging
 
 FACTS = (
     StockReserved,
@@ -69,6 +71,27 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         order_id = handlers.order_id(call.role, call.caller.subject, call.idempotency_key, call.request_id)
         order = await handlers.place_order(new, order_id, deps)
         return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
+
+    @http.function(
+        operation="list_orders",
+        method="GET",
+        route="orders",
+        roles={Role.CUSTOMER, Role.SUPPORT, Role.ADMIN},
+        owned=True,
+        summary="Orders, newest first",
+        response=OrderPage,
+        statuses={
+            200: "A page of orders",
+            400: "A query parameter is wrong",
+            403: "A customer names another customer",
+        },
+        query=OrdersQuery,
+    )
+    async def list_orders(call: Call[None, OrdersQuery]) -> Reply:
+        paging, wanted = Paging(call, "orders"), Wanted(call.query.customer_id, call.query.status or ())
+        orders = await handlers.list_orders(wanted, call.customer, paging.after, call.query.limit, deps)
+        next_link = paging.next_link([(each.placed_at, each.id) for each in orders])
+        return Reply(OrderPage(value=[OrderView.of(each) for each in orders], next_link=next_link))
 
     @http.function(
         operation="get_order",

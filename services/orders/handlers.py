@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from services.orders import domain, messages
-from services.orders.domain import Address, Change, Money, Order, OrderLine, Timeouts, TooLate, TooSoon
+from services.orders.domain import Address, Change, Money, Order, OrderLine, Timeouts, TooLate, TooSoon, Wanted
 from services.orders.ports import Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import Step, Trigger
@@ -114,8 +115,13 @@ def owner_of(named: str | None, customer: str | None) -> str:
         if named is None:
             raise invalid([FieldError("/customerId", "is missing: name the customer whom you order for")])
         return named
+    return _themselves(named, customer)
+
+
+def _themselves(named: str | None, customer: str) -> str:
+    """The customer, who may leave out who they are, but name nobody else."""
     if named not in (None, customer):
-        raise Refused(403, "forbidden", "You may not do this.", "Leave customerId out: you order for yourself alone.")
+        raise Refused(403, "forbidden", "You may not do this.", "Leave customerId out: nobody else may be named.")
     return customer
 
 
@@ -210,6 +216,15 @@ def _within(limits: Limits, total: int) -> int:
         detail = f"the order's total should be {wanted}; it is {total}"
         raise invalid([FieldError("/lines", detail)], "The order's total is outside the limits.")
     return total
+
+
+async def list_orders(
+    wanted: Wanted, customer: str | None, after: tuple[datetime, str] | None, size: int, deps: Dependencies
+) -> list[Order]:
+    """A customer's own orders, anybody's for staff, newest first. Refused with 403 where a customer names another."""
+    if customer is not None:
+        wanted = replace(wanted, customer_id=_themselves(wanted.customer_id, customer))
+    return await deps.orders.page(wanted, after, size)
 
 
 async def get_order(order_id: str, customer: str | None, deps: Dependencies) -> Order:

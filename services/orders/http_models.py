@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from services.orders.domain import Address, Order
+from services.orders.domain import Address, Order, Status
 from services.orders.handlers import NewOrder, WantedLine
 from services.orders.prices import Price
 from shared.codec import encode, rfc3339
@@ -18,12 +18,15 @@ from shared.fields import (
     OptionalSubject,
     OptionalText,
     Quantity,
+    Several,
     Sku,
+    Subject,
     Text,
     View,
     of_the_shop,
     optional,
 )
+from shared.paging import PageParameters
 
 MOST_LINES = 1000
 _PAYMENT_METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,100}", re.ASCII)
@@ -177,6 +180,20 @@ class OrderView(View):
             shortages=_shortages(order),
             decline_code=order.decline_code if order.status == "rejected" else None,
         )
+
+
+class OrderPage(View):
+    """Some orders, and where the next ones are."""
+
+    value: list[OrderView]
+    next_link: str | None = optional()
+
+
+class OrdersQuery(PageParameters):
+    """Whose orders, and with which statuses; by default all that the caller may see."""
+
+    customer_id: Subject | None = None
+    status: Several[Status] | None = None
 
 
 def _shortages(order: Order) -> ShortagesView | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.orders.domain import Order
+from services.orders.domain import Order, Wanted
 from services.orders.prices import Price
 from shared.messaging import Message
 
@@ -22,6 +22,10 @@ class Orders(Protocol):
 
     async def save(self, order: Order, messages: Sequence[Message]) -> Order:
         """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
+        ...
+
+    async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Order]:
+        """The next of those wanted, newest first, strictly after (placed at, id). What can't be read is left out."""
         ...
 
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Step(StrEnum):
-    """Where an order is. The last four are final."""
+    """Where an order is: it only ever comes to a later one. The last four are final."""
 
     RESERVING_STOCK = "reserving_stock"
     AUTHORISING_PAYMENT = "authorising_payment"

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.shipping.domain import Shipment, State, shipment_id
+from services.shipping.domain import Shipment, State, Wanted, shipment_id
 from shared.codec import decode, encode, rfc3339
-from shared.errors import Unparseable
+from shared.listing import find_readable
 from shared.messaging import Message
 from shared.outbox import Outbox
-from shared.ports import Condition, Container, Create, Document, Query, Replace
-from shared.telemetry import log_event
+from shared.ports import Container, Create, Document, Query, Replace
 
 
 class ShipmentAdapter:
@@ -34,22 +33,14 @@ class ShipmentAdapter:
         [etag] = await self._outbox.commit(shipment.order_id, [Replace(_document(shipment), shipment.etag)], messages)
         return replace(shipment, etag=etag)
 
-    async def page(self, state: State, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:
-        """The next ones in a state, oldest first, by keyset."""
+    async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:
+        """The next ones in one of the states and with one of the carriers, oldest first, by keyset."""
         keyset = (rfc3339(after[0]), after[1]) if after else ()
-        query = Query("shipment", (Condition("state", "=", str(state)),), ("createdAt", "id"), keyset, size)
-        found: list[Shipment] = []
-        while documents := await self._container.find(query):
-            for document in documents:
-                try:
-                    found.append(_shipment(document))
-                except Unparseable as fault:
-                    # The others are to be packed all the same.
-                    log_event("unreadable_document", "shipment %s is left out: %s", document["id"], fault)
-            if len(found) == size or len(documents) < query.limit:
-                break
-            query = replace(query, after=(documents[-1]["createdAt"], documents[-1]["id"]), limit=size - len(found))
-        return found
+        query = Query("shipment", (), ("createdAt", "id"), keyset, size)
+        values = {"carrier": wanted.carriers} if wanted.carriers else {}
+        # As a shipment moves on, so that one which does so meanwhile is found.
+        values |= {"state": tuple(str(state) for state in State if state in wanted.states)}
+        return await find_readable(self._container, query, values, _shipment)
 
 
 def _shipment(document: Document) -> Shipment:

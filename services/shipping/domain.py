@@ -99,6 +99,14 @@ class Shipment:
         return replace(self, state=State.DISPATCHED, carrier=carrier, tracking_number=tracking_number, dispatched_at=at)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Shipments in one of these states and, where carriers are named, with one of them."""
+
+    states: tuple[State, ...]
+    carriers: tuple[str, ...] = ()
+
+
 class CannotDispatch(Exception):
     """The shipment is not to be sent."""
 

@@ -31,14 +31,14 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         method="GET",
         route="shipments",
         roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
-        summary="Shipments in a state, oldest first",
+        summary="Shipments in some states, of some carriers, oldest first",
         response=ShipmentPage,
         statuses={200: "A page of shipments", 400: "A query parameter is wrong"},
         query=ShipmentsQuery,
     )
     async def list_shipments(call: Call[None, ShipmentsQuery]) -> Reply:
         paging = Paging(call, "shipments")
-        shipments = await deps.shipments.page(call.query.status, paging.after, call.query.limit)
+        shipments = await deps.shipments.page(call.query.wanted, paging.after, call.query.limit)
         next_link = paging.next_link([(each.created_at, each.id) for each in shipments])
         return Reply(ShipmentPage(value=[ShipmentView.of(each) for each in shipments], next_link=next_link))
 

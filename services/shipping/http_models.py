@@ -1,8 +1,8 @@
 """Shipping's bodies."""
 
-from services.shipping.domain import Shipment, State
+from services.shipping.domain import Shipment, State, Wanted
 from shared.codec import encode
-from shared.fields import Body, Text, View, optional
+from shared.fields import Body, Several, Text, View, optional
 from shared.paging import PageParameters
 
 
@@ -63,6 +63,13 @@ class ShipmentPage(View):
 
 
 class ShipmentsQuery(PageParameters):
-    """Which shipments, by default those to be packed."""
+    """Which shipments: by default those to be packed, or where carriers are named, what they took."""
 
-    status: State = State.PENDING
+    status: Several[State] | None = None
+    carrier: Several[Text] | None = None
+
+    @property
+    def wanted(self) -> Wanted:
+        """The filters in the domain's words."""
+        by_default = State.DISPATCHED if self.carrier else State.PENDING
+        return Wanted(self.status or (by_default,), self.carrier or ())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.shipping.domain import Shipment, State
+from services.shipping.domain import Shipment, Wanted
 from shared.messaging import Message
 
 
@@ -23,6 +23,6 @@ class Shipments(Protocol):
         """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
         ...
 
-    async def page(self, state: State, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:
-        """The next ones in a state, oldest first, strictly after (created at, id)."""
+    async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:
+        """The next of those wanted, oldest first, strictly after (created at, id). What can't be read is left out."""
         ...

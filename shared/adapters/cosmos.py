@@ -186,14 +186,15 @@ def sql(query: Query) -> tuple[str, list[dict[str, Any]]]:
         clauses.append(_comparison(condition, f"@p{number}"))
     if query.after:
         parameters += [{"name": f"@after{number}", "value": value} for number, value in enumerate(query.after)]
-        clauses.append(_keyset(query.order_by))
-    order = f" ORDER BY {', '.join(f'c.{name} ASC' for name in query.index)}" if query.order_by else ""
+        clauses.append(_keyset(query.order_by, "<" if query.descending else ">"))
+    direction = "DESC" if query.descending else "ASC"
+    order = f" ORDER BY {', '.join(f'c.{name} {direction}' for name in query.index)}" if query.order_by else ""
     return f"SELECT TOP {query.limit:d} * FROM c WHERE {' AND '.join(clauses)}{order}", parameters
 
 
-def _keyset(names: tuple[str, ...]) -> str:
+def _keyset(names: tuple[str, ...], beyond: str) -> str:
     """Strictly after (@after0, @after1). The first comparison is what the index is read by, an OR isn't."""
     if len(names) == 1:
-        return f"c.{names[0]} > @after0"
+        return f"c.{names[0]} {beyond} @after0"
     first, second = names
-    return f"c.{first} >= @after0 AND (c.{first} > @after0 OR c.{second} > @after1)"
+    return f"c.{first} {beyond}= @after0 AND (c.{first} {beyond} @after0 OR c.{second} {beyond} @after1)"

@@ -74,15 +74,16 @@ class MemoryContainer:
     async def find(self, query: Query) -> list[Document]:
         """At most `query.limit` documents."""
         await asyncio.sleep(0)
+        comes_after = operator.lt if query.descending else operator.gt
         found = [
             document
             for partition in self._partitions.values()
             for document in partition.values()
             if document["kind"] == query.kind
             and all(_holds(document, condition) for condition in query.where)
-            and (not query.after or tuple(document[name] for name in query.order_by) > query.after)
+            and (not query.after or comes_after(tuple(document[name] for name in query.order_by), query.after))
         ]
-        found.sort(key=lambda document: [document[name] for name in query.order_by])
+        found.sort(key=lambda document: [document[name] for name in query.order_by], reverse=query.descending)
         return _copy(found[: query.limit])
 
     def documents(self, kind: str) -> list[Document]:

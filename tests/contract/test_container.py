@@ -180,6 +180,24 @@ async def test_a_query_finds_one_kind_over_all_partitions_in_order_and_goes_on_b
     assert await container.find(Query("no such kind")) == []
 
 
+async def test_a_query_goes_backwards_likewise(container: Container, pk: str) -> None:
+    made = [(f"2026-01-0{day}", f"{id}") for day in (3, 1, 2) for id in "ba"]
+    for at, id in made:
+        for state in ("pending", "dispatched"):
+            other = document(f"{pk}{at}{state}", id, createdAt=at, state=state) | {"kind": f"newest {pk}"}
+            await container.write(f"{pk}{at}{state}", [Create(other)])
+    where = (Condition("state", "=", "pending"),)
+    query: Query | None = Query(f"newest {pk}", where, ("createdAt", "id"), limit=2, descending=True)
+
+    found: list[tuple[str, str]] = []
+    while query:
+        page = [(each["createdAt"], each["id"]) for each in await container.find(query)]
+        found += page
+        query = replace(query, after=page[-1]) if page else None
+
+    assert found == sorted(made, reverse=True)
+
+
 async def test_a_comparison_with_what_is_null_or_absent_is_false(container: Container, pk: str) -> None:
     await container.write(
         pk,

@@ -113,7 +113,11 @@ async def test_without_a_limit_a_page_has_a_hundred(world: World) -> None:
     ("name", "value"),
     [
         *(("limit", value) for value in ("0", "1001", "-1", "1.0", "ten", "٣", "1,2", " 5")),
-        *(("status", value) for value in ("lost", "Pending", "pending,pending")),
+        *(
+            ("status", value)
+            for value in ("lost", "Pending", "pending,", "pending, dispatched", "pending" + ",pending" * 10)
+        ),
+        *(("carrier", value) for value in ("", "DHL,", "a\nb", "x" * 201)),
         *(("after", value) for value in ("!", "YWJj", "cGVuZGluZyAyMDI2IDEgMg", "é")),
         ("top", "10"),
         ("Limit", "10"),

@@ -62,6 +62,12 @@ def test_a_reply_is_collected_only_where_an_order_can_wait_for_it(step: Step) ->
     assert replies == waits
 
 
+def test_an_order_only_comes_to_later_steps_as_lists_by_status_rely_on() -> None:
+    steps = [*Step]
+    moves = [(step, out.to) for step, row in PROCESS.items() for out in row.values() if isinstance(out, Move)]
+    assert [move for move in moves if steps.index(move[0]) >= steps.index(move[1])] == []
+
+
 @pytest.mark.parametrize("step", sorted(FINAL))
 def test_nothing_moves_a_final_order(step: Step) -> None:
     assert not any(isinstance(outcome, Move | orders.Keep | Collect) for outcome in PROCESS[step].values())

@@ -345,6 +345,17 @@ class World:
         assert (parts.scheme, parts.netloc, parts.path) == ("", "", "/api/shipments")
         return await self.call("list_shipments", query=dict(parse_qsl(parts.query)) | other)
 
+    async def orders_listed(self, caller: Caller, **query: str) -> list[list[str]]:
+        """The orders that a caller's list has, by pages, from link to link."""
+        pages = []
+        while True:
+            page = await self.call("list_orders", query=query, caller=caller)
+            assert page.status == 200, page.body
+            pages.append(orders_of(page))
+            if "nextLink" not in page.body:
+                return pages
+            query = dict(parse_qsl(urlsplit(page.body["nextLink"]).query))
+
     async def shipments(self, **query: str) -> list[list[str]]:
         """The orders whose shipments are listed, by pages, from link to link."""
         page = await self.call("list_shipments", query=query)
@@ -359,9 +370,9 @@ class World:
         body: dict[str, Any] = (await self.call("get_order", route={"orderId": order_id})).body
         return body
 
-    async def dispatched(self, order_id: str) -> "Answer":
+    async def dispatched(self, order_id: str, carrier: str = "Royal Mail") -> "Answer":
         """The warehouse sends the order's goods."""
-        note = {"carrier": "Royal Mail", "trackingNumber": "RM1"}
+        note = {"carrier": carrier, "trackingNumber": "RM1"}
         return await self.call("dispatch_shipment", note, route={"shipmentId": f"shp_{order_id}"})
 
 
