@@ -22,6 +22,7 @@ LOCAL_SETTINGS = {
     "ORDERS_LONGEST_RESEND_SECONDS": "60",
     "ORDERS_DISPATCH_RESEND_SECONDS": "120",
     "ORDERS_RESEND_RUN_SECONDS": "5",
+    "ORDERS_PER_CUSTOMER_PER_MINUTE": "0",
     "PAYMENT_PROVIDER_TIMEOUT_SECONDS": "4",
 }
 """Settings of the application that differ from what it does in Azure, the same for every context; what this process

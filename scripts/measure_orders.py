@@ -21,13 +21,13 @@ from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from local.identity.issuer import Caller, Role, Tokens
 from local.replay.client import ADMIN, WAREHOUSE, Api, Client
 from local.verify.stack import read_stack
 
-ADA = Caller(Role.CUSTOMER, "guest-ada")
 LINES = (1, 3, 20)
 ORDERS = 3
 """Of each size, after a first one that opens connections and isn't counted."""
@@ -49,8 +49,14 @@ def free_port() -> int:
 
 @contextmanager
 def stack(state: Path, sweeps: str) -> Iterator[None]:
-    """A fresh stack whose timers run at these times, and whose resends wait for longer than any order takes."""
-    environment = {**os.environ, "SWEEP_SCHEDULE": sweeps, "ORDERS_FIRST_RESEND_SECONDS": "3600"}
+    """A fresh stack whose timers run at these times, and whose resends wait for longer than any order takes. It has the
+    limit of orders a minute that a shop has, and so counts them."""
+    environment = {
+        **os.environ,
+        "SWEEP_SCHEDULE": sweeps,
+        "ORDERS_FIRST_RESEND_SECONDS": "3600",
+        "ORDERS_PER_CUSTOMER_PER_MINUTE": "60",
+    }
     command = [sys.executable, "-m", "local", "up", "--fresh", "--state", str(state), "--port", str(free_port())]
     with (
         (state.parent / f"{state.name}.log").open("wb") as log,
@@ -118,8 +124,9 @@ async def quiet(state: Path, enough: Callable[[Reading], bool] = lambda _: True)
 
 
 async def placed_to_completed(api: Api, state: Path, lines: int) -> str:
-    """One order of so many products, from its placing to its end; its id."""
+    """One order of so many products by somebody who placed none before, from its placing to its end; its id."""
     before = await read(state)
+    buyer = Caller(Role.CUSTOMER, f"guest-{token_hex(8)}")
     body = {
         "email": "ada@example.com",
         "currency": "GBP",
@@ -127,7 +134,7 @@ async def placed_to_completed(api: Api, state: Path, lines: int) -> str:
         "shippingAddress": {"name": "Ada Lovelace", "line1": "12 St James Square", "city": "London", "country": "GB"},
         "lines": [{"sku": f"MUG-{number}", "quantity": 2} for number in range(lines)],
     }
-    order_id = str((await api.call(ADA, "POST", "orders", body)).raise_for_status().json()["orderId"])
+    order_id = str((await api.call(buyer, "POST", "orders", body)).raise_for_status().json()["orderId"])
     await quiet(state, lambda now: announced(now, before) == {"inventory": 1, "payments": 1, "shipping": 1})
     sent = {"carrier": "Royal Mail", "trackingNumber": "RM1"}
     (await api.call(WAREHOUSE, "POST", f"shipments/shp_{order_id}/dispatch", sent)).raise_for_status()
@@ -157,12 +164,13 @@ async def stock_up(api: Api, state: Path, number: int) -> None:
 
 
 def stored(state: Path) -> Counts:
-    """Documents and their bytes as JSON, by container."""
+    """Documents that are kept for longer than a day, and their bytes as JSON, by container."""
+    kept = f"expires IS NULL OR expires > {time.time() + 86_400}"
     found: Counts = {}
     with closing(sqlite3.connect(f"file:{state / 'cosmos' / 'cosmos.sqlite'}?mode=ro", uri=True)) as db:
         for number, path in db.execute("SELECT number, path FROM resources WHERE path LIKE '%/colls/%'").fetchall():
             count, size = db.execute(
-                f"SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM documents_{number}"
+                f"SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM documents_{number} WHERE {kept}"
             ).fetchone()
             found[path.rpartition("/")[2]] = {"documents": count, "bytes": size}
     return found
@@ -187,7 +195,7 @@ async def orders(state: Path, sizes: Sequence[int]) -> dict[str, Any]:
             placed = [await placed_to_completed(api, state, lines) for _ in range(ORDERS)]
             counted = (await quiet(state)).less(before) | {"stored": difference(kept, stored(state))}
             for order_id in placed:
-                order = (await api.call(ADA, "GET", f"orders/{order_id}")).raise_for_status().json()
+                order = (await api.call(ADMIN, "GET", f"orders/{order_id}")).raise_for_status().json()
                 if order["status"] != "completed":
                     raise SystemExit(f"an order of {lines} lines is {order['status']}")
             found[str(lines)] = {kind: per(counts, ORDERS) for kind, counts in counted.items()}

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 
 from services.orders.domain import Order, Wanted
 from services.orders.prices import Price
 from shared.codec import decode, encode, rfc3339
+from shared.errors import AlreadyExists, ConditionFailed
 from shared.listing import find_readable
 from shared.messaging import Message
 from shared.outbox import Outbox
-from shared.ports import Condition, Container, Create, Document, Query, Replace
+from shared.ports import Change, Condition, Container, Create, Document, Patch, Query, Replace
 
 _PRICE = "price"
+_COUNT_KEPT_SECONDS = 120
+"""Longer than the minute that is counted, by more than instances' clocks are apart."""
 
 
 class OrderAdapter:
@@ -55,6 +59,29 @@ class OrderAdapter:
         """The ids of those of the order's messages that are still in the outbox."""
         documents = await self._container.read_many([(order_id, message.id) for message in messages])
         return {document["id"] for document in documents}
+
+
+class OrderCountAdapter:
+    """services.orders.ports.OrderCounts: a document for each caller and minute."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    async def count(self, subject: str, minute: datetime, most: int) -> bool:
+        """Count one more; False where there were `most` already."""
+        # A subject may hold what no key may, and is nobody's business there.
+        partition = f"orders-of:{sha256(subject.encode()).hexdigest()}"
+        id = rfc3339(minute)
+        first = {"id": id, "pk": partition, "kind": "order-count", "count": 1, "ttl": _COUNT_KEPT_SECONDS}
+        try:
+            await self._container.write(partition, [Create(first)])
+        except AlreadyExists:
+            one_more = Patch(id, (Change("incr", "count", 1),), Condition("count", "<", most))
+            try:
+                await self._container.write(partition, [one_more])
+            except ConditionFailed:
+                return False
+        return True
 
 
 class PriceAdapter:

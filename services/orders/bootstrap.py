@@ -7,9 +7,10 @@ import azure.functions as func
 from pydantic import Field
 
 from services.orders import functions
-from services.orders.adapters import OrderAdapter, PriceAdapter
+from services.orders.adapters import OrderAdapter, OrderCountAdapter, PriceAdapter
 from services.orders.domain import Timeouts
 from services.orders.handlers import Dependencies, Limits
+from services.orders.rate_limit import RateLimit
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.currencies import amount_step, least_total
@@ -39,6 +40,8 @@ class OrdersSettings(Settings):
     (`shared/currencies.py`)."""
     most_total: int = Field(99_999_999, alias="ORDERS_MOST_TOTAL", ge=1)
     """The most that it takes."""
+    orders_per_minute: int = Field(60, alias="ORDERS_PER_CUSTOMER_PER_MINUTE", ge=0)
+    """How many a caller may place; 0 is without a limit."""
 
     @property
     def timeouts(self) -> Timeouts:
@@ -67,6 +70,7 @@ def dependencies(context: BoundedContext, settings: OrdersSettings) -> Dependenc
         system=context.system,
         timeouts=settings.timeouts,
         limits=settings.limits,
+        rate_limit=RateLimit(OrderCountAdapter(context.container), context.system, settings.orders_per_minute),
     )
 
 

@@ -63,13 +63,14 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
             403: "A customer names another customer",
             409: "The total is another than the one expected",
             422: "A field is wrong, or the key was used for another body",
+            429: "Too many orders of the caller's in this minute",
         },
         context={"currency": context.settings.currency},
     )
     async def place_order(call: Call[OrderBody]) -> Reply:
         new = call.body.new_order(handlers.owner_of(call.body.customer_id, call.customer))
         order_id = handlers.order_id(call.role, call.caller.subject, call.idempotency_key, call.request_id)
-        order = await handlers.place_order(new, order_id, deps)
+        order = await handlers.place_order(new, order_id, call.caller.subject, deps)
         return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
 
     @http.function(

@@ -11,6 +11,7 @@ from services.orders.domain import Address, Change, Money, Order, OrderLine, Tim
 from services.orders.ports import Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import Step, Trigger
+from services.orders.rate_limit import RateLimit
 from shared.access import Role
 from shared.codec import encode
 from shared.contracts import Event
@@ -50,6 +51,7 @@ class Dependencies:
     system: System
     timeouts: Timeouts
     limits: Limits
+    rate_limit: RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +141,11 @@ def _present(value: Any) -> Any:
     return [_present(member) for member in value] if isinstance(value, list) else value
 
 
-async def place_order(new: NewOrder, order_id: str, deps: Dependencies) -> Order:
+async def place_order(new: NewOrder, order_id: str, placed_by: str, deps: Dependencies) -> Order:
     """Accept the order, or give the one that was placed under this id before, as it stands.
 
     Refused with 422 where that was for another body, and for what the catalogue doesn't allow; with 409 where the buyer
-    was told another total than today's.
+    was told another total than today's, with 429 where the subject who places it does so too fast.
     """
     with logged_with(order_id=order_id):
         if placed := await deps.orders.get(order_id):
@@ -157,6 +159,7 @@ async def place_order(new: NewOrder, order_id: str, deps: Dependencies) -> Order
                 "See total and lines, and order again with what the buyer agrees to.",
                 extension=TotalNow.of(order),
             )
+        await deps.rate_limit.admit(placed_by)
         change = domain.place(order, deps.timeouts)
         try:
             return await _commit(change, deps, is_new=True)

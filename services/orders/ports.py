@@ -37,6 +37,14 @@ class Orders(Protocol):
         ...
 
 
+class OrderCounts(Protocol):
+    """How many orders each caller has placed in a minute."""
+
+    async def count(self, subject: str, minute: datetime, most: int) -> bool:
+        """Count one more, perhaps twice, or tell by False that there were `most` already."""
+        ...
+
+
 class Prices(Protocol):
     """The replica of the catalogue's prices."""
 

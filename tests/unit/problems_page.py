@@ -12,8 +12,9 @@ from typing import Any
 from shared.errors import Unavailable
 from shared.http import PROBLEM_TYPES
 from shared.telemetry import log
-from tests.unit.world import GUEST, SUPPORT, Answer, World, order_body
+from tests.unit.world import ENVIRONMENT, GUEST, SUPPORT, Answer, World, order_body
 
+ORDERS_PER_MINUTE = 3
 PAGE = Path(__file__).parents[2] / "docs" / "problems.md"
 
 INTRODUCTION = f"""\
@@ -82,6 +83,12 @@ async def _payment_lapsed(world: World) -> Answer:
     [order] = await world.confirmed(1)
     await world.system.sleep(timedelta(days=5).total_seconds())
     return await world.dispatched(order)
+
+
+async def _too_many_orders(world: World) -> Answer:
+    for _ in range(ORDERS_PER_MINUTE):
+        await world.placed(("MUG", 1))
+    return await world.call("place_order", order_body(("MUG", 1)))
 
 
 async def _too_late_to_cancel(world: World) -> Answer:
@@ -173,6 +180,11 @@ PROBLEMS: Mapping[str, Problem] = {
     "too-late-to-cancel": Problem(
         "The order is shipped, or over.", "Read the order: its `status` says how it ended.", _too_late_to_cancel
     ),
+    "too-many-orders": Problem(
+        "The caller has placed as many orders as one may in a minute.",
+        "Try again after `Retry-After` seconds, under the same `Idempotency-Key`: it is unused.",
+        _too_many_orders,
+    ),
     "total-changed": Problem(
         "The order would cost something else than its `expectedTotal`. It has `total` and `lines`, which say what; the "
         "`Idempotency-Key` is unused.",
@@ -199,7 +211,7 @@ PROBLEMS: Mapping[str, Problem] = {
 
 async def example(problem: Problem) -> Answer:
     """What is answered when it comes about in a shop that has ten mugs."""
-    world = World()
+    world = World(environment=ENVIRONMENT | {"ORDERS_PER_CUSTOMER_PER_MINUTE": str(ORDERS_PER_MINUTE)})
     await world.stocked(MUG=10)
     return await problem.example(world)
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "settings.md"
 EXAMPLE = ROOT / "local.settings.example.json"
 
-UNITS = {"SECONDS": "seconds", "TOTAL": "minor units"}
+UNITS = {"SECONDS": "seconds", "TOTAL": "minor units", "MINUTE": "orders a minute"}
 """By the last word of a setting's name."""
 
 INTRODUCTION = """\

@@ -10,14 +10,15 @@ from shared.access import Role
 from shared.errors import Contended
 from shared.ports import Replace
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import World, order_body
+from tests.unit.world import ENVIRONMENT, World, order_body
 
 KEY = {"idempotency-key": "k"}
 
 
-async def stocked() -> tuple[World, ForgetfulContainer]:
+async def stocked(most_a_minute: int = 0) -> tuple[World, ForgetfulContainer]:
     """Five mugs, and the store of orders."""
-    world = World(container=ForgetfulContainer)
+    environment = ENVIRONMENT | {"ORDERS_PER_CUSTOMER_PER_MINUTE": str(most_a_minute)}
+    world = World(container=ForgetfulContainer, environment=environment)
     await world.stocked(MUG=5)
     orders = world.containers["orders"]
     assert isinstance(orders, ForgetfulContainer)
@@ -26,11 +27,12 @@ async def stocked() -> tuple[World, ForgetfulContainer]:
 
 @pytest.mark.parametrize("headers", [{}, {"idempotency-key": "k"}], ids=["no key", "key"])
 @pytest.mark.parametrize("old_reads", [0, 1])
+@pytest.mark.parametrize("most_a_minute", [0, 60], ids=["the order's", "the count's"])
 @pytest.mark.parametrize("lost", LOST, ids=lambda lost: type(lost).__name__)
 async def test_an_order_whose_answer_was_lost_is_one_order_and_goes_on_at_once(
-    lost: Exception, old_reads: int, headers: dict[str, str]
+    lost: Exception, most_a_minute: int, old_reads: int, headers: dict[str, str]
 ) -> None:
-    world, orders = await stocked()
+    world, orders = await stocked(most_a_minute)
     orders.forget(lost, old_reads)
 
     answer = await world.call("place_order", order_body(("MUG", 1)), headers=headers)
