@@ -5,10 +5,12 @@ import json
 import os
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.access import Caller, Role
+from shared.adapters.memory import MemoryContainer
 from tests.infra.application import ENVIRONMENT
 from tests.unit.access_page import PAGE, operations, page
 from tests.unit.world import ADMIN, GUEST, World, order_body, token
@@ -41,6 +43,26 @@ async def test_who_calls_is_looked_at_before_anything_else_of_a_request() -> Non
     answer = await world.call("place_order", raw=b"{", query={"a": "b"}, headers={"authorization": ""})
     assert answer.status == 401
     assert (await world.call("place_order", raw=b"{", query={"a": "b"}, caller=ADMIN)).status == 403
+
+
+class UntouchedContainer(MemoryContainer):
+    """Fails a test that asks it for anything."""
+
+    async def read(self, *_: Any) -> Any:
+        pytest.fail("somebody without a good token had the store work")
+
+    read_many = write = find = read  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("authorization", AUTHORIZATIONS)
+async def test_who_shows_no_good_token_costs_no_store_anything(authorization: str) -> None:
+    world = World(container=UntouchedContainer)
+    asked = [each.id for each in operations() if each.roles]
+
+    answers = [await world.call(name, order_body(), headers={"authorization": authorization}) for name in asked]
+
+    assert {answer.status for answer in answers} == {401}
+    assert not world.broker.sent
 
 
 async def test_a_role_that_may_not_is_told_which_one_may() -> None:
