@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -24,7 +25,7 @@ from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Document, WireMessage
 from tests.unit.chaos import ChaoticWorld, Died, Faults
 from tests.unit.witness import SWEEP_BEGAN
-from tests.unit.world import TOPOLOGY, Answer, order_body
+from tests.unit.world import SUPPORT, TOPOLOGY, Answer, customer, order_body
 
 ORDERS = 12
 SCARCE = {"MUG": 25, "TRAY": 20, "BOWL": 15}
@@ -62,8 +63,9 @@ IMPATIENT = {
     "ORDERS_DISPATCH_GIVE_UP_SECONDS": "30",
     "OUTBOX_GRACE_SECONDS": "2",
     "RETRY_LONGEST_DELAY_SECONDS": "8",
+    "ORDERS_PER_CUSTOMER_PER_MINUTE": "3",
 }
-"""So that a run of a minute meets every timeout."""
+"""So that a run of a minute meets every timeout, and the limit of who places most orders."""
 
 
 class Run:
@@ -75,6 +77,9 @@ class Run:
         self.adversary = self.world.adversary
         self.tasks: set[asyncio.Task[None]] = set()
         self.placed: set[str] = set()
+        self.owners: dict[str, str] = {}
+        """Whose each request's order shall be, by its e-mail address."""
+        self.seen_by_strangers: list[str] = []
         self.counts: dict[int, int | None] = {}
         """What each count of stock was answered, None where nobody heard."""
         self.locked: list[tuple[str, WireMessage]] = []
@@ -113,21 +118,29 @@ class Run:
             skus += GONE
         lines = [(sku, self.random.randint(1, 5)) for sku in skus]
         method = self.random.choice(["pm_card_visa"] * 4 + REFUSED_METHODS)
-        key = {"idempotency-key": str(number)} if self.random.random() < 0.7 else {}
+        # A customer of several orders, guests of one each, and support for that customer, under the same keys.
+        caller = (customer("ada"), customer(f"guest-{number}"), SUPPORT)[number % 3]
+        owner = {"customerId": "ada"} if caller == SUPPORT else {}
+        key = {"idempotency-key": str(number // 3)} if self.random.random() < 0.7 else {}
         attempt = 0
         while True:
             attempt += 1
             # Each request without a key has an address of its own: no more than one order may come of it.
             email = f"customer{number}@example.com" if key else f"customer{number}-{attempt}@example.com"
-            body = order_body(*lines, paymentMethod=method, email=email)
+            self.owners[email] = owner.get("customerId", caller.subject)
+            body = order_body(*lines, paymentMethod=method, email=email, **owner)
             if attempt == 1 and number % 4 == 0:
                 body["lines"].append({"sku": skus[0], "quantity": 6})
-            if answer := await self._alive(lambda body=body: self.world.call("place_order", body, headers=key)):  # type: ignore[misc]
+            placing = partial(self.world.call, "place_order", body, headers=key, caller=caller)
+            if answer := await self._alive(placing):
                 break
         self.placed.add(answer.body["orderId"])
+        cancelling = partial(self.world.call, "cancel_order", route={"orderId": answer.body["orderId"]})
+        if await self._alive(partial(cancelling, caller=customer("stranger"))):
+            self.seen_by_strangers.append(answer.body["orderId"])
         if self.random.random() < 0.5:
             await self._wait(1000)
-            await self._alive(lambda: self.world.call("cancel_order", route={"orderId": answer.body["orderId"]}))
+            await self._alive(partial(cancelling, caller=caller))
 
     async def _warehouse(self) -> None:
         """Dispatches what it sees, now and then."""
@@ -179,6 +192,7 @@ class Run:
         """What the call answers, or None where it was refused, or its process died."""
         with suppress(Died):
             answer = await call()
+            self.adversary.met["too many orders"] += answer.status == 429
             if answer.status < 300:
                 return answer
         return None
@@ -294,6 +308,10 @@ class Run:
         for email, orders in Counter(order["email"] for order in self.orders).items():
             if orders > 1:
                 yield f"{orders} orders of one request, by {email}"
+        for order in self.orders:
+            if order["customerId"] != (owner := self.owners[order["email"]]):
+                yield f"{order['id']} is {order['customerId']}'s, and was placed for {owner}"
+        yield from (f"{order_id} was cancelled by a stranger" for order_id in self.seen_by_strangers)
         intents = self.world.provider.intents.values()
         lost = {each["order"] for each in intents if each["lapsed"] or "captureRefused" in each["method"]}
         for order in self.orders:
@@ -346,6 +364,7 @@ REACHED = (
     "order of many rounds",
     "count asked for again",
     "import with a fault",
+    "too many orders",
     "waited",
     "resends",
     "given up",
