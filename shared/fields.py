@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -14,6 +14,11 @@ from shared.texts import is_empty, parse_email, parse_sku, parse_subject, parse_
 
 _LONGEST_ID = 100
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
+
+
+def described(**schema: Any) -> WithJsonSchema:
+    """What of a text's rules JSON Schema can say; the validator has the last word."""
+    return WithJsonSchema({"type": "string", **schema})
 
 
 def _checked(parse: Callable[[str], str]) -> AfterValidator:
@@ -48,14 +53,24 @@ def _says_something(value: object) -> bool:
     return not (isinstance(value, str) and is_empty(value))
 
 
-Sku = Annotated[str, _checked(parse_sku)]
-Text = Annotated[str, _checked(parse_text)]
-Subject = Annotated[str, _checked(parse_subject)]
+_IN_A_SKU = r"[!$&->@-\[\]-~]"
+Sku = Annotated[
+    str,
+    _checked(parse_sku),
+    described(minLength=1, maxLength=40, pattern=rf"^(?!\.{{1,2}}$){_IN_A_SKU}( ?{_IN_A_SKU})*$"),
+]
+Text = Annotated[str, _checked(parse_text), described(minLength=1, maxLength=200)]
+Subject = Annotated[str, _checked(parse_subject), described(minLength=1, maxLength=200)]
 """Whom a token can name."""
 _EMPTY_IS_ABSENT = BeforeValidator(lambda value: value if _says_something(value) else None)
 OptionalText = Annotated[Text | None, _EMPTY_IS_ABSENT]
 OptionalSubject = Annotated[Subject | None, _EMPTY_IS_ABSENT]
-Email = Annotated[str, _checked(parse_email)]
+Email = Annotated[str, _checked(parse_email), described(format="idn-email", maxLength=254)]
+ShopCurrency = Annotated[str, AfterValidator(of_the_shop), described(pattern="^[A-Z]{3}$")]
+Moment = Annotated[str, described(format="date-time")]
+"""A time in an answer."""
+Link = Annotated[str, described(format="uri-reference")]
+"""A link in an answer: a path on the host that was asked."""
 Quantity = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -99,7 +114,9 @@ class Parameters(BaseModel):
 class View(BaseModel):
     """A response's body, camelCase."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, frozen=True, json_schema_serialization_defaults_required=True
+    )
 
 
 class MoneyView(View):

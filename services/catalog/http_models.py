@@ -1,13 +1,13 @@
 """Catalog's bodies."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SkipValidation, ValidationError
 
 from services.catalog.domain import Product
 from services.catalog.handlers import Failure, Outcome
-from shared.fields import Body, MoneyView, Sku, Text, View, of_the_shop, optional, payable
+from shared.fields import Body, MoneyView, ShopCurrency, Sku, Text, View, optional, payable
 from shared.http import field_errors
 
 MOST_PRODUCTS = 5000
@@ -18,7 +18,7 @@ class Price(Body):
     """What one piece costs, in minor units of the shop's currency."""
 
     amount: Annotated[int, Field(ge=1, le=_HIGHEST_PRICE), AfterValidator(payable)]
-    currency: Annotated[str, AfterValidator(of_the_shop)]
+    currency: ShopCurrency
 
 
 class ProductImport(Body):
@@ -37,7 +37,7 @@ class ProductImport(Body):
 class ProductsImport(Body):
     """Products, each looked at by itself: a bad one is refused alone."""
 
-    products: Annotated[list[Any], Field(max_length=MOST_PRODUCTS)]
+    products: Annotated[list[SkipValidation[ProductImport]], Field(max_length=MOST_PRODUCTS)]
 
     def examined(self, context: dict[str, Any]) -> tuple[list[Product], list["ImportResult | None"]]:
         """The products that can be imported, and, in the order of the body, the refusals of the others."""
@@ -73,9 +73,9 @@ class ImportResult(View):
     """What became of one product; `sku` as it is stored, or as it was sent where it was refused."""
 
     sku: str | None
-    status: str
+    status: Outcome | Literal["refused", "failed"]
     errors: list[FieldErrorView] | None = optional()
-    reason: str | None = optional()
+    reason: Failure | None = optional()
 
     @classmethod
     def of(cls, product: Product, outcome: Outcome | Failure) -> "ImportResult":

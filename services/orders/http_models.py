@@ -9,21 +9,25 @@ from pydantic_core import PydanticCustomError
 from services.orders.domain import Address, Order, Status
 from services.orders.handlers import NewOrder, WantedLine
 from services.orders.prices import Price
+from services.orders.process import Reason
 from shared.codec import encode, rfc3339
 from shared.countries import country_code
 from shared.fields import (
     Body,
     Email,
+    Link,
+    Moment,
     MoneyView,
     OptionalSubject,
     OptionalText,
     Quantity,
     Several,
+    ShopCurrency,
     Sku,
     Subject,
     Text,
     View,
-    of_the_shop,
+    described,
     optional,
 )
 from shared.paging import PageParameters
@@ -43,7 +47,7 @@ class AddressBody(Body):
     state: OptionalText = None
     postal_code: OptionalText = None
     phone: OptionalText = None
-    country: Annotated[str, AfterValidator(country_code)]
+    country: Annotated[str, AfterValidator(country_code), described(pattern="^[A-Z]{2}$")]
 
 
 def _once(sku: str, info: ValidationInfo) -> str:
@@ -72,7 +76,7 @@ class ExpectedTotalBody(Body):
     """What the buyer was told that the order costs, in minor units of the shop's currency."""
 
     amount: Annotated[int, Field(ge=0)]
-    currency: Annotated[str, AfterValidator(of_the_shop)]
+    currency: ShopCurrency
 
 
 class OrderBody(Body):
@@ -80,8 +84,8 @@ class OrderBody(Body):
 
     customer_id: OptionalSubject = None
     email: Email
-    currency: Annotated[str, AfterValidator(of_the_shop)]
-    payment_method: Annotated[str, AfterValidator(_payment_method)]
+    currency: ShopCurrency
+    payment_method: Annotated[str, AfterValidator(_payment_method), described(pattern=f"^{_PAYMENT_METHOD.pattern}$")]
     shipping_address: AddressBody
     lines: Annotated[list[LineBody], Field(min_length=1, max_length=MOST_LINES)]
     expected_total: ExpectedTotalBody | None = None
@@ -141,14 +145,14 @@ class OrderView(View):
     """An order as its customer sees it; `settledAt` is null until it is final, `customerId` where nobody owns it."""
 
     order_id: str
-    status: str
+    status: Status
     customer_id: str | None
     lines: list[LineView]
     total: MoneyView
     shipping_address: AddressView
-    placed_at: str
-    settled_at: str | None
-    reason: str | None = optional()
+    placed_at: Moment
+    settled_at: Moment | None
+    reason: Reason | None = optional()
     shortages: ShortagesView | None = optional()
     decline_code: str | None = optional()
 
@@ -186,7 +190,7 @@ class OrderPage(View):
     """Some orders, and where the next ones are."""
 
     value: list[OrderView]
-    next_link: str | None = optional()
+    next_link: Link | None = optional()
 
 
 class OrdersQuery(PageParameters):

@@ -2,7 +2,7 @@
 
 from services.shipping.domain import Shipment, State, Wanted
 from shared.codec import encode
-from shared.fields import Body, Several, Text, View, optional
+from shared.fields import Body, Link, Moment, Several, Text, View, optional
 from shared.paging import PageParameters
 
 
@@ -40,14 +40,14 @@ class ShipmentView(View):
 
     shipment_id: str
     order_id: str
-    status: str
-    created_at: str
+    status: State
+    created_at: Moment
     lines: list[LineView]
     shipping_address: AddressView | None = optional()
     carrier: str | None = optional()
     tracking_number: str | None = optional()
-    dispatched_at: str | None = optional()
-    authorised_until: str | None = optional()
+    dispatched_at: Moment | None = optional()
+    authorised_until: Moment | None = optional()
 
     @classmethod
     def of(cls, shipment: Shipment) -> "ShipmentView":
@@ -59,7 +59,7 @@ class ShipmentPage(View):
     """Some shipments, and where the next ones are."""
 
     value: list[ShipmentView]
-    next_link: str | None = optional()
+    next_link: Link | None = optional()
 
 
 class ShipmentsQuery(PageParameters):
