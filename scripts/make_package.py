@@ -27,7 +27,7 @@ from packaging.utils import canonicalize_name
 PACKAGE = Path("dist/orderflow.zip")
 DEPENDENCIES = ".python_packages/lib/site-packages"
 MODULES = {"function_app", "services", "shared"}
-APP = {"LICENSE", "function_app.py", "host.json", "requirements.txt", "services", "shared"}
+APP = {"LICENSE", "function_app.py", "host.json", "openapi.json", "requirements.txt", "services", "shared"}
 TARGET = {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
 # The newest is of glibc 2.28, which is older than that of any image of Azure's for this Python.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")

@@ -83,7 +83,7 @@ def _page_size(text: str | int) -> int:
     return int(text)
 
 
-PageSize = Annotated[int, BeforeValidator(_page_size), Field(ge=1, le=_MOST_ON_A_PAGE)]
+PageSize = Annotated[int, Field(ge=1, le=_MOST_ON_A_PAGE), BeforeValidator(_page_size)]
 """How many a page of a list has at most."""
 
 
@@ -95,7 +95,7 @@ def _once_each(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(sorted(set(values)))
 
 
-type Several[T] = Annotated[tuple[T, ...], BeforeValidator(_split), Field(max_length=10), AfterValidator(_once_each)]
+type Several[T] = Annotated[tuple[T, ...], Field(max_length=10), BeforeValidator(_split), AfterValidator(_once_each)]
 """A query parameter's values, parted by commas, as the host joins repeated ones; in whatever order, each once."""
 
 

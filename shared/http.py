@@ -100,6 +100,7 @@ class Operation:
     query: type[BaseModel] | None
     response: type[BaseModel]
     statuses: Mapping[int, str]
+    sends: frozenset[str]
     conditional: bool
 
 
@@ -124,19 +125,33 @@ class HttpFunctions:
         request: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
         context: Mapping[str, Any] | None = None,
+        sends: Collection[str] = (),
         max_body: int = MIB,
         conditional: bool = False,
         owned: bool = False,
     ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], None]:
         """Register the decorated handler as the HTTP function named `operation`, for callers in one of the `roles`.
 
-        `statuses` says when each status is answered. `context` reaches the request model's validators,
+        `statuses` says when each status is answered, and names the types of problem in backticks that no other
+        operation has. `context` reaches the request model's validators,
         beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
-        where it doesn't, one on a request that writes is refused. `query` declares the parameters that there are.
+        where it doesn't, one on a request that writes is refused. `query` declares the parameters that there are,
+        `sends` the headers that a success may have, but for the ETag of what a GET answers with 304.
         `owned`: what it is about belongs to a customer, and the handler heeds `Call.customer`.
         """
         declared = Operation(
-            operation, method, route, frozenset(roles), owned, summary, request, query, response, statuses, conditional
+            operation,
+            method,
+            route,
+            frozenset(roles),
+            owned,
+            summary,
+            request,
+            query,
+            response,
+            statuses,
+            frozenset(sends),
+            conditional,
         )
 
         def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply]]) -> None:

@@ -45,10 +45,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={
             200: "Counted",
             201: "Counted for the first time",
-            409: "Below what is set aside for orders",
+            409: "`below-reserved`: fewer than are set aside for orders",
             412: "If-Match or If-None-Match does not hold",
-            422: "A field is wrong, or the key was used for another count",
+            422: "A field is wrong, or `idempotency-key-reused`: the key was used for another count",
         },
+        sends=["ETag"],
         conditional=True,
     )
     async def put_stock(call: Call[StockCount]) -> Reply:

@@ -60,12 +60,13 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         response=OrderView,
         statuses={
             201: "Placed, now or before under the same key",
-            403: "A customer names another customer",
-            409: "The total is another than the one expected",
-            422: "A field is wrong, or the key was used for another body",
-            429: "Too many orders of the caller's in this minute",
+            403: "A customer names another customer, or the token's roles don't let its bearer do this",
+            409: "`total-changed`: it is another than the one expected",
+            422: "A field is wrong, or `idempotency-key-reused`: the key was used for another body",
+            429: "`too-many-orders` of the caller's in this minute",
         },
         context={"currency": context.settings.currency},
+        sends=["Location", "ETag"],
     )
     async def place_order(call: Call[OrderBody]) -> Reply:
         new = call.body.new_order(handlers.owner_of(call.body.customer_id, call.customer))
@@ -119,9 +120,10 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={
             202: "Under way, or done already",
             404: "No such order",
-            409: "Too late: shipped, or rejected",
+            409: "`too-late-to-cancel`: shipped, or rejected",
             422: "A body that says something",
         },
+        sends=["ETag"],
     )
     async def cancel_order(call: Call[None]) -> Reply:
         order = await handlers.cancel_order(id_in_route(call.route, "orderId"), call.customer, deps)

@@ -65,8 +65,9 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={
             200: "Dispatched, now or before with the same data",
             404: "No such shipment, perhaps not yet",
-            409: "Cancelled, dispatched with other data, or the payment has lapsed",
+            409: "`cannot-dispatch`: cancelled, or dispatched with other data; or `payment-lapsed`",
         },
+        sends=["ETag"],
     )
     async def dispatch_shipment(call: Call[DispatchNote]) -> Reply:
         note = call.body

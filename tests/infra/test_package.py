@@ -48,6 +48,7 @@ def checkout(tmp_path: Path) -> Path:
         "docs/deep/page.txt": "",
         "function_app.py": "import services.lamps\n",
         "host.json": "{}",
+        "openapi.json": "{}",
         "pyproject.toml": '[project]\nname = "lamps"\nversion = "1.2.3"\n',
         "requirements.in": "lamp>=1  # light\n",
         "requirements.txt": pins,
@@ -99,6 +100,7 @@ def test_the_package_has_the_apps_files_its_release_and_its_dependencies_and_not
         "LICENSE",
         "function_app.py",
         "host.json",
+        "openapi.json",
         "release.json",
         "requirements.txt",
         "services/lamps.py",
@@ -109,7 +111,7 @@ def test_the_package_has_the_apps_files_its_release_and_its_dependencies_and_not
         release = json.loads(file.read("release.json"))
     assert release == {"version": "1.2.3", "commit": head.stdout.strip()}
     assert (
-        f"{(checkout / 'dist' / 'orderflow.zip').stat().st_size:,} bytes, 18 files (10 of the app's own)" in done.stdout
+        f"{(checkout / 'dist' / 'orderflow.zip').stat().st_size:,} bytes, 19 files (11 of the app's own)" in done.stdout
     )
 
 

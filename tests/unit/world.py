@@ -15,6 +15,7 @@ from uuid import UUID
 import azure.functions as func
 from azure.functions import HttpRequest, HttpResponse
 
+from scripts.api_answers import answers
 from services.catalog import bootstrap as catalog
 from services.catalog import functions as catalog_functions
 from services.inventory import bootstrap as inventory
@@ -30,6 +31,7 @@ from shared.access import Caller, Role
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.context import BoundedContext, bounded_context
 from shared.errors import InvalidToken
+from shared.http import PROBLEM_TYPES, Operation
 from shared.ports import Document, System, WireMessage
 from shared.settings import Settings
 
@@ -274,6 +276,7 @@ class World:
         )
         answer = Answer(await self.functions[operation](request))
         keeps_the_conventions(answer)
+        is_declared(declared, answer)
         return answer
 
     def somebody(self, operation: str, body: Any) -> Caller:
@@ -412,6 +415,15 @@ def members(body: Any) -> Iterator[tuple[str, Any]]:
         yield from body.items()
     for each in body.values() if isinstance(body, dict) else body if isinstance(body, list) else ():
         yield from members(each)
+
+
+def is_declared(operation: Operation, answer: Answer) -> None:
+    """What isn't declared isn't in openapi.json, and whoever made a client of that doesn't expect it."""
+    declared = answers(operation)
+    assert answer.status in declared, f"{operation.id} answers {answer.status}, which it doesn't declare"
+    if answer.status >= 400:
+        type = answer.body["type"].removeprefix(PROBLEM_TYPES)
+        assert type in declared[answer.status][1], f"{operation.id}: name `{type}` in the words of {answer.status}"
 
 
 def orders_of(page: Answer) -> list[str]:

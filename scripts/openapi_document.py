@@ -1,0 +1,229 @@
+"""Renders openapi.json, the description of the API, from what each HTTP function declares: `scripts/openapi`.
+
+A declaration says what only the operation knows. What the edge adds to all of them (shared/http.py: who may call, how
+a body and a query are refused, what goes wrong on our side) is derived here; examples of problems are those of
+docs/problems.md, which were made to happen.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from scripts.api_answers import REFUSALS, answers, in_path
+from scripts.openapi_schemas import SCHEMAS, Schema, array, name_of, reference, referred, schemas_of
+from shared.fields import Sku
+from shared.http import API, PROBLEM_TYPES, Operation
+from tests.unit.access_page import operations
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "openapi.json"
+EXAMPLES = ROOT / "examples" / "requests.json"
+"""For each operation that takes a body (`bodies`), one that is good; and of each part of a path (`paths`)."""
+PROBLEMS = ROOT / "docs" / "problems.md"
+
+_TEXT: Schema = {"type": "string"}
+_PROBLEM: Schema = {
+    "type": "object",
+    "description": "Why a request was refused (RFC 9457). Branch on `type`, of which there may be more some day; the "
+    "other texts are for people. Some types have further fields, see their examples.",
+    "properties": {
+        "type": {"type": "string", "format": "uri", "pattern": f"^{PROBLEM_TYPES}[a-z-]+$"},
+        "title": _TEXT,
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": _TEXT,
+        "errors": {
+            "type": "array",
+            "description": "Each wrong field of the body once.",
+            "items": {
+                "type": "object",
+                "properties": {"pointer": {"type": "string", "description": "RFC 6901."}, "detail": _TEXT},
+                "required": ["pointer", "detail"],
+            },
+        },
+    },
+    "required": ["type", "title", "status"],
+}
+_SENT: dict[str, Schema] = {
+    "ETag": _TEXT | {"description": "Names this state of it, quotes included."},
+    "Location": {"type": "string", "format": "uri-reference", "description": "The path of what was made."},
+    "Retry-After": {"type": "string", "pattern": "^[0-9]+$", "description": "In seconds."},
+    "WWW-Authenticate": _TEXT | {"description": "What the caller has to show (RFC 6750)."},
+    "X-Request-Id": _TEXT | {"description": "The caller's, or a fresh one; the log has it."},
+    "traceparent": _TEXT | {"description": "The caller's, or a fresh one (W3C Trace Context)."},
+}
+_WITH_EVERY_ANSWER = ("X-Request-Id", "traceparent")
+_WITH_A_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_ASKED_OF_WRITES: dict[str, Schema] = {
+    "Idempotency-Key": _TEXT | {"minLength": 1, "maxLength": 200, "pattern": r"^[!#-+\--~]+$"},
+}
+_PRECONDITIONS: dict[str, Schema] = {
+    "If-Match": _TEXT | {"pattern": r'^(\*|"[!#-~]*")$'},
+    "If-None-Match": {"const": "*"},
+}
+_MERGE_PATCH = "application/merge-patch+json"
+_ALIKE = (401, 403, 411, 413, 415, 500, 503)
+"""Refusals that are the same everywhere, and so described once, where a declaration says nothing else."""
+_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 100}
+
+
+def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
+    """The description of these operations, in OpenAPI 3.1."""
+    known = sorted(operations, key=lambda each: (each.route, each.method))
+    schemas = schemas_of(known) | {"Problem": _PROBLEM}
+    paths: dict[str, Any] = {}
+    for each in known:
+        paths.setdefault(f"{API}/{each.route}", {})[each.method.lower()] = _operation(each, known, schemas)
+    types = {type for each in known for _, types in answers(each).values() for type in types}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Orderflow",
+            "version": version,
+            "description": "Order fulfilment for shops: no order lost, nothing oversold, nobody charged twice.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {name: schemas[name] for name in sorted(referred(paths, schemas))},
+            "responses": {_phrase(status): _refusal(status, *REFUSALS[status]) for status in _ALIKE},
+            "headers": {name: {"schema": _SENT[name]} for name in _WITH_EVERY_ANSWER},
+            "examples": {type: _problems()[type] for type in sorted(types)},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _operation(of: Operation, known: Iterable[Operation], schemas: Mapping[str, Schema]) -> dict[str, Any]:
+    roles = " or ".join(sorted(of.roles))
+    owned = " A customer reaches only their own." if of.owned else ""
+    described: dict[str, Any] = {
+        "operationId": of.id,
+        "summary": of.summary,
+        "description": f"For the role {roles}.{owned}" if of.roles else "Open to all.",
+        "tags": [of.route.partition("/")[0]],
+        "security": [{"bearer": []}] if of.roles else [],
+        "parameters": list(_parameters(of, schemas)),
+    }
+    if of.request:
+        media = _MERGE_PATCH if of.method == "PATCH" else "application/json"
+        content = {"schema": reference(of.request, schemas), "example": _example("bodies", of.id)}
+        described["requestBody"] = {"required": True, "content": {media: content}}
+    described["responses"] = {
+        str(status): _answer(of, status, words, types, known, schemas) for status, (words, types) in answers(of).items()
+    }
+    return described
+
+
+def _parameters(of: Operation, schemas: Mapping[str, Schema]) -> Iterator[Schema]:
+    for name in in_path(of):
+        schema = TypeAdapter(Sku).json_schema() if name == "sku" else _ID
+        yield {"name": name, "in": "path", "required": True, "schema": schema, "example": _example("paths", name)}
+    if of.query:
+        query = schemas[name_of(of.query, schemas)]
+        for name, field in query["properties"].items():
+            schema = array(field, schemas)
+            listed = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
+            required = name in query.get("required", [])
+            yield {"name": name, "in": "query", "required": required, "schema": schema, **listed}
+    asked = _ASKED_OF_WRITES | (_PRECONDITIONS if of.conditional else {})
+    if of.method == "GET":
+        asked = {"If-None-Match": _TEXT} if _revalidates(of) else {}
+    for name, schema in asked.items():
+        yield {"name": name, "in": "header", "required": False, "schema": schema}
+
+
+def _revalidates(of: Operation) -> bool:
+    """Whether a caller may ask for it only if it isn't what they have."""
+    return HTTPStatus.NOT_MODIFIED in of.statuses
+
+
+def _answer(
+    of: Operation,
+    status: int,
+    words: str,
+    types: Sequence[str],
+    known: Iterable[Operation],
+    schemas: Mapping[str, Schema],
+) -> dict[str, Any]:
+    if status in _ALIKE and (words, tuple(types)) == REFUSALS[status]:
+        return {"$ref": f"#/components/responses/{_phrase(status)}"}
+    if status >= HTTPStatus.BAD_REQUEST:
+        return _refusal(status, words, types)
+    sends = of.sends | ({"ETag"} if _revalidates(of) else set())
+    answer = {
+        "description": words,
+        "headers": _headers(status) | {name: {"schema": _SENT[name]} for name in sorted(sends)},
+    }
+    if status == HTTPStatus.NOT_MODIFIED:
+        return answer
+    answer["content"] = {"application/json": {"schema": reference(of.response, schemas)}}
+    if links := dict(_links(of, known, schemas)):
+        answer["links"] = links
+    return answer
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase.replace(" ", "")
+
+
+def _refusal(status: int, words: str, types: Sequence[str]) -> dict[str, Any]:
+    if not types:
+        raise ValueError(f"{status} {words}: name the type of problem in the declaration, in backticks")
+    content = {
+        "schema": {"$ref": f"{SCHEMAS}Problem"},
+        "examples": {type: {"$ref": f"#/components/examples/{type}"} for type in types},
+    }
+    return {"description": words, "headers": _headers(status), "content": {"application/problem+json": content}}
+
+
+def _headers(status: int) -> dict[str, Schema]:
+    """Those that each answer with this status has."""
+    own = {name: {"required": True, "schema": _SENT[name]} for name in _WITH_A_STATUS.get(status, ())}
+    return own | {name: {"$ref": f"#/components/headers/{name}"} for name in _WITH_EVERY_ANSWER}
+
+
+def _example(kind: str, name: str) -> Any:
+    """A request's example. Raises ValueError where there is none."""
+    examples = json.loads(EXAMPLES.read_text())[kind]
+    if name not in examples:
+        raise ValueError(f'examples/requests.json has no {name} among its "{kind}": add a good one')
+    return examples[name]
+
+
+@cache
+def _problems() -> dict[str, Schema]:
+    """An example of each type of problem: when it comes about, and what is answered."""
+    form = re.compile(r"^## (\S+)\n\n\*\*\d+\*\*: (.+?)\n\n.+?^```json\n(.+?)^```", re.DOTALL | re.MULTILINE)
+    return {
+        type: {"summary": when, "value": json.loads(body)} for type, when, body in form.findall(PROBLEMS.read_text())
+    }
+
+
+def _links(of: Operation, known: Iterable[Operation], schemas: Mapping[str, Schema]) -> Iterator[tuple[str, Any]]:
+    """To each other operation on what the answer, or the first item of a list, names."""
+    schema, at = schemas[name_of(of.response, schemas)], ""
+    if (listed := schema["properties"].get("value", {})).get("items"):
+        schema, at = schemas[listed["items"]["$ref"].removeprefix(SCHEMAS)], "/value/0"
+    for other in known:
+        names = in_path(other)
+        if other.id != of.id and names and schema["properties"].keys() >= set(names):
+            parameters = {name: f"$response.body#{at}/{name}" for name in names}
+            yield other.id, {"operationId": other.id, "parameters": parameters}
+
+
+def rendered(operations: Iterable[Operation]) -> str:
+    """The document as it should be."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return json.dumps(document(operations, version), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(rendered(operations()))
