@@ -5,7 +5,7 @@
 @description('A Function App: one context, and how far it scales.')
 type App = {
   context: string
-  @description('The first parts of its HTTP routes, after `/api`.')
+  @description('The first parts of its HTTP routes, after `/api`; the first two of those that every context has.')
   paths: string[]
   instanceMemoryMB: 512 | 2048 | 4096
   @description('The most instances that are worth having; the container\'s throughput may allow fewer.')

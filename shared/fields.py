@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from shared.codec import parse_rfc3339
 from shared.currencies import amount_step
 from shared.errors import Refused, not_found
 from shared.texts import is_empty, parse_email, parse_sku, parse_subject, parse_text
@@ -85,6 +87,22 @@ def _page_size(text: str | int) -> int:
 
 PageSize = Annotated[int, Field(ge=1, le=_MOST_ON_A_PAGE), BeforeValidator(_page_size)]
 """How many a page of a list has at most."""
+
+# Of years that UTC and the one form of a stored time can express, whatever the offset.
+_TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _time(text: object) -> datetime:
+    try:
+        if isinstance(text, str) and _TIME.fullmatch(text):
+            return parse_rfc3339(text)
+    except ValueError:
+        pass
+    raise PydanticCustomError("field", "should be a time such as 2026-11-24T06:00:00Z, a + in it sent as %2B")
+
+
+Time = Annotated[datetime, BeforeValidator(_time)]
+"""A query parameter's moment (RFC 3339)."""
 
 
 def _split(value: object) -> object:

@@ -16,6 +16,7 @@ import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
 from shared.access import Authenticator, Caller, Role
+from shared.audit import Actor
 from shared.codec import encode
 from shared.errors import Contended, FieldError, InvalidToken, Refused, Throttled, Transient, invalid, sentence
 from shared.headers import (
@@ -61,6 +62,7 @@ class Call[Body, Query = None]:
     `role` is the one as which the caller calls; where a function is open, they are nobody.
     """
 
+    operation: str
     request_id: str
     caller: Caller
     role: Role
@@ -75,6 +77,11 @@ class Call[Body, Query = None]:
     def customer(self) -> str | None:
         """Whose things alone the caller may see and touch: a customer's own; None where staff may anybody's."""
         return self.caller.subject if self.role is Role.CUSTOMER else None
+
+    @property
+    def actor(self) -> Actor:
+        """Who is answerable for what the call writes."""
+        return Actor(self.caller.subject, self.role, self.operation, self.request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,7 @@ class HttpFunctions:
                 if not conditional and method != "GET":
                     refuse_preconditions(req.headers)
                 id = self._system.new_id()
-                call = Call(id, caller, role, body, parameters, req.route_params, key, asked)
+                call = Call(operation, id, caller, role, body, parameters, req.route_params, key, asked)
                 return await at_once(lambda: handler(call), self._system)
 
             async def answer(req: func.HttpRequest) -> func.HttpResponse:

@@ -1,4 +1,5 @@
-"""The transactional outbox: an aggregate and the messages that its change sends are one batch in one partition.
+"""The transactional outbox: an aggregate, the messages that its change sends and the audit entry of whoever of the
+staff changed it are one batch in one partition.
 
 `commit` writes, then publishes, then deletes the outbox documents. Whatever dies in between leaves them behind, and the
 sweep, a timer of every context, publishes them. A message may so be sent twice, under one message id, never be lost.
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import batched
 
+from shared.audit import AuditEntry, audit_document
 from shared.codec import decode, encode, rfc3339
 from shared.concurrency import for_each
 from shared.errors import Contended, Transient, Unparseable
@@ -27,11 +29,12 @@ _MOST_IN_A_BATCH = 100
 class OutboxTimes:
     """`grace`: how old a document must be for the sweep to take it for left behind. `pause`: how long after a failed
     publishing nobody but the sweep tries that destination again, so that an outage doesn't slow every request down.
-    `parked`: how long a document that can't be read is kept."""
+    `parked`: how long a document that can't be read is kept, `audited` how long an audit entry."""
 
     grace: timedelta = timedelta(seconds=30)
     pause: timedelta = timedelta(seconds=5)
     parked: timedelta = timedelta(days=90)
+    audited: timedelta = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +59,26 @@ class Outbox:
         self._parked = ParkedMessages(container, system, times.parked)
         self._paused_until: dict[str, datetime] = {}
 
-    async def commit(self, pk: str, operations: Sequence[Operation], messages: Sequence[Message]) -> list[str]:
-        """Write the operations and the messages in one batch, then publish; the ETags of the operations.
+    async def commit(
+        self, pk: str, operations: Sequence[Operation], messages: Sequence[Message], audit: AuditEntry | None = None
+    ) -> list[str]:
+        """Write the operations, the messages and the entry in one batch, then publish; the ETags of the operations.
 
         Raises MessageTooLarge before anything is written, and what `Container.write` raises. That publishing failed is
         not an error: the sweep does it.
         """
-        etags, unpublished = await self.write(pk, operations, messages)
+        etags, unpublished = await self.write(pk, operations, messages, audit)
         await self.publish(unpublished)
         return etags
 
     async def write(
-        self, pk: str, operations: Sequence[Operation], messages: Sequence[Message]
+        self, pk: str, operations: Sequence[Operation], messages: Sequence[Message], audit: AuditEntry | None = None
     ) -> tuple[list[str], list[Unpublished]]:
         """The first half of `commit`, for whoever commits many aggregates and publishes once."""
         unpublished = [self._unpublished(pk, message) for message in messages]
         documents = [{"kind": "outbox", **encode(each)} for each in unpublished]
+        if audit:
+            documents.append(audit_document(audit, pk, self._system.now(), self._times.audited))
         try:
             etags = await self._container.write(pk, [*operations, *map(Create, documents)])
         except Contended:

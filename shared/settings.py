@@ -145,6 +145,8 @@ class Settings(BaseModel):
     """How long a function tries to send a message *later* before it raises; keep it below half a lock."""
     parked: Seconds = Field(RetryTimes().parked, alias="PARKED_SECONDS")
     """How long a parked message is kept after it came last (90 days); it may hold an address."""
+    audited: Seconds = Field(OutboxTimes().audited, alias="AUDIT_SECONDS")
+    """How long an entry of the audit is kept, of who of the staff changed what (a year)."""
 
     _references = field_validator("*", mode="before")(_resolved)
 
@@ -156,7 +158,7 @@ class Settings(BaseModel):
     @property
     def outbox_times(self) -> OutboxTimes:
         """The outbox's share."""
-        return OutboxTimes(self.outbox_grace, self.publish_pause, self.parked)
+        return OutboxTimes(self.outbox_grace, self.publish_pause, self.parked, self.audited)
 
     @property
     def retry_times(self) -> RetryTimes:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.catalog.domain import Announced, Announcement, Product
+from shared.audit import AuditEntry
 from shared.codec import decode, encode
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.errors import Unparseable
@@ -44,12 +45,12 @@ class ProductAdapter:
                 log_event("unreadable_document", "product %s is left out: %s", document["pk"], fault)
         return found
 
-    async def put(self, product: Product, announcement: Announcement | None) -> None:
-        """Store the product with what is announced of it, to be published."""
+    async def put(self, product: Product, announcement: Announcement | None, audit: AuditEntry | None) -> None:
+        """Store the product with what is announced of it, to be published, and with who did it."""
         document = {"id": _PRODUCT, "pk": product.sku, "kind": _PRODUCT, **encode(product)}
         change = Replace(document, product.etag) if product.etag else Create(document)
         messages = [_message(product, announcement)] if announcement else []
-        _, unpublished = await self._outbox.write(product.sku, [change], messages)
+        _, unpublished = await self._outbox.write(product.sku, [change], messages, audit)
         self._unpublished += unpublished
 
     def announce_again(self, product: Product, announcement: Announcement) -> None:

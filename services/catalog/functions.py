@@ -9,6 +9,7 @@ from services.catalog import handlers
 from services.catalog.http_models import ImportReport, ProductsImport, ProductView
 from services.catalog.ports import Products
 from shared.access import EVERYBODY, Role
+from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.fields import sku_in_route
 from shared.functions import sweep_every_minute
@@ -38,9 +39,7 @@ def blueprint(
     )
     async def import_products(call: Call[ProductsImport]) -> Reply:
         products, refusals = call.body.examined(validation)
-        outcomes = await handlers.import_products(
-            products, open_products(), call.request_id, context.system, import_timeout
-        )
+        outcomes = await handlers.import_products(products, open_products(), call.actor, context.system, import_timeout)
         return Reply(ImportReport.of(products, outcomes, refusals))
 
     @http.function(
@@ -57,5 +56,6 @@ def blueprint(
         return Reply(ProductView.of(product), headers={"ETag": product.etag})
 
     sweep_every_minute(functions, context)
+    report_audit(http, context)
     report_liveness(http, context.name)
     return functions

@@ -8,6 +8,7 @@ from itertools import batched
 
 from services.catalog.domain import Product
 from services.catalog.ports import Products
+from shared.audit import Actor, Recorded
 from shared.concurrency import for_each
 from shared.errors import Contended, Throttled, Transient, Unparseable, not_found
 from shared.ports import System
@@ -44,7 +45,7 @@ async def get_product(sku: str, products: Products) -> Product:
 
 
 async def import_products(
-    imports: Sequence[Product], products: Products, request_id: str, system: System, timeout: timedelta
+    imports: Sequence[Product], products: Products, by: Actor, system: System, timeout: timedelta
 ) -> list[Outcome | Failure]:
     """Store each product (no SKU twice) and announce what changed; what became of each, in their order.
 
@@ -57,14 +58,14 @@ async def import_products(
     deadline = system.now() + timeout
     outcomes: list[Outcome | Failure] = []
     for some in batched(imports, _PUBLISHED_TOGETHER, strict=False):
-        outcomes += await _import_together(some, products, request_id, system, deadline)
+        outcomes += await _import_together(some, products, by, system, deadline)
     if failures := Counter(each for each in outcomes if isinstance(each, Failure)):
         log.warning("of %d products, not imported: %s", len(imports), dict(failures))
     return outcomes
 
 
 async def _import_together(
-    some: Sequence[Product], products: Products, request_id: str, system: System, deadline: datetime
+    some: Sequence[Product], products: Products, by: Actor, system: System, deadline: datetime
 ) -> list[Outcome | Failure]:
     async def in_time[T](work: Callable[[], Awaitable[T]]) -> T | Failure:
         """What the work results in, or why it couldn't be done; nothing begins after the deadline."""
@@ -88,7 +89,7 @@ async def _import_together(
         return [stored] * len(some)
 
     async def import_one(product: Product) -> Outcome | Failure:
-        return await in_time(lambda: _import(product, stored, products, request_id, system))
+        return await in_time(lambda: _import(product, stored, products, by, system))
 
     try:
         outcomes = await for_each(some, import_one)
@@ -107,29 +108,40 @@ async def _unannounced(products: Products) -> Failure | None:
 
 
 async def _import(
-    product: Product, stored: Mapping[str, Product], products: Products, request_id: str, system: System
+    product: Product, stored: Mapping[str, Product], products: Products, by: Actor, system: System
 ) -> Outcome:
     try:
-        return await _put(product, stored.get(product.sku), products, request_id, system)
+        return await _put(product, stored.get(product.sku), products, by, system)
     except Contended:
 
         async def read_again() -> Outcome:
-            return await _put(product, await products.get(product.sku), products, request_id, system)
+            return await _put(product, await products.get(product.sku), products, by, system)
 
         return await at_once(read_again, system)
 
 
-async def _put(
-    product: Product, before: Product | None, products: Products, request_id: str, system: System
-) -> Outcome:
-    if before and (version := before.version_of(request_id)):
+async def _put(product: Product, before: Product | None, products: Products, by: Actor, system: System) -> Outcome:
+    if before and (version := before.version_of(by.request_id)):
         return Outcome.CREATED if version == 1 else Outcome.UPDATED
     now = system.now()
-    after = product.imported_over(before, request_id, now)
+    after = product.imported_over(before, by.request_id, now)
     if after is before:
         if told := before.announcement_to_repeat(now):
             products.announce_again(before, told)
         return Outcome.UNCHANGED
     is_news = before is None or after.announcement != before.announcement
-    await products.put(after, after.announcement if is_news else None)
+    audit = by.changed("product", after.sku, _recorded(before), _recorded(after))
+    await products.put(after, after.announcement if is_news else None, audit)
     return Outcome.UPDATED if before else Outcome.CREATED
+
+
+def _recorded(product: Product | None) -> Recorded:
+    """What the audit sees of a product."""
+    if product is None:
+        return {}
+    return {
+        "name": product.name,
+        "price": product.price,
+        "currency": product.currency,
+        "listed": product.listed,
+    }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from services.catalog.domain import Announcement, Product
+from shared.audit import AuditEntry
 
 
 class Products(Protocol):
@@ -17,7 +18,7 @@ class Products(Protocol):
         """Those of the products that exist, by SKU; without any that can't be read, which `get` raises for."""
         ...
 
-    async def put(self, product: Product, announcement: Announcement | None) -> None:
+    async def put(self, product: Product, announcement: Announcement | None, audit: AuditEntry | None) -> None:
         """Store the product, new or over the one that was read, and what is announced of it, with `publish`.
 
         Raises AlreadyExists or ConditionFailed when it has changed since it was read.

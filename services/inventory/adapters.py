@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.inventory.domain import Decision, StockItem
+from shared.audit import AuditEntry
 from shared.codec import decode, encode
 from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Contended, Missing
 from shared.messaging import Message
@@ -25,8 +26,9 @@ _KEPT_SECONDS = 30 * 24 * 3600
 class StockAdapter:
     """services.inventory.ports.Stock and StockItems."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, outbox: Outbox) -> None:
         self._container = container
+        self._outbox = outbox
 
     async def take(self, sku: str, order_id: str, quantity: int) -> bool:
         """Set aside; False where too few are available."""
@@ -95,14 +97,15 @@ class StockAdapter:
         documents = await self._container.read_many([(_partition(sku), _STOCK) for sku in skus])
         return {document["sku"]: _item(document) for document in documents}
 
-    async def add(self, item: StockItem) -> StockItem:
+    async def add(self, item: StockItem, audit: AuditEntry | None) -> StockItem:
         """Store a new stock item. Raises AlreadyExists."""
-        [etag] = await self._container.write(_partition(item.sku), [Create(_stock_document(item))])
+        [etag] = await self._outbox.commit(_partition(item.sku), [Create(_stock_document(item))], [], audit)
         return replace(item, etag=etag)
 
-    async def save(self, item: StockItem) -> StockItem:
+    async def save(self, item: StockItem, audit: AuditEntry | None) -> StockItem:
         """Replace the stock item that was read. Raises ConditionFailed."""
-        [etag] = await self._container.write(_partition(item.sku), [Replace(_stock_document(item), item.etag)])
+        change = Replace(_stock_document(item), item.etag)
+        [etag] = await self._outbox.commit(_partition(item.sku), [change], [], audit)
         return replace(item, etag=etag)
 
 

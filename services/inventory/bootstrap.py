@@ -27,7 +27,7 @@ class InventorySettings(Settings):
 
 def dependencies(context: BoundedContext, settings: InventorySettings) -> Dependencies:
     """The handlers' needs, on the context's container."""
-    stock = StockAdapter(context.container)
+    stock = StockAdapter(context.container, context.outbox)
     decisions = DecisionAdapter(context.container, context.outbox)
     return Dependencies(stock, stock, decisions, context.outbox, context.system, settings.stock_timeout)
 

@@ -7,6 +7,7 @@ import azure.functions as func
 from services.inventory import handlers
 from services.inventory.http_models import StockCount, StockView
 from shared.access import Role
+from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
 from shared.fields import sku_in_route
@@ -54,9 +55,9 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     )
     async def put_stock(call: Call[StockCount]) -> Reply:
         key = call.idempotency_key
-        request_id = derived_id("count", key) if key else call.request_id
+        count_id = derived_id("count", key) if key else call.request_id
         item, new = await handlers.count_stock(
-            sku_in_route(call.route), call.body.on_hand, deps.items, call.preconditions, request_id
+            sku_in_route(call.route), call.body.on_hand, deps.items, call.preconditions, count_id, call.actor
         )
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag} if item.etag else {})
 
@@ -65,5 +66,6 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_queue(functions, context, "inventory", "inventory_messages", commands)
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
+    report_audit(http, context)
     report_liveness(http, context.name)
     return functions

@@ -19,6 +19,7 @@ from services.inventory.domain import (
     shortages,
 )
 from services.inventory.ports import Decisions, Stock, StockItems
+from shared.audit import Actor, Recorded
 from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Contract
 from shared.contracts import inventory as contracts
@@ -190,22 +191,22 @@ async def get_stock(sku: str, items: StockItems) -> StockItem:
 
 
 async def count_stock(
-    sku: str, on_hand: int, items: StockItems, preconditions: Preconditions, request_id: str
+    sku: str, on_hand: int, items: StockItems, preconditions: Preconditions, count_id: str, by: Actor
 ) -> tuple[StockItem, bool]:
-    """Set how many are in the house; the item, and whether it is new. A request that was counted before is answered
+    """Set how many are in the house; the item, and whether it is new. A count that was made before is answered
     with what it made of the item, which has its ETag only while nothing else has changed it.
 
-    Refused with 412 where a precondition doesn't hold, 409 below what is set aside, 422 where the request's id was
-    used for another count. A write that lost a race raises ConditionFailed or AlreadyExists: look anew.
+    Refused with 412 where a precondition doesn't hold, 409 below what is set aside, 422 where the count's id was
+    used for another one. A write that lost a race raises ConditionFailed or AlreadyExists: look anew.
     """
     item = await items.get(sku)
-    if item and (done := item.count(request_id)):
+    if item and (done := item.count(count_id)):
         return _counted_before(item, done, on_hand), done.new
     if not preconditions.hold(item.etag if item else None):
         detail = "The stock item is not what If-Match or If-None-Match says: read it again."
         raise Refused(412, "precondition-failed", "The precondition of the request does not hold.", detail)
     try:
-        counted = (item or StockItem(sku, 0, 0)).counted(on_hand, request_id)
+        counted = (item or StockItem(sku, 0, 0)).counted(on_hand, count_id)
     except BelowReserved as below:
         raise Refused(
             409,
@@ -213,7 +214,13 @@ async def count_stock(
             "The count is below what is set aside for orders under way.",
             f"onHand should be {below.reserved} at least.",
         ) from None
-    return (await items.save(counted), False) if item else (await items.add(counted), True)
+    audit = by.changed("stock", sku, _recorded(item), _recorded(counted))
+    return (await items.save(counted, audit), False) if item else (await items.add(counted, audit), True)
+
+
+def _recorded(item: StockItem | None) -> Recorded:
+    """What the audit sees of a stock item."""
+    return {"onHand": item.on_hand, "available": item.available} if item else {}
 
 
 def _counted_before(item: StockItem, done: Count, on_hand: int) -> StockItem:

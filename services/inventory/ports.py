@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from services.inventory.domain import Decision, StockItem
+from shared.audit import AuditEntry
 from shared.messaging import Message
 
 
@@ -41,11 +42,11 @@ class StockItems(Protocol):
         """Those of the items that exist, by SKU, in a few requests."""
         ...
 
-    async def add(self, item: StockItem) -> StockItem:
+    async def add(self, item: StockItem, audit: AuditEntry | None) -> StockItem:
         """Store a new one. Raises AlreadyExists."""
         ...
 
-    async def save(self, item: StockItem) -> StockItem:
+    async def save(self, item: StockItem, audit: AuditEntry | None) -> StockItem:
         """Replace the one that was read. Raises ConditionFailed when it has changed since."""
         ...
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from services.orders.domain import Order, Wanted
 from services.orders.prices import Price
+from shared.audit import AuditEntry
 from shared.codec import decode, encode, rfc3339
 from shared.errors import AlreadyExists, ConditionFailed
 from shared.listing import find_readable
@@ -31,14 +32,14 @@ class OrderAdapter:
         document = await self._container.read(order_id, order_id)
         return _order(document) if document and document["kind"] == "order" else None
 
-    async def add(self, order: Order, messages: Sequence[Message]) -> Order:
+    async def add(self, order: Order, messages: Sequence[Message], audit: AuditEntry | None = None) -> Order:
         """Store a new one. Raises AlreadyExists."""
-        [etag] = await self._outbox.commit(order.id, [Create(_document(order))], messages)
+        [etag] = await self._outbox.commit(order.id, [Create(_document(order))], messages, audit)
         return replace(order, etag=etag)
 
-    async def save(self, order: Order, messages: Sequence[Message]) -> Order:
+    async def save(self, order: Order, messages: Sequence[Message], audit: AuditEntry | None = None) -> Order:
         """Replace the one that was read. Raises ConditionFailed."""
-        [etag] = await self._outbox.commit(order.id, [Replace(_document(order), order.etag)], messages)
+        [etag] = await self._outbox.commit(order.id, [Replace(_document(order), order.etag)], messages, audit)
         return replace(order, etag=etag)
 
     async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Order]:

@@ -9,6 +9,7 @@ from services.orders.domain import Wanted
 from services.orders.http_models import OrderBody, OrderPage, OrdersQuery, OrderView, PriceView
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
+from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockCommitted, StockRejected, StockReleased, StockReserved
@@ -71,7 +72,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     async def place_order(call: Call[OrderBody]) -> Reply:
         new = call.body.new_order(handlers.owner_of(call.body.customer_id, call.customer))
         order_id = handlers.order_id(call.role, call.caller.subject, call.idempotency_key, call.request_id)
-        order = await handlers.place_order(new, order_id, call.caller.subject, deps)
+        order = await handlers.place_order(new, order_id, call.actor, deps)
         return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
 
     @http.function(
@@ -126,7 +127,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         sends=["ETag"],
     )
     async def cancel_order(call: Call[None]) -> Reply:
-        order = await handlers.cancel_order(id_in_route(call.route, "orderId"), call.customer, deps)
+        order = await handlers.cancel_order(id_in_route(call.route, "orderId"), call.customer, call.actor, deps)
         return Reply(OrderView.of(order), 202, {"ETag": order.etag})
 
     @http.function(
@@ -155,5 +156,6 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_queue(functions, context, "orders-prices", "orders_prices", dict.fromkeys(PRODUCT_STATES, on_price))
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context, Resending(deps).run)
+    report_audit(http, context)
     report_liveness(http, context.name)
     return functions

@@ -13,6 +13,7 @@ from services.orders.prices import Price
 from services.orders.process import Step, Trigger
 from services.orders.rate_limit import RateLimit
 from shared.access import Role
+from shared.audit import Actor, AuditEntry, Personal, Recorded
 from shared.codec import encode
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
@@ -141,7 +142,7 @@ def _present(value: Any) -> Any:
     return [_present(member) for member in value] if isinstance(value, list) else value
 
 
-async def place_order(new: NewOrder, order_id: str, placed_by: str, deps: Dependencies) -> Order:
+async def place_order(new: NewOrder, order_id: str, by: Actor, deps: Dependencies) -> Order:
     """Accept the order, or give the one that was placed under this id before, as it stands.
 
     Refused with 422 where that was for another body, and for what the catalogue doesn't allow; with 409 where the buyer
@@ -159,10 +160,10 @@ async def place_order(new: NewOrder, order_id: str, placed_by: str, deps: Depend
                 "See total and lines, and order again with what the buyer agrees to.",
                 extension=TotalNow.of(order),
             )
-        await deps.rate_limit.admit(placed_by)
+        await deps.rate_limit.admit(by.subject)
         change = domain.place(order, deps.timeouts)
         try:
-            return await _commit(change, deps, is_new=True)
+            return await _commit(change, deps, _audit(by, None, change.order), is_new=True)
         except AlreadyExists:
             # A copy of this request was faster, or the store saw this very one twice.
             placed = await deps.orders.get(order_id)
@@ -238,7 +239,7 @@ async def get_order(order_id: str, customer: str | None, deps: Dependencies) -> 
     return order
 
 
-async def cancel_order(order_id: str, customer: str | None, deps: Dependencies) -> Order:
+async def cancel_order(order_id: str, customer: str | None, by: Actor, deps: Dependencies) -> Order:
     """The customer wishes to cancel; how that ends, the order tells. Refused with 409 once it is too late."""
     with logged_with(order_id=order_id):
         order = await get_order(order_id, customer, deps)
@@ -246,7 +247,7 @@ async def cancel_order(order_id: str, customer: str | None, deps: Dependencies) 
             change = domain.react(order, Trigger.CANCEL, deps.system.now(), deps.timeouts)
         except TooLate as late:
             raise Refused(409, "too-late-to-cancel", "The order can't be cancelled any more.", sentence(late)) from None
-        return await _commit(change, deps) if change else order
+        return await _commit(change, deps, _audit(by, order, change.order)) if change else order
 
 
 async def on_fact(event: Event, deps: Dependencies) -> None:
@@ -289,10 +290,35 @@ async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices
         await prices.put(replace(announced, etag=known.etag if known else ""))
 
 
-async def _commit(change: Change, deps: Dependencies, *, is_new: bool = False) -> Order:
+def _audit(by: Actor, before: Order | None, after: Order) -> AuditEntry | None:
+    return by.changed("order", after.id, _recorded(before), _recorded(after))
+
+
+def _recorded(order: Order | None) -> Recorded:
+    """What the audit sees of an order: of its lines how many, of its customer the id alone."""
+    if order is None:
+        return {}
+    address = {
+        f"shippingAddress.{name}": Personal(each) for name, each in _present(encode(order.shipping_address)).items()
+    }
+    return {
+        "status": order.status,
+        "customerId": order.customer_id,
+        "lines": len(order.lines),
+        "total": order.total,
+        "currency": order.currency,
+        "email": Personal(order.email),
+        "paymentMethod": Personal(order.payment_method),
+        **address,
+    }
+
+
+async def _commit(
+    change: Change, deps: Dependencies, audit: AuditEntry | None = None, *, is_new: bool = False
+) -> Order:
     outgoing = messages.first_of(change, deps.system.now())
     write = deps.orders.add if is_new else deps.orders.save
     if change.order.step is Step.PAYMENT_DUE:
         # Before it is stored: rather said twice than never, should the answer to the write be lost.
         log_event("payment_due", "order %s was sent, and its payment could not be captured", change.order.id)
-    return await write(change.order, outgoing)
+    return await write(change.order, outgoing, audit)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from services.orders.domain import Order, Wanted
 from services.orders.prices import Price
+from shared.audit import AuditEntry
 from shared.messaging import Message
 
 
@@ -16,11 +17,11 @@ class Orders(Protocol):
         """The order, or None."""
         ...
 
-    async def add(self, order: Order, messages: Sequence[Message]) -> Order:
+    async def add(self, order: Order, messages: Sequence[Message], audit: AuditEntry | None = None) -> Order:
         """Store a new one together with what it sends. Raises AlreadyExists."""
         ...
 
-    async def save(self, order: Order, messages: Sequence[Message]) -> Order:
+    async def save(self, order: Order, messages: Sequence[Message], audit: AuditEntry | None = None) -> Order:
         """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
         ...
 

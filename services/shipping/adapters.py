@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.shipping.domain import Shipment, State, Wanted, shipment_id
+from shared.audit import AuditEntry
 from shared.codec import decode, encode, rfc3339
 from shared.listing import find_readable
 from shared.messaging import Message
@@ -24,13 +25,14 @@ class ShipmentAdapter:
         document = await self._container.read(order_id, shipment_id(order_id))
         return _shipment(document) if document else None
 
-    async def add(self, shipment: Shipment, messages: Sequence[Message]) -> None:
+    async def add(self, shipment: Shipment, messages: Sequence[Message], audit: AuditEntry | None = None) -> None:
         """Store a new one. Raises AlreadyExists."""
-        await self._outbox.commit(shipment.order_id, [Create(_document(shipment))], messages)
+        await self._outbox.commit(shipment.order_id, [Create(_document(shipment))], messages, audit)
 
-    async def save(self, shipment: Shipment, messages: Sequence[Message]) -> Shipment:
+    async def save(self, shipment: Shipment, messages: Sequence[Message], audit: AuditEntry | None = None) -> Shipment:
         """Replace the one that was read. Raises ConditionFailed."""
-        [etag] = await self._outbox.commit(shipment.order_id, [Replace(_document(shipment), shipment.etag)], messages)
+        replaced = Replace(_document(shipment), shipment.etag)
+        [etag] = await self._outbox.commit(shipment.order_id, [replaced], messages, audit)
         return replace(shipment, etag=etag)
 
     async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:

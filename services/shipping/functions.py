@@ -8,6 +8,7 @@ from services.shipping import handlers
 from services.shipping.domain import Shipment
 from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentsQuery, ShipmentView
 from shared.access import Role
+from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.contracts.shipping import CancelShipment, CreateShipment
 from shared.fields import id_in_route
@@ -73,12 +74,15 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         note = call.body
         id = id_in_route(call.route, "shipmentId")
         risky = note.accept_payment_risk
-        return _reply(await handlers.dispatch(id, note.carrier, note.tracking_number, deps, accept_risk=risky))
+        return _reply(
+            await handlers.dispatch(id, note.carrier, note.tracking_number, call.actor, deps, accept_risk=risky)
+        )
 
     handle = partial(handlers.handle, deps=deps)
     commands = {CreateShipment: handle, CancelShipment: handle}
     drain_queue(functions, context, "shipping", "shipping_messages", commands)
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
+    report_audit(http, context)
     report_liveness(http, context.name)
     return functions

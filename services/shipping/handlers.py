@@ -15,6 +15,7 @@ from services.shipping.domain import (
     order_of,
 )
 from services.shipping.ports import Shipments
+from shared.audit import Actor, Recorded
 from shared.contracts.shipping import (
     CancelShipment,
     CreateShipment,
@@ -83,7 +84,7 @@ async def get_shipment(shipment_id: str, deps: Dependencies) -> Shipment:
 
 
 async def dispatch(
-    shipment_id: str, carrier: str, tracking_number: str, deps: Dependencies, *, accept_risk: bool = False
+    shipment_id: str, carrier: str, tracking_number: str, by: Actor, deps: Dependencies, *, accept_risk: bool = False
 ) -> Shipment:
     """The goods are on their way. The same again is fine; refused with 409 for other data, where cancelled, or where
     the payment has lapsed and nobody accepts that risk."""
@@ -98,4 +99,14 @@ async def dispatch(
     if dispatched is shipment:
         return shipment
     announced = fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id, deps.system)
-    return await deps.shipments.save(dispatched, [announced])
+    audit = by.changed("shipment", shipment.id, _recorded(shipment), _recorded(dispatched))
+    return await deps.shipments.save(dispatched, [announced], audit)
+
+
+def _recorded(shipment: Shipment) -> Recorded:
+    """What the audit sees of a shipment; no request changes its address."""
+    return {
+        "status": shipment.state,
+        "carrier": shipment.carrier,
+        "trackingNumber": shipment.tracking_number,
+    }

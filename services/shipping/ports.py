@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.shipping.domain import Shipment, Wanted
+from shared.audit import AuditEntry
 from shared.messaging import Message
 
 
@@ -15,11 +16,11 @@ class Shipments(Protocol):
         """The shipment, or None."""
         ...
 
-    async def add(self, shipment: Shipment, messages: Sequence[Message]) -> None:
+    async def add(self, shipment: Shipment, messages: Sequence[Message], audit: AuditEntry | None = None) -> None:
         """Store a new one together with what it sends. Raises AlreadyExists."""
         ...
 
-    async def save(self, shipment: Shipment, messages: Sequence[Message]) -> Shipment:
+    async def save(self, shipment: Shipment, messages: Sequence[Message], audit: AuditEntry | None = None) -> Shipment:
         """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
         ...
 

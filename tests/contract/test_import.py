@@ -10,9 +10,11 @@ import pytest
 from services.catalog.adapters import ProductAdapter
 from services.catalog.domain import Product
 from services.catalog.handlers import Failure, Outcome, import_products
+from shared.access import Role
 from shared.adapters.cosmos import CosmosContainer
 from shared.adapters.memory import MemoryBroker
 from shared.adapters.system import RealSystem
+from shared.audit import Actor
 from shared.outbox import Outbox, OutboxTimes
 from tests.contract.conftest import StandIns
 from tests.unit.world import TOPOLOGY
@@ -26,8 +28,9 @@ async def test_an_import_of_5000_products_waits_for_a_throttled_store_and_report
     faults = f"http://127.0.0.1:{stand_ins.cosmos_port}/_faults"
 
     async def outcomes(seconds: float) -> Counter[Outcome | Failure]:
+        by = Actor("admin", Role.ADMIN, "import_products", system.new_id())
         products = ProductAdapter(container, Outbox(container, MemoryBroker(TOPOLOGY, system), system, OutboxTimes()))
-        return Counter(await import_products(imports, products, system.new_id(), system, timedelta(seconds=seconds)))
+        return Counter(await import_products(imports, products, by, system, timedelta(seconds=seconds)))
 
     async with httpx.AsyncClient(trust_env=False) as operator:
         throttle = {"kind": "throttle", "requestUnits": 400, "path": "/colls/catalog/"}

@@ -54,6 +54,16 @@ def test_each_path_goes_to_its_context_and_so_does_its_health(environment: str) 
 
 
 @pytest.mark.parametrize("environment", WITH)
+def test_of_a_path_whose_second_part_tells_the_context_two_are_looked_at(environment: str) -> None:
+    deployed = deployment(environment)
+    (area,) = (each for each in policy(deployed).iter("set-variable") if each.attrib["name"] == "area")
+    (listed,) = re.findall(r"new \[\] {(.+)}.Contains\(parts\[1\]\)", area.attrib["value"])
+
+    two = {path.partition("/")[0] for path in routes(deployed) if "/" in path}
+    assert set(re.findall('"([^"]+)"', listed)) == two
+
+
+@pytest.mark.parametrize("environment", WITH)
 def test_the_path_is_kept(environment: str) -> None:
     deployed = deployment(environment)
     assert deployed.one(f"{SERVICE}/apis")["properties"]["path"] == "api"

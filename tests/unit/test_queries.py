@@ -4,6 +4,7 @@ import ast
 import json
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,16 @@ from local.cosmos.query import Page, page
 from local.cosmos.store import Store
 from shared.adapters.cosmos import sql
 from shared.adapters.memory import MemoryContainer
+from shared.codec import rfc3339
 from shared.ports import Document, Query
 from tests.unit.world import CONTEXTS, TOPOLOGY, World
 
 ROOT = Path(__file__).parents[2]
 ORDERS, SHIPPING = ("orders",), ("shipping",)
+AUDITED = ("catalog", "inventory", *ORDERS, *SHIPPING)
 LISTED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("outbox", "createdAt", "id"): CONTEXTS,
+    ("audit", "createdAt", "id"): AUDITED,
     ("order", "chaseAt", "id"): ORDERS,
     ("order", "placedAt", "id"): ORDERS,
     ("order", "customerId", "placedAt", "id"): ORDERS,
@@ -70,6 +74,8 @@ async def world() -> World:
     for status in ({}, {"status": "confirmed"}):
         for customer in ({}, {"customerId": "ada"}):
             assert (await world.call("list_orders", query=status | customer)).status == 200
+    for context in AUDITED:
+        assert (await world.call(f"{context}_audit")).status == 200
     return world
 
 
@@ -129,15 +135,25 @@ def fill(store: Store, world: World, finished: int) -> None:
         for number in range(finished):
             copies = (document.replace(pattern, f"{pattern}-{number}") for document in of_pattern)
             documents += map(json.loads, copies)
-        documents += [
-            {"id": f"left-{number}", "pk": "left", "kind": "outbox", "createdAt": "2026-11-24T06:00:00.000000Z"}
-            for number in range(WAITING)
-        ]
-        stored = store.container(f"dbs/orderflow/colls/{context}")
-        with store.transaction():
-            for document in documents:
-                pk = json.dumps(document["pk"])
-                Items(stored, pk, store.sequence).apply(Operation("Create", body=document))
+        documents += [*left_behind("outbox", WAITING), *left_behind("audit", WAITING)]
+        put(store, context, documents)
+
+
+def left_behind(kind: str, number: int) -> list[Document]:
+    """So many documents, a second apart."""
+    start = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    return [
+        {"id": f"{kind}-{each}", "pk": "left", "kind": kind, "createdAt": rfc3339(start + timedelta(seconds=each))}
+        for each in range(number)
+    ]
+
+
+def put(store: Store, context: str, documents: list[Document]) -> None:
+    """Store the documents as they are."""
+    stored = store.container(f"dbs/orderflow/colls/{context}")
+    with store.transaction():
+        for document in documents:
+            Items(stored, json.dumps(document["pk"]), store.sequence).apply(Operation("Create", body=document))
 
 
 def ask(store: Store, context: str, query: Query) -> Page:
@@ -166,3 +182,21 @@ def test_no_query_gets_dearer_by_what_is_finished(world: World, tmp_path: Path, 
                 charges.setdefault((context, kind), []).append(found.charge + following.charge)
 
     assert {each: many / none for each, (none, many) in charges.items() if many > 1.2 * none} == {}
+
+
+@pytest.mark.parametrize("entries", [300, pytest.param(100_000, marks=pytest.mark.long)])
+def test_a_page_of_the_audit_costs_the_same_wherever_it_is(world: World, tmp_path: Path, entries: int) -> None:
+    first = replace(queries(world)["inventory", ("audit", "createdAt", "id")], limit=WAITING)
+    documents = left_behind("audit", entries)
+    few, middle, end = (documents[each] for each in (0, entries // 2, -WAITING - 1))
+    with closing(local_cosmos(tmp_path)) as store:
+        put(store, "inventory", documents[:WAITING])
+        alone = ask(store, "inventory", first)
+        put(store, "inventory", documents[WAITING:])
+        pages = [ask(store, "inventory", first)] + [
+            ask(store, "inventory", replace(first, after=(each["createdAt"], each["id"])))
+            for each in (few, middle, end)
+        ]
+
+    assert [len(found.results) for found in pages] == [WAITING] * 4
+    assert [found.charge for found in pages if found.charge > 1.2 * alone.charge] == []

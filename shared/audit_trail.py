@@ -1,0 +1,80 @@
+"""What the staff changed in a context, as admins read it."""
+
+from pydantic import ValidationError
+
+from shared.access import Role
+from shared.codec import parse_rfc3339, rfc3339
+from shared.context import BoundedContext
+from shared.errors import Unparseable
+from shared.fields import Link, Moment, Time, View, optional
+from shared.http import Call, HttpFunctions, Reply, field_errors
+from shared.listing import find_readable
+from shared.paging import PageParameters, Paging
+from shared.ports import Document, Query
+
+
+class AuditParameters(PageParameters):
+    """From which time on."""
+
+    since: Time | None = None
+
+
+class TargetView(View):
+    """What was changed."""
+
+    kind: str
+    id: str
+
+
+class AuditEntryView(View):
+    """One write: who did it, and the fields that it changed; of those in `personal` no value is kept."""
+
+    id: str
+    created_at: Moment
+    subject: str
+    role: Role
+    operation: str
+    request_id: str
+    target: TargetView
+    before: dict[str, str | int | bool]
+    after: dict[str, str | int | bool]
+    personal: list[str]
+
+
+class AuditPage(View):
+    """Some entries, and where the next ones are."""
+
+    value: list[AuditEntryView]
+    next_link: Link | None = optional()
+
+
+def report_audit(http: HttpFunctions, context: BoundedContext) -> None:
+    """Register `<context>_audit`, for admins: of every context that has functions by which staff write."""
+    route = f"audit/{context.name}"
+
+    @http.function(
+        operation=f"{context.name}_audit",
+        method="GET",
+        route=route,
+        roles={Role.ADMIN},
+        summary=f"Who of the staff changed what in {context.name}, oldest first",
+        response=AuditPage,
+        statuses={200: "A page of entries", 400: "A query parameter is wrong"},
+        query=AuditParameters,
+    )
+    async def audit(call: Call[None, AuditParameters]) -> Reply:
+        paging = Paging(call, route)
+        since = (call.query.since, "") if call.query.since else None
+        after = paging.after or since
+        keyset = (rfc3339(after[0]), after[1]) if after else ()
+        query = Query("audit", order_by=("createdAt", "id"), after=keyset, limit=call.query.limit)
+        found = await find_readable(context.container, query, {}, _view)
+        next_link = paging.next_link([(parse_rfc3339(each.created_at), each.id) for each in found])
+        return Reply(AuditPage(value=found, next_link=next_link))
+
+
+def _view(document: Document) -> AuditEntryView:
+    try:
+        return AuditEntryView.model_validate(document)
+    except ValidationError as error:
+        raise Unparseable(", ".join(f"{each.pointer} {each.detail}" for each in field_errors(error))) from None
