@@ -38,6 +38,8 @@ API = "/api"
 """What every path begins with, host.json's prefix of routes. Links are paths, so that they hold behind any proxy."""
 UNCHANGED = "If-None-Match names it: the caller has it as it is"
 PROBLEM_TYPES = "urn:orderflow:problem:"
+MOST_WRONG = 3000
+"""Wrong fields that a refusal names at most: an order of a thousand lines has fewer."""
 _NOBODY = Caller("", frozenset()), Role.CUSTOMER
 
 
@@ -238,7 +240,12 @@ def _parsed(
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:
-    """Each wrong field once, in the words of whoever checks it; values are never repeated back."""
+    """Each wrong field once, in the words of whoever checks it; values are never repeated back.
+
+    Not of a body whose answer would be many times as large, and keep everybody else waiting while it is made.
+    """
+    if error.error_count() > MOST_WRONG:
+        return [FieldError("", f"has more than {MOST_WRONG} wrong fields")]
     return [
         FieldError(pointer(each["loc"]), _detail(each)) for each in error.errors(include_url=False, include_input=False)
     ]

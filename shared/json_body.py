@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic_core import from_json
@@ -14,6 +15,8 @@ from shared.headers import Headers, invalid_header, members
 type Location = tuple[int | str, ...]
 
 MIB = 1024 * 1024
+_MOST_REPEATED = 100
+"""Names that are there more than once, of which a refusal tells."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FAULT = re.compile(r"(.*) at line (\d+) column (\d+)", re.DOTALL)
 _CHARSET = re.compile(r'charset[ \t]*=[ \t]*"?([^"; \t]*)"?', re.IGNORECASE)
@@ -32,7 +35,7 @@ def parse_json(headers: Headers, body: bytes, most: int) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object)
     except _RepeatedName:
-        places = dict.fromkeys(_repeated(json.loads(text, object_pairs_hook=_Pairs), ()))
+        places = dict.fromkeys(islice(_repeated(json.loads(text, object_pairs_hook=_Pairs), ()), _MOST_REPEATED))
         raise invalid([FieldError(pointer(at), "is there more than once: keep one") for at in places]) from None
 
 

@@ -66,7 +66,8 @@ class CosmosContainer:
 
     async def read(self, pk: str, id: str) -> Document | None:
         """One document, or None."""
-        if _NEVER_IN_AN_ID & set(id):
+        # Of an address dots alone are no part: the store would be asked for something else.
+        if _NEVER_IN_AN_ID & set(id) or id in (".", ".."):
             return None
         try:
             document: Document = await self._call(lambda container: container.read_item(id, partition_key=pk))

@@ -57,7 +57,7 @@ async def test_a_created_document_is_read_back_with_the_etag_that_the_write_gave
     }
 
 
-@pytest.mark.parametrize("id", ["absent", "a/b", "a?b", "a#b", "a\\b"])
+@pytest.mark.parametrize("id", ["absent", "a/b", "a?b", "a#b", "a\\b", ".", ".."])
 async def test_what_is_not_there_reads_as_none(container: Container, pk: str, id: str) -> None:
     assert await container.read(pk, id) is None
 

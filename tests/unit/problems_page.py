@@ -136,7 +136,7 @@ PROBLEMS: Mapping[str, Problem] = {
         _internal,
     ),
     "invalid-body": Problem(
-        "Fields of the body are wrong; `errors` names each, all at once.",
+        "Fields of the body are wrong; `errors` names each, all at once (of more than 3,000, none by name).",
         "Mend every field that is named.",
         _order(email="nobody", gift=True),
     ),

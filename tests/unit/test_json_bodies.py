@@ -112,6 +112,22 @@ async def test_a_name_twice_in_an_object_is_refused_with_its_pointer(
     assert [error["pointer"] for error in answer.body["errors"]] == pointers
 
 
+@pytest.mark.parametrize(
+    ("member", "most"), [('"%d": 0', 1), ('"%d": 0, "%d": 0', 100)], ids=["unknown names", "names twice"]
+)
+async def test_an_answer_is_never_many_times_as_large_as_what_it_refuses(world: World, member: str, most: int) -> None:
+    body = "{" + ",".join(member.replace("%d", str(number)) for number in range(40_000)) + "}"
+    answer = await place(world, body.encode())
+    assert said(answer) == (422, "invalid-body")
+    assert len(answer.body["errors"]) == most
+
+
+async def test_every_wrong_field_of_the_largest_order_is_named(world: World) -> None:
+    body = order_body(("MUG", 1)) | {"lines": [{"sku": "?", "quantity": 0}] * 1000}
+    answer = await place(world, json.dumps(body).encode())
+    assert len(answer.body["errors"]) == 2000
+
+
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 4300, "-" + "9" * 4300, "1E400"])
 async def test_a_number_beyond_all_bounds_is_a_wrong_field(world: World, number: str) -> None:
     body: dict[str, Any] = order_body(("MUG", 1))
