@@ -1,17 +1,21 @@
 """Holds the lock files against what they lock, without a network.
 
 Every direct dependency is pinned to a version that its specifier allows, production and development agree,
-every pin has a hash, and no download address is anywhere.
+every pin has a hash, and no download address is anywhere. Likewise of npm's packages, of which npm itself says whether
+versions fit when it installs them.
 """
 
+import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ("requirements", "requirements-dev", "requirements-tools")
+LOCKS = ("requirements", "requirements-dev", "requirements-tools", "requirements-clients")
+NODE_LOCK = "tests/e2e/clients/package-lock.json"
 PIN = re.compile(r"^(\S+)==(\S+) \\\n +--hash=sha256:", re.MULTILINE)
 
 
@@ -42,8 +46,18 @@ def faults() -> list[str]:
         for package, version in pins["requirements"].items()
         if pins["requirements-dev"].get(package) != version
     ]
-    return found
+    return found + list(_faults_of_npms())
+
+
+def _faults_of_npms() -> Iterator[str]:
+    for name, package in json.loads(Path(NODE_LOCK).read_text())["packages"].items():
+        if name and not package.get("integrity", "").startswith("sha512-"):
+            yield f"{NODE_LOCK} has no hash of {name}"
+        if "resolved" in package:
+            yield f"{NODE_LOCK} names a download address, of {name}"
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join([*found, "Run scripts/lock."]) if (found := faults()) else 0)
+    sys.exit(
+        "\n".join([*found, "Run scripts/lock; of npm's packages, npm in that folder."]) if (found := faults()) else 0
+    )

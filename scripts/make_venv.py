@@ -32,8 +32,8 @@ def missing_for_building() -> list[str]:
     return missing
 
 
-def make(environment: Path, packages: Path, stamp: str) -> str | None:
-    """Makes the environment of the locked packages; answers with what went wrong."""
+def make(environment: Path, stamp: str, packages: Path, node_packages: Path | None = None) -> str | None:
+    """Makes the environment of the locked packages, npm's by the Node among them; answers with what went wrong."""
     finished = environment / "stamp"
     with packages.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -49,15 +49,30 @@ def make(environment: Path, packages: Path, stamp: str) -> str | None:
         install = [*pip, "install", "-qq", "--no-input", "--require-hashes", "-r", str(packages)]
         if subprocess.run(install, check=False, pass_fds=[lock.fileno()]).returncode:
             return f"pip could not install what {packages} lists: see its message above"
+        if node_packages and _install_node_packages(environment.resolve(), node_packages.parent, lock.fileno()):
+            return f"npm could not install what {node_packages} lists: see its message above"
         new = finished.with_suffix(".new")
         new.write_text(stamp)
         new.replace(finished)
         return None
 
 
+def _install_node_packages(environment: Path, project: Path, lock: int) -> int:
+    """Into the environment's node_modules; npm's exit status."""
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(project / name, environment)
+    # npm is a script, which looks for node on PATH.
+    path = f"{environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    install = [str(environment / "bin/npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = subprocess.run(
+        install, cwd=environment, env=os.environ | {"PATH": path}, stdout=sys.stderr, check=False, pass_fds=[lock]
+    )
+    return done.returncode
+
+
 if __name__ == "__main__":
     try:
-        fault = make(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+        fault = make(Path(sys.argv[1]), sys.argv[2], *map(Path, sys.argv[3:]))
     except KeyboardInterrupt:
         fault = "interrupted; run it again"
     if fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 PYTHON = Path(sys.base_prefix, "bin", "python3.13")
-SAYS_WHO_RUNS = "import sys\nprint(*sys.argv[:3], sys.executable)\n"
+SAYS_WHO_RUNS = "import sys\nprint(*sys.argv[:2], *sys.argv[3:], sys.executable)\n"
+NODE_LOCK = "tests/e2e/clients/package-lock.json"
 SUM_OF_NOTHING = subprocess.run(["cksum"], input="", capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -34,6 +36,9 @@ def checkout(tmp_path: Path) -> Path:
     (checkout / "scripts" / "make_venv.py").write_text(SAYS_WHO_RUNS)
     (checkout / "requirements-dev.txt").touch()
     (checkout / "requirements-tools.txt").touch()
+    (checkout / "requirements-clients.txt").touch()
+    (checkout / "tests" / "e2e" / "clients").mkdir(parents=True)
+    (checkout / "tests" / "e2e" / "clients" / "package-lock.json").touch()
     (tmp_path / "bin").mkdir()
     for name in ("bash", "cat", "cksum", "dirname", "ls"):
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
@@ -109,9 +114,23 @@ def test_the_tools_have_an_environment_and_a_lock_file_of_their_own(checkout: Pa
     assert done.stdout.split() == ["scripts/make_venv.py", ".tools", "requirements-tools.txt", str(PYTHON)]
 
 
+def test_those_who_make_clients_have_packages_of_npm_too(checkout: Path) -> None:
+    on_path(checkout.parent)
+
+    done = set_up(checkout, "--clients")
+
+    locks = ["requirements-clients.txt", NODE_LOCK]
+    assert done.stdout.split() == ["scripts/make_venv.py", ".clients", *locks, str(PYTHON)]
+
+
 @pytest.mark.parametrize(
     ("environment", "packages", "options"),
-    [(".venv", "requirements-dev.txt", []), (".tools", "requirements-tools.txt", ["--tools"])],
+    [
+        (".venv", "requirements-dev.txt", []),
+        (".tools", "requirements-tools.txt", ["--tools"]),
+        (".clients", "requirements-clients.txt", ["--clients"]),
+        (".clients", NODE_LOCK, ["--clients"]),
+    ],
 )
 def test_an_environment_that_fits_is_left_as_it_is(
     checkout: Path, environment: str, packages: str, options: list[str]
@@ -128,7 +147,7 @@ def test_an_environment_that_fits_is_left_as_it_is(
 def make_venv(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the real thing that `scripts/setup` hands over to."""
     return subprocess.run(
-        [PYTHON, ROOT / "scripts" / "make_venv.py", ".venv", "requirements-dev.txt", "the stamp"],
+        [PYTHON, ROOT / "scripts" / "make_venv.py", ".venv", "the stamp", "requirements-dev.txt"],
         cwd=checkout,
         env={**os.environ, "PIP_NO_INDEX": "1", **environment},
         capture_output=True,
@@ -162,7 +181,9 @@ def test_an_environment_that_could_not_be_filled_is_made_anew(checkout: Path) ->
     assert not (checkout / ".venv" / "rest").exists()
 
 
-def check_locks(folder: Path, *, wanted: str, production: str, development: str, tools: str = "") -> str:
+def check_locks(
+    folder: Path, *, wanted: str, production: str, development: str, tools: str = "", **node: dict[str, str]
+) -> str:
     """What the check says of these files; nothing when all is well."""
     folder.joinpath("requirements.in").write_text(wanted)
     folder.joinpath("requirements-dev.in").write_text("-r requirements.in\n")
@@ -170,6 +191,10 @@ def check_locks(folder: Path, *, wanted: str, production: str, development: str,
     folder.joinpath("requirements-dev.txt").write_text(development)
     folder.joinpath("requirements-tools.in").touch()
     folder.joinpath("requirements-tools.txt").write_text(tools)
+    folder.joinpath("requirements-clients.in").touch()
+    folder.joinpath("requirements-clients.txt").touch()
+    folder.joinpath(NODE_LOCK).parent.mkdir(parents=True)
+    folder.joinpath(NODE_LOCK).write_text(json.dumps({"packages": {"": {}} | node}))
     return subprocess.run(
         [sys.executable, ROOT / "scripts" / "check_locks.py"], cwd=folder, capture_output=True, text=True, check=False
     ).stderr
@@ -212,4 +237,15 @@ def test_a_lock_file_that_does_not_fit_is_named(
     said = check_locks(tmp_path, wanted=wanted, production=production, development=development)
 
     assert complaint in said.splitlines()
-    assert said.endswith("Run scripts/lock.\n")
+    assert "Run scripts/lock" in said.splitlines()[-1]
+
+
+def test_packages_of_npm_are_locked_with_hashes_and_without_addresses(tmp_path: Path) -> None:
+    good, bare, located = {"integrity": "sha512-x"}, {"version": "1"}, {"integrity": "sha512-x", "resolved": "//x/y"}
+
+    said = check_locks(tmp_path, wanted="", production="", development="", good=good, bare=bare, located=located)
+
+    assert said.splitlines()[:-1] == [
+        f"{NODE_LOCK} has no hash of bare",
+        f"{NODE_LOCK} names a download address, of located",
+    ]
