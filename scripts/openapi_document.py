@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from scripts.api_answers import REFUSALS, answers, in_path
-from scripts.openapi_schemas import SCHEMAS, Schema, array, name_of, reference, referred, schemas_of
+from scripts.openapi_schemas import SCHEMAS, Schema, array, name_of, reference, referred, schemas_of, without_defaults
 from shared.fields import Sku
 from shared.http import API, PROBLEM_TYPES, Operation
 from tests.unit.access_page import operations
@@ -65,7 +65,7 @@ _ASKED_OF_WRITES: dict[str, Schema] = {
 }
 _PRECONDITIONS: dict[str, Schema] = {
     "If-Match": _TEXT | {"pattern": r'^(\*|"[!#-~]*")$'},
-    "If-None-Match": {"const": "*"},
+    "If-None-Match": _TEXT | {"enum": ["*"]},
 }
 _MERGE_PATCH = "application/merge-patch+json"
 _ALIKE = (401, 403, 411, 413, 415, 500, 503)
@@ -92,7 +92,7 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": {name: schemas[name] for name in sorted(referred(paths, schemas))},
+            "schemas": {name: without_defaults(schemas[name]) for name in sorted(referred(paths, schemas))},
             "responses": {_phrase(status): _refusal(status, *REFUSALS[status]) for status in _ALIKE},
             "headers": {name: {"schema": _SENT[name]} for name in _WITH_EVERY_ANSWER},
             "examples": {type: _problems()[type] for type in sorted(types)},

@@ -46,6 +46,8 @@ def schemas_of(operations: Iterable[Operation]) -> dict[str, Schema]:
     for schema in schemas.values():
         schema.pop("title", None)
         _without_nulls(schema)
+    for name, schema in list(schemas.items()):
+        schemas[name] = {key: _by_reference(value, schemas) for key, value in schema.items()}
     return schemas
 
 
@@ -59,6 +61,19 @@ def _full_name(model: type[BaseModel]) -> str:
     return f"{model.__module__}.{model.__name__}"
 
 
+def _by_reference(value: Any, schemas: dict[str, Schema]) -> Any:
+    """With a reference to each model that stands in line, as those do whose validation is skipped."""
+    match value:
+        case {"title": str(name), "type": "object"}:
+            schemas[name] = {key: _by_reference(each, schemas) for key, each in value.items() if key != "title"}
+            return {"$ref": f"{SCHEMAS}{name}"}
+        case dict():
+            return {key: _by_reference(each, schemas) for key, each in value.items()}
+        case list():
+            return [_by_reference(each, schemas) for each in value]
+    return value
+
+
 def _without_nulls(schema: Schema) -> None:
     """Of an answer's field that is left out where there is nothing to say: it is never null. In a request null is
     taken for absent, which needn't be told."""
@@ -68,6 +83,16 @@ def _without_nulls(schema: Schema) -> None:
             kinds = field.pop("anyOf")
             field.update(*(each for each in kinds if each != {"type": "null"}))
             schema["required"] = [each for each in schema.get("required", []) if each != name]
+
+
+def without_defaults(schema: Schema) -> Schema:
+    """A body's or an answer's, with defaults in words: generators of clients would have each sent by every caller."""
+    for name, field in schema.get("properties", {}).items():
+        if "default" in field:
+            default = json.dumps(field.pop("default"))
+            if name not in schema.get("required", []):
+                field["description"] = f"{default.capitalize()} where it is left out."
+    return schema
 
 
 def array(field: Schema, schemas: Mapping[str, Schema]) -> Schema:

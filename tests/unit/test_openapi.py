@@ -82,6 +82,21 @@ def test_a_field_that_may_be_left_out_is_never_null(described: dict[str, Any]) -
     assert {"type": "null"} in order["properties"]["settledAt"]["anyOf"]
 
 
+def test_what_is_sent_is_described_as_generators_of_clients_understand_it(described: dict[str, Any]) -> None:
+    schemas = described["components"]["schemas"]
+
+    # They have a field with a default sent by every caller, and name after its place what stands in line.
+    listed = schemas["ProductImport"]["properties"]["listed"]
+    assert listed == {"type": "boolean", "description": "True where it is left out."}
+    assert schemas["ProductsImport"]["properties"]["products"]["items"] == {
+        "$ref": "#/components/schemas/ProductImport"
+    }
+    for name, schema in schemas.items():
+        assert not [field for field, of in schema.get("properties", {}).items() if "default" in of], name
+    for name, operation in each_operation(described).items():
+        assert all("type" in each["schema"] for each in operation["parameters"] if each["in"] == "header"), name
+
+
 HEADERS = ("ETag", "Location", "X-Request-Id", "traceparent")
 
 
