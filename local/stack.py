@@ -24,6 +24,7 @@ LOCAL_SETTINGS = {
     "ORDERS_RESEND_RUN_SECONDS": "5",
     "ORDERS_PER_CUSTOMER_PER_MINUTE": "0",
     "PAYMENT_PROVIDER_TIMEOUT_SECONDS": "4",
+    "API_PAGE_CLIENT_ID": "orderflow",
 }
 """Settings of the application that differ from what it does in Azure, the same for every context; what this process
 finds in its environment wins over them."""

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from scripts.api_answers import REFUSALS, answers, in_path
 from scripts.openapi_schemas import SCHEMAS, Schema, array, name_of, reference, referred, schemas_of, without_defaults
@@ -74,8 +74,8 @@ _ID: Schema = {"type": "string", "minLength": 1, "maxLength": 100}
 
 
 def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
-    """The description of these operations, in OpenAPI 3.1."""
-    known = sorted(operations, key=lambda each: (each.route, each.method))
+    """The description of these operations, in OpenAPI 3.1, but of those that answer with files for people."""
+    known = sorted((each for each in operations if each.response), key=lambda each: (each.route, each.method))
     schemas = schemas_of(known) | {"Problem": _PROBLEM}
     paths: dict[str, Any] = {}
     for each in known:
@@ -162,10 +162,10 @@ def _answer(
         "description": words,
         "headers": _headers(status) | {name: {"schema": _SENT[name]} for name in sorted(sends)},
     }
-    if status == HTTPStatus.NOT_MODIFIED:
+    if status == HTTPStatus.NOT_MODIFIED or of.response is None:
         return answer
     answer["content"] = {"application/json": {"schema": reference(of.response, schemas)}}
-    if links := dict(_links(of, known, schemas)):
+    if links := dict(_links(of.id, of.response, known, schemas)):
         answer["links"] = links
     return answer
 
@@ -207,14 +207,16 @@ def _problems() -> dict[str, Schema]:
     }
 
 
-def _links(of: Operation, known: Iterable[Operation], schemas: Mapping[str, Schema]) -> Iterator[tuple[str, Any]]:
+def _links(
+    of: str, response: type[BaseModel], known: Iterable[Operation], schemas: Mapping[str, Schema]
+) -> Iterator[tuple[str, Any]]:
     """To each other operation on what the answer, or the first item of a list, names."""
-    schema, at = schemas[name_of(of.response, schemas)], ""
+    schema, at = schemas[name_of(response, schemas)], ""
     if (listed := schema["properties"].get("value", {})).get("items"):
         schema, at = schemas[listed["items"]["$ref"].removeprefix(SCHEMAS)], "/value/0"
     for other in known:
         names = in_path(other)
-        if other.id != of.id and names and schema["properties"].keys() >= set(names):
+        if other.id != of and names and schema["properties"].keys() >= set(names):
             parameters = {name: f"$response.body#{at}/{name}" for name in names}
             yield other.id, {"operationId": other.id, "parameters": parameters}
 

@@ -32,7 +32,7 @@ class _Named(GenerateJsonSchema):
 def schemas_of(operations: Iterable[Operation]) -> dict[str, Schema]:
     """Every model's, by a name that says of which context it is where two have one of the same name."""
     taken = {each for of in operations for each in (of.request, of.query) if each}
-    given = {of.response for of in operations}
+    given = {of.response for of in operations if of.response}
     models: list[tuple[type[BaseModel], Any]] = [
         *((model, "validation") for model in sorted(taken, key=_full_name)),
         *((model, "serialization") for model in sorted(given, key=_full_name)),

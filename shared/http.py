@@ -87,10 +87,18 @@ class Call[Body, Query = None]:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """What is answered as it is."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A success."""
 
-    body: BaseModel
+    body: BaseModel | File
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -107,7 +115,7 @@ class Operation:
     summary: str
     request: type[BaseModel] | None
     query: type[BaseModel] | None
-    response: type[BaseModel]
+    response: type[BaseModel] | None
     statuses: Mapping[int, str]
     sends: frozenset[str]
     conditional: bool
@@ -129,7 +137,7 @@ class HttpFunctions:
         route: str,
         roles: Collection[Role],
         summary: str,
-        response: type[BaseModel],
+        response: type[BaseModel] | None,
         statuses: Mapping[int, str],
         request: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
@@ -146,6 +154,7 @@ class HttpFunctions:
         beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
         where it doesn't, one on a request that writes is refused. `query` declares the parameters that there are,
         `sends` the headers that a success may have, but for the ETag of what a GET answers with 304.
+        Without a `response` it answers with files, for people.
         `owned`: what it is about belongs to a customer, and the handler heeds `Call.customer`.
         """
         declared = Operation(
@@ -286,12 +295,17 @@ def _refusal(error: Exception) -> Refused:
 
 def _success(reply: Reply, req: func.HttpRequest) -> func.HttpResponse:
     headers = _SECURITY | dict(reply.headers)
-    body, status = reply.body.model_dump_json(by_alias=True), reply.status
+    file = reply.body if isinstance(reply.body, File) else _json(reply.body)
+    body, status = file.content, reply.status
     if req.method == "GET" and (etag := reply.headers.get("ETag")):
         headers |= _REVALIDATED
         if names(req.headers, etag):
-            body, status = "", 304
-    return func.HttpResponse(body, status_code=status, headers=headers, mimetype="application/json")
+            body, status = b"", 304
+    return func.HttpResponse(body, status_code=status, headers=headers, mimetype=file.media_type)
+
+
+def _json(body: BaseModel) -> File:
+    return File(body.model_dump_json(by_alias=True).encode(), "application/json")
 
 
 def _problem(refused: Refused) -> func.HttpResponse:

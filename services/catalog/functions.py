@@ -6,6 +6,7 @@ from datetime import timedelta
 import azure.functions as func
 
 from services.catalog import handlers
+from services.catalog.api_page import SigningIn, serve_api_page
 from services.catalog.http_models import ImportReport, ProductsImport, ProductView
 from services.catalog.ports import Products
 from shared.access import EVERYBODY, Role
@@ -19,7 +20,7 @@ from shared.json_body import MIB
 
 
 def blueprint(
-    context: BoundedContext, open_products: Callable[[], Products], import_timeout: timedelta
+    context: BoundedContext, open_products: Callable[[], Products], import_timeout: timedelta, signing_in: SigningIn
 ) -> func.Blueprint:
     """Every function of the context; `open_products` is called for each request."""
     functions = func.Blueprint()
@@ -55,6 +56,7 @@ def blueprint(
         product = await handlers.get_product(sku_in_route(call.route), open_products())
         return Reply(ProductView.of(product), headers={"ETag": product.etag})
 
+    serve_api_page(http, signing_in)
     sweep_every_minute(functions, context)
     report_audit(http, context)
     report_liveness(http, context.name)

@@ -254,6 +254,9 @@ def test_the_package_of_this_commit_runs_each_context_by_itself_and_is_the_same_
         zipped.extractall(folder)
 
     release = json.loads((folder / "release.json").read_text())
+    assert (folder / "openapi.json").read_bytes() == (ROOT / "openapi.json").read_bytes()
+    page = {each.name for each in (folder / "services" / "catalog" / "static").iterdir()}
+    assert {"docs.html", "docs.js", "swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"} <= page
     for context in CONTEXTS:
         functions, live, files = indexed(folder, context)
         assert f"{context}_sweep" in functions

@@ -155,9 +155,9 @@ def _rows(cls: type[Settings], known: set[str]) -> Iterator[Sequence[str]]:
 
 
 def _default(field: FieldInfo) -> str:
-    return (
-        "none: required" if field.is_required() else f"`{text(field.default)}`" if field.default else "the currency's"
-    )
+    if field.is_required():
+        return "none: required"
+    return f"`{text(field.default)}`" if field.default else "none" if field.default == "" else "the currency's"
 
 
 def _here(name: str, field: FieldInfo) -> str:

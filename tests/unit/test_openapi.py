@@ -59,7 +59,7 @@ def test_what_a_function_answers_and_does_not_declare_fails_a_test() -> None:
 
     for status, fault in ((418, "answers 418, which it doesn't declare"), (409, "name `made-up` in the words of 409")):
         with pytest.raises(AssertionError, match=fault):
-            is_declared(operation, Answer(HttpResponse(json.dumps(problem), status_code=status)))
+            is_declared(operation, Answer(HttpResponse(json.dumps(problem), status_code=status, mimetype="json")))
 
 
 def test_an_answer_leads_to_what_it_names(described: dict[str, Any]) -> None:

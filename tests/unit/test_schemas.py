@@ -14,7 +14,7 @@ from tests.unit.world import World
 
 OPERATIONS = [each.operation for each in World().functions.values() if hasattr(each, "operation")]
 REQUESTS = {each.request for each in OPERATIONS if each.request}
-RESPONSES = {each.response for each in OPERATIONS}
+RESPONSES = {each.response for each in OPERATIONS if each.response}
 
 
 def properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
