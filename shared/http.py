@@ -154,7 +154,7 @@ class HttpFunctions:
         beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
         where it doesn't, one on a request that writes is refused. `query` declares the parameters that there are,
         `sends` the headers that a success may have, but for the ETag of what a GET answers with 304.
-        Without a `response` it answers with files, for people.
+        Without a `response` it answers with files, for people, and passes over whatever parameters a browser brings.
         `owned`: what it is about belongs to a customer, and the handler heeds `Call.customer`.
         """
         declared = Operation(
@@ -176,7 +176,7 @@ class HttpFunctions:
             async def call(req: func.HttpRequest) -> Reply:
                 caller, role = await self._admitted(req, declared)
                 key = idempotency_key(req.headers)
-                parameters = _parameters(req.params, query)
+                parameters = _parameters(req.params, query) if response else None
                 body = _parsed(req, request, max_body, context)
                 asked = preconditions(req.headers) if conditional else Preconditions()
                 if not conditional and method != "GET":

@@ -13,9 +13,10 @@ async function offerSigningIn(description, { issuer, scope }) {
   const endpoints = await read(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
   const scopes = Object.fromEntries(scope.split(" ").map((name) => [name, ""]));
   const flow = { authorizationUrl: endpoints.authorization_endpoint, tokenUrl: endpoints.token_endpoint, scopes };
-  description.components.securitySchemes.signIn = { type: "oauth2", flows: { authorizationCode: flow } };
+  const signIn = { type: "oauth2", flows: { authorizationCode: flow } };
+  description.components.securitySchemes = { signIn, ...description.components.securitySchemes };
   for (const operation of Object.values(description.paths).flatMap(Object.values)) {
-    if (operation.security.length) operation.security.push({ signIn: Object.keys(scopes) });
+    if (operation.security.length) operation.security.unshift({ signIn: Object.keys(scopes) });
   }
 }
 
