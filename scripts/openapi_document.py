@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from scripts import http_examples
 from scripts.api_answers import REFUSALS, answers, in_path
 from scripts.openapi_schemas import SCHEMAS, Schema, array, name_of, reference, referred, schemas_of, without_defaults
 from shared.fields import Sku
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "openapi.json"
 EXAMPLES = ROOT / "examples" / "requests.json"
 """For each operation that takes a body (`bodies`), one that is good; and of each part of a path (`paths`)."""
+SESSION = ROOT / "examples" / "orderflow.http"
 PROBLEMS = ROOT / "docs" / "problems.md"
 
 _TEXT: Schema = {"type": "string"}
@@ -110,6 +112,7 @@ def _operation(of: Operation, known: Iterable[Operation], schemas: Mapping[str, 
         "description": f"For the role {roles}.{owned}" if of.roles else "Open to all.",
         "tags": [of.route.partition("/")[0]],
         "security": [{"bearer": []}] if of.roles else [],
+        "x-roles": sorted(of.roles),
         "parameters": list(_parameters(of, schemas)),
     }
     if of.request:
@@ -137,7 +140,8 @@ def _parameters(of: Operation, schemas: Mapping[str, Schema]) -> Iterator[Schema
     if of.method == "GET":
         asked = {"If-None-Match": _TEXT} if _revalidates(of) else {}
     for name, schema in asked.items():
-        yield {"name": name, "in": "header", "required": False, "schema": schema}
+        required = name == "If-Match" and HTTPStatus.PRECONDITION_REQUIRED in of.statuses
+        yield {"name": name, "in": "header", "required": required, "schema": schema}
 
 
 def _revalidates(of: Operation) -> bool:
@@ -229,3 +233,4 @@ def rendered(operations: Iterable[Operation]) -> str:
 
 if __name__ == "__main__":
     DOCUMENT.write_text(rendered(operations()))
+    SESSION.write_text(http_examples.rendered(json.loads(DOCUMENT.read_text())))
