@@ -60,7 +60,7 @@ class Call[Body, Query = None]:
     """One request: its caller, the parsed body and query, and the route's texts.
 
     `request_id` is drawn once, however often the handler is tried: what was written under it, was written by this call.
-    It is never the X-Request-Id, which callers choose.
+    It is the answer's X-Request-Id unless the caller chose one: that names nothing that is written.
     `role` is the one as which the caller calls; where a function is open, they are nobody.
     """
 
@@ -173,7 +173,7 @@ class HttpFunctions:
         )
 
         def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply]]) -> None:
-            async def call(req: func.HttpRequest) -> Reply:
+            async def call(req: func.HttpRequest, id: str) -> Reply:
                 caller, role = await self._admitted(req, declared)
                 key = idempotency_key(req.headers)
                 parameters = _parameters(req.params, query) if response else None
@@ -181,15 +181,15 @@ class HttpFunctions:
                 asked = preconditions(req.headers) if conditional else Preconditions()
                 if not conditional and method != "GET":
                     refuse_preconditions(req.headers)
-                id = self._system.new_id()
                 call = Call(operation, id, caller, role, body, parameters, req.route_params, key, asked)
                 return await at_once(lambda: handler(call), self._system)
 
             async def answer(req: func.HttpRequest) -> func.HttpResponse:
-                told = correlation(req.headers, self._system.new_id())
+                id = self._system.new_id()
+                told = correlation(req.headers, id)
                 with logged_with(function=operation, request=told["X-Request-Id"]), traced(told["traceparent"]):
                     try:
-                        response = _success(await call(req), req)
+                        response = _success(await call(req, id), req)
                     except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
                         response = _problem(_refusal(error))
                 response.headers.update(told)

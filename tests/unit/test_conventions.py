@@ -8,7 +8,7 @@ import pytest
 from shared.access import Caller
 from shared.errors import Throttled, Unavailable
 from shared.telemetry import log
-from tests.unit.world import Answer, World, order_body
+from tests.unit.world import WAREHOUSE, Answer, World, order_body
 
 OPERATIONS = sorted(name for name, each in World().functions.items() if hasattr(each, "operation"))
 FILES = {name for name in OPERATIONS if World().functions[name].operation.response is None}
@@ -55,6 +55,11 @@ class TestRequestId:
         fails(world, monkeypatch, Unavailable("away"))
         await ask(world, "get_order", x_request_id="shop-7")
         assert ["request=shop-7" in record.getMessage() for record in caplog.records] == [True]
+
+    async def test_the_audit_names_a_fresh_one(self, world: World) -> None:
+        answer = await world.call("put_stock", {"onHand": 1}, route={"sku": "MUG"}, caller=WAREHOUSE)
+        [entry] = (await world.call("inventory_audit")).body["value"]
+        assert entry["requestId"] == answer.headers["X-Request-Id"]
 
     async def test_it_is_no_name_for_what_is_written(self, world: World) -> None:
         await world.stocked(MUG=1)
