@@ -1,6 +1,7 @@
 """The issuer over HTTP: discovery, keys, and the authorisation code with PKCE by which a page in a browser signs in.
 
-Follows https://openid.net/specs/openid-connect-discovery-1_0.html, RFC 6749 (section 4.1) and RFC 7636. The one client,
+Follows https://openid.net/specs/openid-connect-discovery-1_0.html, RFC 6749 (section 4.1), RFC 7636, and
+https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html (section 2.1). The one client,
 `orderflow`, is public, and lives on this machine: other pages get neither a code nor an answer that they may read.
 """
 
@@ -58,6 +59,7 @@ class _Identity:
             "authorization_endpoint": f"{at}/authorize",
             "token_endpoint": f"{at}/token",
             "response_types_supported": ["code"],
+            "response_modes_supported": ["query", "fragment"],
             "grant_types_supported": ["authorization_code"],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": ["none"],
@@ -78,6 +80,8 @@ class _Identity:
             return PlainTextResponse("redirect_uri must be an http address of this machine, without a fragment.", 400)
         if asked.get("response_type") != "code":
             return _back(asked, error="unsupported_response_type", error_description="response_type must be code")
+        if asked.get("response_mode", "query") not in ("query", "fragment"):
+            return _back(asked, error="invalid_request", error_description="response_mode must be query or fragment")
         if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(asked.get("code_challenge", "")):
             return _back(asked, error="invalid_request", error_description="PKCE with S256 is required")
         if request.method == "GET":
@@ -137,7 +141,8 @@ def _back(asked: Mapping[str, str], **told: str) -> Response:
     """Send the browser back to the page that asked."""
     query = urlencode(told | ({"state": asked["state"]} if "state" in asked else {}))
     to = asked["redirect_uri"]
-    return RedirectResponse(f"{to}{'&' if '?' in to else '?'}{query}", 303)
+    between = "#" if asked.get("response_mode") == "fragment" else "&" if "?" in to else "?"
+    return RedirectResponse(f"{to}{between}{query}", 303)
 
 
 def _refused(error: str, description: str) -> Response:

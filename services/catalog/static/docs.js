@@ -32,7 +32,13 @@ async function show() {
     validatorUrl: null,
     tryItOutEnabled: true,
   });
-  ui.initOAuth({ clientId: page.clientId, scopes: page.scope, usePkceWithAuthorizationCodeGrant: true });
+  ui.initOAuth({
+    clientId: page.clientId,
+    scopes: page.scope,
+    usePkceWithAuthorizationCodeGrant: true,
+    // The code comes behind a #, where no server sees it: the API refuses parameters that it doesn't know.
+    additionalQueryStringParams: { response_mode: "fragment" },
+  });
 }
 
 show().catch((error) => { document.getElementById("api").textContent = `The API can't be shown: ${error.message}`; });

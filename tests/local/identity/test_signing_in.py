@@ -121,10 +121,22 @@ def test_any_page_of_this_machine_may_ask(identity: Identity, own: str) -> None:
     assert shown(identity, redirect_uri=own).status_code == 200
 
 
+def test_a_page_may_have_its_code_where_no_server_sees_it(identity: Identity) -> None:
+    form = ASKED | {"response_mode": "fragment", "role": "admin", "subject": ""}
+
+    to = urlsplit(identity.http.post("/authorize", data=form).headers["location"])
+
+    assert (to.query, to.path) == ("", urlsplit(REDIRECT).path)
+    told = parse_qs(to.fragment)
+    assert told["state"] == [ASKED["state"]]
+    assert redeem(identity, told["code"][0]).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
         ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"response_mode": "form_post"}, "invalid_request"),
         ({"code_challenge": "short"}, "invalid_request"),
         ({"response_type": "token"}, "unsupported_response_type"),
     ],
