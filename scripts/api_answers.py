@@ -17,6 +17,7 @@ REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
     413: ("The body is too large", ("body-too-large",)),
     415: ("The body isn't declared as what it should be in UTF-8, or is encoded", ("unsupported-media-type",)),
     422: ("A field is wrong; `errors` names each of the body", ()),
+    428: ("There is no If-Match", ("precondition-required",)),
     500: ("A fault of ours", ("internal",)),
     503: ("A store is away or busy: try again later", ("unavailable",)),
 }
@@ -48,6 +49,8 @@ def _derived(of: Operation) -> Iterator[int]:
         yield from (411, 413, 415)
     if of.method != "GET" or "sku" in in_path(of):
         yield 422
+    if of.method == "PATCH":
+        yield 428
 
 
 def in_path(of: Operation) -> list[str]:

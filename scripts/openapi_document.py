@@ -69,7 +69,6 @@ _PRECONDITIONS: dict[str, Schema] = {
     "If-Match": _TEXT | {"pattern": r'^(\*|"[!#-~]*")$'},
     "If-None-Match": _TEXT | {"enum": ["*"]},
 }
-_MERGE_PATCH = "application/merge-patch+json"
 _ALIKE = (401, 403, 411, 413, 415, 500, 503)
 """Refusals that are the same everywhere, and so described once, where a declaration says nothing else."""
 _ID: Schema = {"type": "string", "minLength": 1, "maxLength": 100}
@@ -116,9 +115,8 @@ def _operation(of: Operation, known: Iterable[Operation], schemas: Mapping[str, 
         "parameters": list(_parameters(of, schemas)),
     }
     if of.request:
-        media = _MERGE_PATCH if of.method == "PATCH" else "application/json"
         content = {"schema": reference(of.request, schemas), "example": _example("bodies", of.id)}
-        described["requestBody"] = {"required": True, "content": {media: content}}
+        described["requestBody"] = {"required": True, "content": {of.media_type: content}}
     described["responses"] = {
         str(status): _answer(of, status, words, types, known, schemas) for status, (words, types) in answers(of).items()
     }
@@ -139,8 +137,10 @@ def _parameters(of: Operation, schemas: Mapping[str, Schema]) -> Iterator[Schema
     asked = _ASKED_OF_WRITES | (_PRECONDITIONS if of.conditional else {})
     if of.method == "GET":
         asked = {"If-None-Match": _TEXT} if _revalidates(of) else {}
+    if of.method == "PATCH":
+        del asked["If-None-Match"]
     for name, schema in asked.items():
-        required = name == "If-Match" and HTTPStatus.PRECONDITION_REQUIRED in of.statuses
+        required = of.method == "PATCH" and name == "If-Match"
         yield {"name": name, "in": "header", "required": required, "schema": schema}
 
 

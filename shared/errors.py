@@ -164,6 +164,16 @@ def key_reused(what: str) -> Refused:
     )
 
 
+def precondition_failed(what: str) -> Refused:
+    """412: it isn't as the caller saw it; `what` as in "shipment"."""
+    return Refused(
+        412,
+        "precondition-failed",
+        "The precondition of the request does not hold.",
+        f"The {what} is not what If-Match or If-None-Match says: read it again.",
+    )
+
+
 def not_found(what: str) -> Refused:
     """404 for an aggregate that isn't there; `what` as in "order ord_1"."""
     return Refused(404, "not-found", f"There is no {what}.")

@@ -117,6 +117,16 @@ type Several[T] = Annotated[tuple[T, ...], Field(max_length=10), BeforeValidator
 """A query parameter's values, parted by commas, as the host joins repeated ones; in whatever order, each once."""
 
 
+def _not_removed(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("field", "can't be removed: say what it shall be, or leave it out to keep it")
+    return value
+
+
+UNREMOVABLE = BeforeValidator(_not_removed)
+"""Of a merge patch (RFC 7396): the field may be changed or left out, but not removed by null."""
+
+
 class Body(BaseModel):
     """A request's body: exact types, no unknown field, camelCase."""
 

@@ -39,6 +39,16 @@ class Preconditions:
         return not self.must_be_new and (self.tags is None or etag in self.tags)
 
 
+def preconditions_of_change(headers: Headers) -> Preconditions:
+    """Those of a request that changes what its caller has read, and so must say what that was. Refused with 428 where
+    it doesn't, with 400 where one isn't understood."""
+    if "if-match" not in headers:
+        detail = "Read what you change, and send its ETag in If-Match."
+        raise Refused(428, "precondition-required", "It isn't known what you change.", detail)
+    refuse_preconditions(headers, {"If-Match"})
+    return preconditions(headers)
+
+
 def preconditions(headers: Headers) -> Preconditions:
     """Those of a request that may create or change one thing. Refused with 400 where one isn't understood."""
     refuse_preconditions(headers, {"If-Match", "If-None-Match"})

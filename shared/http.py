@@ -26,10 +26,11 @@ from shared.headers import (
     idempotency_key,
     names,
     preconditions,
+    preconditions_of_change,
     refuse_preconditions,
     unauthenticated,
 )
-from shared.json_body import MIB, parse_json, pointer
+from shared.json_body import JSON, MERGE_PATCH, MIB, parse_json, pointer
 from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log, logged_with, traced
@@ -120,6 +121,11 @@ class Operation:
     sends: frozenset[str]
     conditional: bool
 
+    @property
+    def media_type(self) -> str:
+        """What its request's body is."""
+        return MERGE_PATCH if self.method == "PATCH" else JSON
+
 
 class HttpFunctions:
     """The HTTP functions of a blueprint."""
@@ -152,8 +158,9 @@ class HttpFunctions:
         `statuses` says when each status is answered, and names the types of problem in backticks that no other
         operation has. `context` reaches the request model's validators,
         beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
-        where it doesn't, one on a request that writes is refused. `query` declares the parameters that there are,
-        `sends` the headers that a success may have, but for the ETag of what a GET answers with 304.
+        where it doesn't, one on a request that writes is refused. A PATCH takes a merge patch, and is refused without
+        If-Match. `query` declares the parameters that there are, `sends` the headers that a success may have, but for
+        the ETag of what a GET answers with 304.
         Without a `response` it answers with files, for people, and passes over whatever parameters a browser brings.
         `owned`: what it is about belongs to a customer, and the handler heeds `Call.customer`.
         """
@@ -177,10 +184,8 @@ class HttpFunctions:
                 caller, role = await self._admitted(req, declared)
                 key = idempotency_key(req.headers)
                 parameters = _parameters(req.params, query) if response else None
-                body = _parsed(req, request, max_body, context)
-                asked = preconditions(req.headers) if conditional else Preconditions()
-                if not conditional and method != "GET":
-                    refuse_preconditions(req.headers)
+                body = _parsed(req, declared, max_body, context)
+                asked = _preconditions(req, declared)
                 call = Call(operation, id, caller, role, body, parameters, req.route_params, key, asked)
                 return await at_once(lambda: handler(call), self._system)
 
@@ -233,15 +238,26 @@ def invalid_query(name: str, detail: str) -> Refused:
     return Refused(400, "invalid-query", f"The query parameter {name} is not valid.", detail)
 
 
+def _preconditions(req: func.HttpRequest, operation: Operation) -> Preconditions:
+    if operation.method == "PATCH":
+        return preconditions_of_change(req.headers)
+    if operation.conditional:
+        return preconditions(req.headers)
+    if operation.method != "GET":
+        refuse_preconditions(req.headers)
+    return Preconditions()
+
+
 def _parsed(
-    req: func.HttpRequest, model: type[BaseModel] | None, max_body: int, context: Mapping[str, Any] | None
+    req: func.HttpRequest, operation: Operation, max_body: int, context: Mapping[str, Any] | None
 ) -> BaseModel | None:
+    model = operation.request
     if model is None:
         # Of GET, a body has no meaning; and some clients can't send less than an empty object.
         if req.method != "GET" and req.get_body().strip() not in {b"", b"{}"}:
             raise Refused(422, "invalid-body", "This operation takes no body.", "Send none, or an empty object.")
         return None
-    data = parse_json(req.headers, req.get_body(), max_body)
+    data = parse_json(req.headers, req.get_body(), max_body, operation.media_type)
     try:
         return model.model_validate(data, context={**(context or {}), "seen": set()})
     except ValidationError as error:

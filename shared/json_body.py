@@ -15,6 +15,9 @@ from shared.headers import Headers, invalid_header, members
 type Location = tuple[int | str, ...]
 
 MIB = 1024 * 1024
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+"""A change (RFC 7396): of an object, the members that are there."""
 _MOST_REPEATED = 100
 """Names that are there more than once, of which a refusal tells."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -22,9 +25,9 @@ _FAULT = re.compile(r"(.*) at line (\d+) column (\d+)", re.DOTALL)
 _CHARSET = re.compile(r'charset[ \t]*=[ \t]*"?([^"; \t]*)"?', re.IGNORECASE)
 
 
-def parse_json(headers: Headers, body: bytes, most: int) -> Any:
+def parse_json(headers: Headers, body: bytes, most: int, media_type: str = JSON) -> Any:
     """What the body says. Refused with 400, 411, 413, 415, or 422 where an object has a name twice."""
-    _check_headers(headers)
+    _check_headers(headers, media_type)
     if len(body) > most:
         raise Refused(413, "body-too-large", f"The body may have {most // MIB} MiB at most.")
     text = body.removeprefix(_BYTE_ORDER_MARK)
@@ -80,22 +83,24 @@ def _told(fault: str, text: bytes) -> str:
     return f"Line {line}, column {max(len(before), 1)}: {what}."
 
 
-def _check_headers(headers: Headers) -> None:
+def _check_headers(headers: Headers, wanted: str) -> None:
     """What the host left of a body is read only if that is all of it, and only as what it says it is."""
     if "transfer-encoding" in headers:
         raise Refused(411, "length-required", "The body came in chunks.", "Send it whole, with a Content-Length.")
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise _unsupported("The body is encoded.", "Send it as it is, without Content-Encoding.")
+        raise _unsupported(wanted, "The body is encoded.", "Send it as it is, without Content-Encoding.")
     declared = members("Content-Type", headers.get("content-type", ""))
     if len(declared) > 1:
-        raise invalid_header("Content-Type", "It should be one media type: application/json.")
+        raise invalid_header("Content-Type", f"It should be one media type: {wanted}.")
     media_type, _, parameters = declared[0].partition(";")
-    if media_type.strip().lower() != "application/json":
-        raise _unsupported("The body must be JSON.", "Send Content-Type: application/json.")
+    if media_type.strip().lower() != wanted:
+        what = "JSON" if wanted == JSON else "a JSON merge patch"
+        raise _unsupported(wanted, f"The body must be {what}.", f"Send Content-Type: {wanted}.")
     charset = _CHARSET.search(parameters)
     if charset and charset[1].lower() not in ("utf-8", "utf8"):
-        raise _unsupported("The body must be in UTF-8.", "Send charset=utf-8, or no charset.")
+        raise _unsupported(wanted, "The body must be in UTF-8.", "Send charset=utf-8, or no charset.")
 
 
-def _unsupported(title: str, detail: str) -> Refused:
-    return Refused(415, "unsupported-media-type", title, detail, headers={"Accept-Encoding": "identity"})
+def _unsupported(wanted: str, title: str, detail: str) -> Refused:
+    headers = {"Accept-Encoding": "identity"} | ({"Accept-Patch": wanted} if wanted == MERGE_PATCH else {})
+    return Refused(415, "unsupported-media-type", title, detail, headers=headers)

@@ -33,7 +33,16 @@ from shared.contracts.inventory import (
     StockReleased,
     StockReserved,
 )
-from shared.errors import BrokenPromise, Contended, Postponed, Refused, TooEarly, key_reused, not_found
+from shared.errors import (
+    BrokenPromise,
+    Contended,
+    Postponed,
+    Refused,
+    TooEarly,
+    key_reused,
+    not_found,
+    precondition_failed,
+)
 from shared.headers import Preconditions
 from shared.messaging import EventPublisher, fact, has_given_up
 from shared.ports import System
@@ -203,8 +212,7 @@ async def count_stock(
     if item and (done := item.count(count_id)):
         return _counted_before(item, done, on_hand), done.new
     if not preconditions.hold(item.etag if item else None):
-        detail = "The stock item is not what If-Match or If-None-Match says: read it again."
-        raise Refused(412, "precondition-failed", "The precondition of the request does not hold.", detail)
+        raise precondition_failed("stock item")
     try:
         counted = (item or StockItem(sku, 0, 0)).counted(on_hand, count_id)
     except BelowReserved as below:

@@ -78,6 +78,7 @@ class Shipment:
     tracking_number: str | None = None
     dispatched_at: datetime | None = None
     authorised_until: datetime | None = None
+    corrections: int = 0
     etag: str = field(default="", compare=False, metadata={"stored": False})
 
     @property
@@ -98,6 +99,14 @@ class Shipment:
             raise PaymentLapsed(f"the money for it was held until {self.authorised_until:%Y-%m-%d %H:%M} UTC")
         return replace(self, state=State.DISPATCHED, carrier=carrier, tracking_number=tracking_number, dispatched_at=at)
 
+    def corrected(self, carrier: str, tracking_number: str) -> "Shipment":
+        """With what was typed at its dispatch put right, where an empty text leaves it; what is so already changes
+        nothing. Raises CannotCorrect."""
+        if self.state is not State.DISPATCHED:
+            raise CannotCorrect(f"it is {self.state}: only what was typed at a dispatch can be put right")
+        right = replace(self, carrier=carrier or self.carrier, tracking_number=tracking_number or self.tracking_number)
+        return self if right == self else replace(right, corrections=self.corrections + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -109,6 +118,10 @@ class Wanted:
 
 class CannotDispatch(Exception):
     """The shipment is not to be sent."""
+
+
+class CannotCorrect(Exception):
+    """Nothing was typed that could be put right."""
 
 
 class PaymentLapsed(Exception):

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from services.shipping import handlers
 from services.shipping.domain import Shipment
-from services.shipping.http_models import DispatchNote, ShipmentPage, ShipmentsQuery, ShipmentView
+from services.shipping.http_models import CorrectionPatch, DispatchNote, ShipmentPage, ShipmentsQuery, ShipmentView
 from shared.access import Role
 from shared.audit_trail import report_audit
 from shared.context import BoundedContext
@@ -77,6 +77,31 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         return _reply(
             await handlers.dispatch(id, note.carrier, note.tracking_number, call.actor, deps, accept_risk=risky)
         )
+
+    @http.function(
+        operation="correct_shipment",
+        method="PATCH",
+        route="shipments/{shipmentId}",
+        roles={Role.WAREHOUSE, Role.ADMIN},
+        summary="Put right what was typed at the dispatch",
+        request=CorrectionPatch,
+        response=ShipmentView,
+        statuses={
+            200: "As it was asked for, now or before",
+            404: "No such shipment, perhaps not yet",
+            409: "`cannot-correct`: it wasn't dispatched",
+            412: "If-Match does not hold",
+        },
+        sends=["ETag"],
+        conditional=True,
+    )
+    async def correct_shipment(call: Call[CorrectionPatch]) -> Reply:
+        right = call.body
+        id = id_in_route(call.route, "shipmentId")
+        corrected = await handlers.correct(
+            id, right.carrier, right.tracking_number, call.preconditions, call.actor, deps
+        )
+        return _reply(corrected)
 
     handle = partial(handlers.handle, deps=deps)
     commands = {CreateShipment: handle, CancelShipment: handle}

@@ -6,6 +6,7 @@ from datetime import datetime
 from services.shipping.domain import (
     PROCESS,
     Act,
+    CannotCorrect,
     CannotDispatch,
     Destination,
     PaymentLapsed,
@@ -20,11 +21,13 @@ from shared.contracts.shipping import (
     CancelShipment,
     CreateShipment,
     ShipmentCancelled,
+    ShipmentCorrected,
     ShipmentCreated,
     ShipmentDispatched,
 )
-from shared.errors import Refused, not_found, sentence
-from shared.messaging import EventPublisher, fact
+from shared.errors import Refused, not_found, precondition_failed, sentence
+from shared.headers import Preconditions
+from shared.messaging import EventPublisher, Message, fact, first
 from shared.ports import System
 
 
@@ -101,6 +104,41 @@ async def dispatch(
     announced = fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id, deps.system)
     audit = by.changed("shipment", shipment.id, _recorded(shipment), _recorded(dispatched))
     return await deps.shipments.save(dispatched, [announced], audit)
+
+
+async def correct(
+    shipment_id: str,
+    carrier: str,
+    tracking_number: str,
+    preconditions: Preconditions,
+    by: Actor,
+    deps: Dependencies,
+) -> Shipment:
+    """Put right what was typed at the dispatch, where an empty text leaves it.
+
+    What is so already is fine, whatever the preconditions say: a repeat whose first answer was lost has an ETag that is
+    past. Refused with 409 unless it was dispatched, with 412 where a precondition doesn't hold.
+    """
+    shipment = await get_shipment(shipment_id, deps)
+    try:
+        corrected = shipment.corrected(carrier, tracking_number)
+    except CannotCorrect as fault:
+        raise Refused(409, "cannot-correct", "The shipment can't be corrected.", sentence(fault)) from None
+    if corrected is shipment:
+        return shipment
+    if not preconditions.hold(shipment.etag):
+        raise precondition_failed("shipment")
+    audit = by.changed("shipment", shipment.id, _recorded(shipment), _recorded(corrected))
+    return await deps.shipments.save(corrected, [_announced(corrected, deps)], audit)
+
+
+def _announced(corrected: Shipment, deps: Dependencies) -> Message:
+    assert corrected.carrier
+    assert corrected.tracking_number
+    event = ShipmentCorrected(
+        corrected.order_id, corrected.id, corrected.carrier, corrected.tracking_number, corrected.corrections
+    )
+    return first(event, corrected.order_id, deps.system.now(), corrected.corrections)
 
 
 def _recorded(shipment: Shipment) -> Recorded:

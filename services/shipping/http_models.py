@@ -1,8 +1,12 @@
 """Shipping's bodies."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from services.shipping.domain import Shipment, State, Wanted
 from shared.codec import encode
-from shared.fields import Body, Link, Moment, Several, Text, View, optional
+from shared.fields import UNREMOVABLE, Body, Link, Moment, Several, Text, View, optional
 from shared.paging import PageParameters
 
 
@@ -12,6 +16,13 @@ class DispatchNote(Body):
     carrier: Text
     tracking_number: Text
     accept_payment_risk: bool = False
+
+
+class CorrectionPatch(Body):
+    """What of the dispatch note is put right; what isn't there is empty, and stays."""
+
+    carrier: Annotated[Text, UNREMOVABLE] = Field(default_factory=str)
+    tracking_number: Annotated[Text, UNREMOVABLE] = Field(default_factory=str)
 
 
 class LineView(View):

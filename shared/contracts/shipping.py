@@ -55,6 +55,18 @@ class ShipmentDispatched(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ShipmentCorrected(Event):
+    """They went with this carrier under this number, otherwise than was typed before. Of several the one with the
+    highest `number` stands, in whatever order they come; the first is 1."""
+
+    order_id: str
+    shipment_id: str
+    carrier: str
+    tracking_number: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShipmentCancelled(Event):
     """The goods stay, and never will be sent."""
 

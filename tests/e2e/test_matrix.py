@@ -43,6 +43,7 @@ SETTINGS = {
 """With these nothing goes on by itself: what a stand-in is asked, it is asked for the call that was just made."""
 
 BODIES: dict[str, Any] = {
+    "correct_shipment": {"carrier": "DHL"},
     "dispatch_shipment": {"carrier": "Royal Mail", "trackingNumber": "RM1"},
     "import_products": {"products": [{"sku": SKU, "name": "A mug", "price": {"amount": 251, "currency": "GBP"}}]},
     "place_order": small_order(SKU, customerId=OWNER),
@@ -122,10 +123,11 @@ class Shop:
         """The operation on ada's things, or on those named."""
         things = {"orderId": self.order, "shipmentId": f"shp_{self.order}", "customerId": OWNER, "sku": SKU} | named
         path = re.sub(r"\{(\w+)\}", lambda found: things.get(found[1], "none"), operation.route)
+        headers = {"Content-Type": operation.media_type, "If-Match": "*"} if operation.method == "PATCH" else {}
         return await self.http.request(
             operation.method,
             path,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
+            headers=headers | ({"Authorization": f"Bearer {token}"} if token else {}),
             json=BODIES.get(operation.id, {}) if operation.request else None,
         )
 

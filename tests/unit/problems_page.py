@@ -50,6 +50,16 @@ async def _below_reserved(world: World) -> Answer:
     return await _count(world, 1)
 
 
+async def _cannot_correct(world: World) -> Answer:
+    [order] = await world.confirmed(1)
+    return await _corrected(world, order, {"if-match": "*"})
+
+
+async def _corrected(world: World, order: str, headers: Mapping[str, str]) -> Answer:
+    route = {"shipmentId": f"shp_{order}"}
+    return await world.call("correct_shipment", {"carrier": "DHL"}, route=route, headers=headers)
+
+
 async def _cannot_dispatch(world: World) -> Answer:
     [order] = await world.confirmed(1)
     await world.dispatched(order)
@@ -115,9 +125,14 @@ PROBLEMS: Mapping[str, Problem] = {
     "body-too-large": Problem(
         "The body has more than 1 MiB, or 8 in an import.", "Send less at a time.", _raw(b" " * (1024 * 1024 + 1))
     ),
+    "cannot-correct": Problem(
+        "The shipment wasn't dispatched: there is nothing to put right.",
+        "Read the shipment, and dispatch it with what is right.",
+        _cannot_correct,
+    ),
     "cannot-dispatch": Problem(
-        "The shipment was cancelled, or dispatched with other data.",
-        "Read the shipment; what was cancelled stays in the house.",
+        "The shipment was cancelled, or dispatched with other data, perhaps corrected since.",
+        "Read the shipment; what was cancelled stays in the house, and what was typed wrong is corrected.",
         _cannot_dispatch,
     ),
     "forbidden": Problem(
@@ -177,6 +192,11 @@ PROBLEMS: Mapping[str, Problem] = {
         "Read it anew, decide again, and send the `ETag` that was read.",
         lambda world: _count(world, 1, if_none_match="*"),
     ),
+    "precondition-required": Problem(
+        "A `PATCH` has no `If-Match`.",
+        "Read what is to be changed, decide, and send the `ETag` that was read.",
+        lambda world: _corrected(world, "ord_1", {}),
+    ),
     "too-late-to-cancel": Problem(
         "The order is shipped, or over.", "Read the order: its `status` says how it ended.", _too_late_to_cancel
     ),
@@ -202,8 +222,8 @@ PROBLEMS: Mapping[str, Problem] = {
         _unavailable,
     ),
     "unsupported-media-type": Problem(
-        "The body isn't declared as JSON in UTF-8, or is encoded.",
-        "Send `Content-Type: application/json` and no `Content-Encoding`.",
+        "The body isn't declared as JSON in UTF-8, of a `PATCH` as a JSON merge patch, or is encoded.",
+        "Send `Content-Type: application/json`, with a `PATCH` what `Accept-Patch` says, and no `Content-Encoding`.",
         _raw(b"{}", content_type="text/plain"),
     ),
 }

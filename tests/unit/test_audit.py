@@ -51,6 +51,12 @@ async def counts(world: World, number: int) -> Any:
     return await world.call("put_stock", {"onHand": number}, route={"sku": "MUG"}, caller=WAREHOUSE)
 
 
+async def corrects(world: World, order: str) -> Any:
+    """The warehouse puts right a tracking number."""
+    route, right = {"shipmentId": f"shp_{order}"}, {"trackingNumber": "RM2"}
+    return await world.call("correct_shipment", right, route=route, headers={"if-match": "*"}, caller=WAREHOUSE)
+
+
 async def test_an_import_says_what_it_made_of_each_product_that_it_changed() -> None:
     world = World()
 
@@ -138,6 +144,20 @@ async def test_a_dispatch_says_what_was_typed() -> None:
     assert found == entry("warehouse", "dispatch_shipment", "shipment", f"shp_{order}", {"status": "pending"}, after)
 
 
+async def test_a_correction_says_what_was_wrong_and_what_is_right() -> None:
+    world = World()
+    await world.stocked(MUG=5)
+    [order] = await world.confirmed(1)
+    await world.dispatched(order)
+
+    for _ in range(2):
+        await corrects(world, order)
+
+    [_, found] = [each for each in entries(world) if each["target"]["kind"] == "shipment"]
+    before, after = {"trackingNumber": "RM1"}, {"trackingNumber": "RM2"}
+    assert found == entry("warehouse", "correct_shipment", "shipment", f"shp_{order}", before, after)
+
+
 async def test_what_customers_do_and_what_is_refused_leaves_none() -> None:
     world = World()
     await world.stocked(MUG=5)
@@ -173,12 +193,15 @@ async def test_a_request_whose_answer_was_lost_leaves_one(lost: Exception) -> No
     await world.drain()
     forget("shipping")
     await world.dispatched(placed.body["orderId"])
+    forget("shipping")
+    await corrects(world, placed.body["orderId"])
     second = (await world.call("place_order", order_body(("MUG", 1), customerId="C1"), caller=SUPPORT)).body["orderId"]
     forget("orders")
     await world.call("cancel_order", route={"orderId": second}, caller=SUPPORT)
 
     assert sorted(each["operation"] for each in entries(world)) == [
         "cancel_order",
+        "correct_shipment",
         "dispatch_shipment",
         "import_products",
         "place_order",
@@ -271,7 +294,14 @@ async def test_no_value_of_a_personal_field_is_in_an_entry() -> None:
     assert "canary" not in json.dumps([world.documents(context, "audit") for context in CONTEXTS])
 
 
-STAFF_WRITES = {"import_products", "put_stock", "place_order", "cancel_order", "dispatch_shipment"}
+STAFF_WRITES = {
+    "import_products",
+    "put_stock",
+    "place_order",
+    "cancel_order",
+    "dispatch_shipment",
+    "correct_shipment",
+}
 """Each has its test above: a new one needs its own."""
 
 

@@ -8,7 +8,7 @@ at every write, message and movement of money; `local.verify` at what is left in
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +25,7 @@ from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Document, WireMessage
 from tests.unit.chaos import ChaoticWorld, Died, Faults
 from tests.unit.witness import SWEEP_BEGAN
+from tests.unit.witness.notes import data_of, name_of
 from tests.unit.world import SUPPORT, TOPOLOGY, Answer, customer, order_body
 
 ORDERS = 12
@@ -82,6 +83,8 @@ class Run:
         self.seen_by_strangers: list[str] = []
         self.counts: dict[int, int | None] = {}
         """What each count of stock was answered, None where nobody heard."""
+        self.corrections: dict[str, int | None] = {}
+        """What each correction was answered, by its tracking number."""
         self.locked: list[tuple[str, WireMessage]] = []
         self.ticks = 0
         self._frozen: list[tuple[int, asyncio.Task[None], str, WireMessage]] = []
@@ -93,6 +96,7 @@ class Run:
         wishes += [self._stocktaker(range(first, first + 8)) for first in (10_000, 20_000)]
         wishes += [self._importer(prices) for prices in ((300, 350, 350, 300), (300, 400, 400))]
         wishes.append(self._warehouse())
+        wishes += [self._corrector(name) for name in ("A", "B")]
         everybody = [asyncio.create_task(wish) for wish in wishes]
         while self.ticks < 1000 or not all(task.done() for task in everybody):
             self.ticks += 1
@@ -150,6 +154,28 @@ class Run:
                 if shipment["state"] == "pending" and self.random.random() < 0.12:
                     order_id = shipment["orderId"]
                     await self._alive(lambda order_id=order_id: self.world.dispatched(order_id))  # type: ignore[misc]
+
+    async def _corrector(self, name: str) -> None:
+        """Puts right what was typed, over what it has seen and until it is answered; no two numbers are alike."""
+        for number in range(12):
+            await self._wait(150)
+            left = [each for each in self.world.documents("shipping", "shipment") if each["state"] == "dispatched"]
+            if not left:
+                continue
+            route = {"shipmentId": self.random.choice(left)["id"]}
+            seen = await self._alive(lambda route=route: self.world.call("get_shipment", route=route))  # type: ignore[misc]
+            if seen is None:
+                continue
+            right, headers = {"trackingNumber": f"{name}{number}"}, {"if-match": seen.headers["ETag"]}
+            answered = None
+            while answered in (None, 503):
+                self.adversary.met["correction asked for again"] += right["trackingNumber"] in self.corrections
+                self.corrections[right["trackingNumber"]] = None
+                with suppress(Died):
+                    answer = await self.world.call("correct_shipment", right, route=route, headers=headers)
+                    answered = answer.status
+            self.corrections[right["trackingNumber"]] = answered
+            self.adversary.met[f"correction answered {answered}"] += 1
 
     async def _stocktaker(self, counts: range) -> None:
         """Counts one product again and again, now and then under a precondition, or a key until it is answered for; no
@@ -321,6 +347,25 @@ class Run:
             applied = self.world.witness.counts[count]
             if applied > 1 or (status == 200 and not applied) or (status in (409, 412, 422) and applied):
                 yield f"the count of {count} was answered {status}, and applied {applied} times"
+        for number, status in self.corrections.items():
+            applied = self.world.witness.typed[number]
+            # One whose answer was lost is refused when it comes again over the next one's.
+            if applied > 1 or (status == 200 and not applied) or (status == 409 and applied):
+                yield f"the correction to {number} was answered {status}, and applied {applied} times"
+        yield from self._announced_otherwise()
+
+    def _announced_otherwise(self) -> Iterator[str]:
+        """Shipments of which the corrections announced, in the order of their numbers, don't end at what is stored."""
+        announced: dict[str, dict[int, Document]] = defaultdict(dict)
+        for _, wire in self.world.broker.sent:
+            if name_of(wire) == "ShipmentCorrected":
+                announced[wire.correlation_id][data_of(wire)["number"]] = data_of(wire)
+        for shipment in self.world.documents("shipping", "shipment"):
+            told = announced[shipment["orderId"]]
+            if sorted(told) != [*range(1, shipment["corrections"] + 1)]:
+                yield f"{shipment['id']} was corrected {shipment['corrections']} times, and announced as {sorted(told)}"
+            elif told and any(told[max(told)][name] != shipment[name] for name in ("carrier", "trackingNumber")):
+                yield f"{shipment['id']} is not what its last correction says"
 
 
 async def played(seed: int, faults: Faults, environment: dict[str, str]) -> Run:
@@ -363,6 +408,9 @@ REACHED = (
     "keyless order",
     "order of many rounds",
     "count asked for again",
+    "correction asked for again",
+    "correction answered 200",
+    "correction answered 412",
     "import with a fault",
     "too many orders",
     "waited",

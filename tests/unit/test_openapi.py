@@ -109,12 +109,15 @@ class Client:
         self.world = World()
         self.sent: set[str] = set()
 
-    async def send(self, name: str, **route: str) -> Answer:
+    async def send(self, name: str, headers: dict[str, str] | None = None, **route: str) -> Answer:
         """The operation's example; the ids in the path are those of the world."""
         of = self._of[name]
-        content = of.get("requestBody", {"content": {"application/json": {}}})["content"]["application/json"]
+        [(media_type, content)] = of.get("requestBody", {"content": {"application/json": {}}})["content"].items()
         path = {each["name"]: each["example"] for each in of["parameters"] if each["in"] == "path"}
-        answer = await self.world.call(name, content.get("example"), route=path | route)
+        needed = {each["name"] for each in of["parameters"] if each["in"] == "header" and each["required"]}
+        assert needed == set(headers or {}), name
+        sent = {"content-type": media_type} | {each.lower(): value for each, value in (headers or {}).items()}
+        answer = await self.world.call(name, content.get("example"), route=path | route, headers=sent)
         response = of["responses"][str(answer.status)]
         assert answer.status < 300, answer.body
         schema = response["content"]["application/json"]["schema"] | {"components": self._described["components"]}
@@ -136,6 +139,8 @@ async def test_every_example_is_answered_as_the_document_says(described: dict[st
     await client.send("list_shipments")
     for name in ("get_shipment", "dispatch_shipment"):
         await client.send(name, shipmentId=f"shp_{order}")
+    seen = await client.send("get_shipment", shipmentId=f"shp_{order}")
+    await client.send("correct_shipment", {"If-Match": seen.headers["ETag"]}, shipmentId=f"shp_{order}")
     await client.send("cancel_order", orderId=(await client.send("place_order")).body["orderId"])
 
     with_example = {name for name, each in each_operation(described).items() if "requestBody" in each}

@@ -23,6 +23,7 @@ NEEDS: dict[str, dict[str, str]] = {
     "cancel_order": {"orderId": "ord_1"},
     "get_shipment": {"shipmentId": "shp_1"},
     "dispatch_shipment": {"shipmentId": "shp_1"},
+    "correct_shipment": {"shipmentId": "shp_1"},
 }
 
 

@@ -271,7 +271,7 @@ class World:
         request = HttpRequest(
             method=declared.method,
             url=f"http://127.0.0.1:7071/api/{declared.route}",
-            headers={"content-type": "application/json", "authorization": f"Bearer {token(caller)}"}
+            headers={"content-type": declared.media_type, "authorization": f"Bearer {token(caller)}"}
             | dict(headers or {}),
             params=dict(query or {}),
             route_params=dict(route or {}),

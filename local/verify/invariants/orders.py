@@ -26,6 +26,11 @@ def orders(snapshot: Snapshot) -> Finding:
         for order_id, order in stored.items()
         if not _shipment_fits(order["step"], shipments.get(order_id))
     ]
+    violations += [
+        f"{shipment['id']}: {shipment['state']}, but it says otherwise how and when it left"
+        for shipment in snapshot.kind("shipment")
+        if not _says_how_it_left(shipment)
+    ]
     return finding("orders", len(stored.keys() | snapshot.placed), violations)
 
 
@@ -47,6 +52,12 @@ def _wrong_with(order: Document) -> Iterator[str]:
         yield f"at no step that exists: {step}"
     if step == "rejected" and order["reason"] is None:
         yield "rejected without a reason"
+
+
+def _says_how_it_left(shipment: Document) -> bool:
+    """What was dispatched has all of it, and alone can have been corrected; what wasn't has nothing."""
+    said = [shipment[name] is not None for name in ("carrier", "trackingNumber", "dispatchedAt")]
+    return all(said) if shipment["state"] == "dispatched" else not any(said) and not shipment.get("corrections")
 
 
 def _shipment_fits(step: str, shipment: str | None) -> bool:

@@ -98,6 +98,9 @@ _PRODUCT = {"kind": "product", "sku": "X", "price": 1, "currency": "GBP", "liste
         (_set("orders", "ord_packed", settledAt="2026"), "orders", "ord_packed: awaiting_dispatch, but settled"),
         (_set("orders", "ord_packed", step="dreaming"), "orders", "ord_packed: at no step that exists: dreaming"),
         (lambda world: world.waits("undoing"), "orders", "ord_more: undoing, but waits for nothing"),
+        (_set("shipping", "shp_ord_done", carrier=None), "orders", "shp_ord_done: dispatched, but it says otherwise"),
+        (_set("shipping", "shp_ord_packed", corrections=1), "orders", "shp_ord_packed: pending, but it says otherwise"),
+        (_set("shipping", "shp_ord_packed", carrier="DHL"), "orders", "shp_ord_packed: pending, but it says otherwise"),
         (_set("inventory", "res:ord_done", state="active"), "reservations", "ord_done: completed, but 2 × 85123A is"),
         (
             _set("inventory", "res:ord_done", quantity=1),
@@ -218,7 +221,8 @@ def test_what_is_under_way_has_not_drained_but_is_not_broken(change: Callable[[W
 
 
 def test_an_order_that_waits_for_its_dispatch_has_drained_once_its_shipment_can_be_seen() -> None:
-    snapshot = spoilt(_set("shipping", "shp_ord_packed", state="dispatched"))
+    left = {"state": "dispatched", "carrier": "DHL", "trackingNumber": "D1", "dispatchedAt": "2026"}
+    snapshot = spoilt(_set("shipping", "shp_ord_packed", **left))
 
     assert list(_broken(snapshot)) == ["drained"]
 

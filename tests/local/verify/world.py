@@ -62,8 +62,10 @@ def _intent(name: str, status: str, *kinds: str) -> dict[str, Any]:
 
 
 def _shipment(name: str, state: str) -> dict[str, Any]:
-    about = {"orderId": f"ord_{name}", "state": state, "dispatchedAt": _AT if state == "dispatched" else None}
-    return {"id": f"shp_ord_{name}", "pk": f"ord_{name}", "kind": "shipment", **about}
+    about = {"orderId": f"ord_{name}", "state": state, "corrections": 0}
+    left: dict[str, Any] = {"carrier": "Royal Mail", "trackingNumber": f"RM-{name}", "dispatchedAt": _AT}
+    how = left if state == "dispatched" else dict.fromkeys(left)
+    return {"id": f"shp_ord_{name}", "pk": f"ord_{name}", "kind": "shipment", **about, **how}
 
 
 class World:

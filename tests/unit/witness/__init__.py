@@ -40,6 +40,8 @@ class Witness:
         self.stock = Stock(self._notes, self._orders)
         self.counts: Counter[int] = Counter()
         """How often each count of stock was applied."""
+        self.typed: Counter[str] = Counter()
+        """How often each tracking number was."""
         self.later: list[WireMessage] = []
         """What was to be tried again, but for commands that waited for units which other orders held."""
 
@@ -74,10 +76,12 @@ class Witness:
             self.stock.changed(pk.removeprefix("sku:"))
 
     def _changed(self, was: Document | None, now: Document) -> None:
-        if was and _state(was) in _FINAL.get(was["kind"], ()):
+        if was and _state(was) in _FINAL.get(was["kind"], ()) and not _is_corrected(was, now):
             self._notes.wrong.append(f"{now['id']} of {now['pk']} was {_state(was)}, its end, and written after it")
         if was and now.get("version", 2) < was.get("version", 1) + (now["kind"] != "price"):
             self._notes.wrong.append(f"{now['id']} of {now['pk']} was changed as of a version that is past")
+        if now["kind"] == "shipment" and now["trackingNumber"]:
+            self.typed[now["trackingNumber"]] += 1
         match now["kind"]:
             case "outbox":
                 self._messages.stored(now)
@@ -105,6 +109,16 @@ class Witness:
             self._orders.completed(delivery)
         elif not queue.startswith("orders"):
             self._messages.completed(queue, delivery)
+
+
+def _is_corrected(was: Document, now: Document) -> bool:
+    """Whether of a shipment only that has changed which may be put right."""
+    right = {name: now.get(name) for name in ("carrier", "trackingNumber")}
+    return now["kind"] == "shipment" and now == {
+        **{name: value for name, value in was.items() if name != "_etag"},
+        **right,
+        "corrections": was["corrections"] + 1,
+    }
 
 
 def _state(document: Document) -> str | None:
