@@ -7,20 +7,95 @@ import contextlib
 import re
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from http import HTTPStatus
 from urllib.parse import unquote
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 type Alongside = Callable[[asyncio.Event], Coroutine[object, object, None]]
 """What runs beside the server; it is given the event that is set when the process is to end."""
 
 _BODY_LIMIT = 100 * 1024 * 1024
 _GRACE = 30.0  # the .NET host's
-_KEEP_ALIVE = 130  # Kestrel's: longer than clients keep an idle connection
+# Kestrel's limits, and what it answers beyond them.
+_KEEP_ALIVE = 130  # longer than clients keep an idle connection
+_HEAD_SECONDS = 30.0
+_HEAD_BYTES = 32 * 1024
+_LINE_BYTES = 8 * 1024
+_MOST_HEADERS = 100
+_BODY_RATE = 240.0  # bytes a second
+_BODY_GRACE = 5.0
 
 
-class _Server(uvicorn.Server):
+class _Connection(HttpToolsProtocol):
+    """uvicorn's, but for whoever sends a head that doesn't end, or is none."""
+
+    _clock: asyncio.TimerHandle | None = None
+    _head = 0
+    _refusal = HTTPStatus.BAD_REQUEST
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._clock = self.loop.call_later(_KEEP_ALIVE, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._clock and not self.transport.is_closing():
+            self._head += len(data)
+            if self._head > _LINE_BYTES + _HEAD_BYTES:
+                self._refuse(self._excess() or HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._stop_clock()
+        self._clock = self.loop.call_later(_HEAD_SECONDS, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
+
+    def on_headers_complete(self) -> None:
+        self._stop_clock()
+        if excess := self._excess():
+            self._refusal = excess
+            raise ValueError(excess)
+        super().on_headers_complete()
+
+    def _excess(self) -> HTTPStatus | None:
+        if len(self.url) > _LINE_BYTES:
+            return HTTPStatus.REQUEST_URI_TOO_LONG
+        size = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        too_large = size > _HEAD_BYTES or len(self.headers) > _MOST_HEADERS
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_large else None
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls when a head can't be parsed, or its parsing was broken off here."""
+        self._refuse(self._refusal)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._stop_clock()
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        self.transport.write(head.encode())
+        self.transport.close()
+
+    def _stop_clock(self) -> None:
+        if self._clock:
+            self._clock.cancel()
+        self._clock, self._head = None, 0
+
+
+class Server(uvicorn.Server):
+    """A server of `app` on 127.0.0.1, within Kestrel's limits."""
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        config = uvicorn.Config(
+            app, port=port, http=_Connection, ws="none", lifespan="off", log_config=None, access_log=False
+        )
+        config.server_header, config.proxy_headers, config.timeout_keep_alive = False, False, _KEEP_ALIVE
+        super().__init__(config)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # serve() takes them
@@ -31,9 +106,7 @@ async def serve(app: ASGIApp, port: int, *alongside: Alongside) -> None:
 
     TimeoutError if what runs has not ended 30 s after that.
     """
-    config = uvicorn.Config(app, port=port, http="httptools", lifespan="off", log_config=None, access_log=False)
-    config.server_header, config.proxy_headers, config.timeout_keep_alive = False, False, _KEEP_ALIVE
-    server, stop, loop = _Server(config), asyncio.Event(), asyncio.get_running_loop()
+    server, stop, loop = Server(app, port), asyncio.Event(), asyncio.get_running_loop()
     async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
 
         def end() -> None:
@@ -60,19 +133,25 @@ async def read_body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
     """A request's body; as on Azure it is empty when its length isn't given.
 
     None when there is no one to answer any more: the client has gone, or the body is too large and was answered with
-    413.
+    413, or too slow and was answered with 408.
     """
     length = int(dict(scope["headers"]).get(b"content-length", 0))
     if length > _BODY_LIMIT:
         await respond(send, 413)
         return None
     chunks: list[bytes] = []
-    more = length > 0
+    more, slowest = length > 0, asyncio.get_running_loop().time() + _BODY_GRACE
     while more:
-        message = await receive()
+        try:
+            async with asyncio.timeout_at(slowest):
+                message = await receive()
+        except TimeoutError:
+            await respond(send, 408, headers=[("connection", "close")])
+            return None
         if message["type"] == "http.disconnect":
             return None
         chunks.append(message.get("body", b""))
+        slowest += len(chunks[-1]) / _BODY_RATE
         more = message.get("more_body", False)
     return b"".join(chunks)
 

@@ -170,6 +170,7 @@ FRAMES: dict[str, tuple[bytes, bytes]] = {
     "a thousand headers": (b"X-A: b\r\n" * 1000 + b"Content-Length: 2\r\n", b"{}"),
     "a header of 60 KB": (b"X-A: " + b"b" * 60_000 + b"\r\nContent-Length: 2\r\n", b"{}"),
     "a header of a MiB": (b"X-A: " + b"b" * MIB + b"\r\nContent-Length: 2\r\n", b"{}"),
+    "another protocol": (b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", b""),
     "trailers": (b"Transfer-Encoding: chunked\r\nTrailer: X-A\r\n", b"0\r\nX-A: b\r\n\r\n"),
     "a second request": (b"Content-Length: 2\r\n", b"{}GET /admin/functions HTTP/1.1\r\n\r\n"),
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -147,6 +148,8 @@ class Fuzz:
         await self.open()
         for start in range(0, len(numbers), BATCH):
             await self._batch(numbers[start : start + BATCH])
+            done = min(start + BATCH, len(numbers))
+            sys.stderr.write(f"{done} of {len(numbers)} requests, {len(self.report.faults)} faults\n")
         if self.report.good > 20 and not self.report.done:
             self.report.faults.append("no good request was done")
         if not self.report.served:
