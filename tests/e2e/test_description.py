@@ -1,0 +1,122 @@
+"""The running system answers whatever is made of its description as the description says, for every role."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.identity.issuer import Role
+from tests.e2e.stack import Stack, small_order, stack
+from tests.processes import ROOT, until
+
+pytestmark = pytest.mark.stack
+
+TOOLS = ROOT / ".clients"
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "ignored_auth",
+)
+SKU = "MUG-1"
+"""That of the description's examples."""
+ORDERS = 20
+
+
+@pytest.fixture(scope="module")
+def tool() -> Path:
+    subprocess.run([ROOT / "scripts" / "setup", "--clients"], check=True)
+    return TOOLS / "bin" / "schemathesis"
+
+
+@pytest.fixture(scope="module")
+async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A stack with a product and orders of ada's that the warehouse may dispatch, one of which it has."""
+    with stack(tmp_path_factory.mktemp("description") / "state") as running:
+        await open_shop(running)
+        yield running
+
+
+async def open_shop(running: Stack) -> None:
+    async with running.client("admin") as admin, running.client("customer", "ada") as ada:
+        products = [{"sku": SKU, "name": "Enamel mug", "price": {"amount": 250, "currency": "GBP"}}]
+        (await admin.post("/products/import", json={"products": products})).raise_for_status()
+        (await admin.put(f"/stock/{SKU}", json={"onHand": 1_000_000})).raise_for_status()
+
+        async def placed() -> bool:
+            return (await ada.post("/orders", json=small_order(SKU))).status_code == 201
+
+        async def waiting() -> list[str]:
+            page = (await admin.get("/shipments")).json()
+            return [each["shipmentId"] for each in page["value"]]
+
+        async def all_wait() -> bool:
+            return len(await waiting()) == ORDERS
+
+        for _ in range(ORDERS):
+            await until(placed)
+        await until(all_wait)
+        note = {"carrier": "Royal Mail", "trackingNumber": "RM1"}
+        first, *_ = await waiting()
+        (await admin.post(f"/shipments/{first}/dispatch", json=note)).raise_for_status()
+
+
+def of_this_shop(part: Any) -> Any:
+    """The description, with what there is in place of any SKU and any currency: made-up ones are only ever refused."""
+    match part:
+        case {"type": "string", "pattern": str(pattern), "maxLength": 40}:
+            return {"type": "string", "enum": [SKU, "NONE"], "pattern": pattern}
+        case {"type": "string", "pattern": "^[A-Z]{3}$"}:
+            return {"type": "string", "enum": ["GBP"]}
+        case dict():
+            return {name: of_this_shop(each) for name, each in part.items()}
+        case list():
+            return [of_this_shop(each) for each in part]
+    return part
+
+
+@pytest.mark.parametrize(
+    ("role", "examples"),
+    [
+        (Role.SUPPORT, 10),
+        *(pytest.param(role, 25, marks=pytest.mark.long) for role in Role),
+    ],
+)
+def test_every_answer_is_one_that_the_description_knows(shop: Stack, tool: Path, role: Role, examples: int) -> None:
+    described = shop.state / "openapi.json"
+    described.write_text(json.dumps(of_this_shop(json.loads((ROOT / "openapi.json").read_text()))))
+    subject = "ada" if role is Role.CUSTOMER else None
+
+    done = subprocess.run(
+        [
+            tool,
+            "run",
+            described,
+            f"--url={shop.api.removesuffix('/api')}",
+            f"--header=Authorization: Bearer {shop.token(role, subject)}",
+            f"--checks={','.join(CHECKS)}",
+            f"--max-examples={examples}",
+            "--generation-database=none",
+            "--seed=1",
+            "--workers=2",
+            "--continue-on-failure",
+            "--no-color",
+        ],
+        cwd=shop.state,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"([\d,]+) generated, \1 passed", done.stdout)
+    [links] = map(int, re.findall(r"API Links: +(\d+) covered", done.stdout))
+    assert links > 0
