@@ -161,7 +161,7 @@ class HttpFunctions:
         where it doesn't, one on a request that writes is refused. A PATCH takes a merge patch, and is refused without
         If-Match. `query` declares the parameters that there are, `sends` the headers that a success may have, but for
         the ETag of what a GET answers with 304.
-        Without a `response` it answers with files, for people, and passes over whatever parameters a browser brings.
+        Without a `response` it answers with files, for people.
         `owned`: what it is about belongs to a customer, and the handler heeds `Call.customer`.
         """
         declared = Operation(
@@ -183,7 +183,7 @@ class HttpFunctions:
             async def call(req: func.HttpRequest, id: str) -> Reply:
                 caller, role = await self._admitted(req, declared)
                 key = idempotency_key(req.headers)
-                parameters = _parameters(req.params, query) if response else None
+                parameters = _parameters(req.params, query)
                 body = _parsed(req, declared, max_body, context)
                 asked = _preconditions(req, declared)
                 call = Call(operation, id, caller, role, body, parameters, req.route_params, key, asked)

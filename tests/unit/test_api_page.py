@@ -73,15 +73,6 @@ async def test_there_are_no_other_files(file: str) -> None:
     assert len(answer.content) < 400
 
 
-async def test_the_issuer_brings_the_reader_back_with_a_code() -> None:
-    query = {"code": "once", "state": "mine"}
-    world = World()
-
-    answer = await world.call("api_page_file", route={"file": "oauth2-redirect.html"}, query=query, headers=STRANGER)
-
-    assert answer.status == 200
-
-
 async def test_the_page_knows_where_its_reader_signs_in() -> None:
     named = World(environment=ENVIRONMENT | {"API_PAGE_CLIENT_ID": "page", "API_PAGE_SCOPE": "openid api://orders/use"})
 
