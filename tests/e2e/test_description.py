@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import AsyncIterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ CHECKS = (
 SKU = "MUG-1"
 """That of the description's examples."""
 ORDERS = 20
+DESCRIPTION: Any = json.loads((ROOT / "openapi.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -83,40 +85,44 @@ def of_this_shop(part: Any) -> Any:
     return part
 
 
+def made_of(description: Any, shop: Stack, tool: Path, role: Role, *options: str) -> subprocess.CompletedProcess[str]:
+    """What the tool says of its calls, as somebody in this role."""
+    file = shop.state / "openapi.json"
+    file.write_text(json.dumps(of_this_shop(description)))
+    token = shop.token(role, "ada" if role is Role.CUSTOMER else None)
+    command: list[str | Path] = [
+        tool,
+        "run",
+        file,
+        f"--url={shop.api.removesuffix('/api')}",
+        f"--header=Authorization: Bearer {token}",
+    ]
+    command += [f"--checks={','.join(CHECKS)}", "--generation-database=none", "--seed=1"]
+    command += ["--workers=2", "--continue-on-failure", "--no-color"]
+    return subprocess.run([*command, *options], cwd=shop.state, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.parametrize(
     ("role", "examples"),
-    [
-        (Role.SUPPORT, 10),
-        *(pytest.param(role, 25, marks=pytest.mark.long) for role in Role),
-    ],
+    [(Role.SUPPORT, 10), *(pytest.param(role, 25, marks=pytest.mark.long) for role in Role)],
 )
 def test_every_answer_is_one_that_the_description_knows(shop: Stack, tool: Path, role: Role, examples: int) -> None:
-    described = shop.state / "openapi.json"
-    described.write_text(json.dumps(of_this_shop(json.loads((ROOT / "openapi.json").read_text()))))
-    subject = "ada" if role is Role.CUSTOMER else None
-
-    done = subprocess.run(
-        [
-            tool,
-            "run",
-            described,
-            f"--url={shop.api.removesuffix('/api')}",
-            f"--header=Authorization: Bearer {shop.token(role, subject)}",
-            f"--checks={','.join(CHECKS)}",
-            f"--max-examples={examples}",
-            "--generation-database=none",
-            "--seed=1",
-            "--workers=2",
-            "--continue-on-failure",
-            "--no-color",
-        ],
-        cwd=shop.state,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = made_of(DESCRIPTION, shop, tool, role, f"--max-examples={examples}")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"([\d,]+) generated, \1 passed", done.stdout)
     [links] = map(int, re.findall(r"API Links: +(\d+) covered", done.stdout))
     assert links > 0
+
+
+def test_an_answer_that_it_does_not_know_is_found(shop: Stack, tool: Path) -> None:
+    lacking = deepcopy(DESCRIPTION)
+    answers = lacking["paths"]["/api/products/{sku}"]["get"]["responses"]
+    del answers["404"]
+    answers["200"]["content"]["application/json"]["schema"] = {"type": "object", "required": ["colour"]}
+
+    done = made_of(lacking, shop, tool, Role.ADMIN, "--include-operation-id=get_product", "--phases=examples,coverage")
+
+    assert done.returncode == 1
+    assert "Received: 404" in done.stdout
+    assert '"colour" is a required property' in done.stdout
