@@ -6,7 +6,8 @@ A bad message never blocks a good one, and none is ever lost:
 - *later*: anything transient: sent again to the queue that it came from, with a delay, and the original completes; a
   handler that postpones a message says what the next attempt is to know;
 - *parked*: what can't succeed is stored, whole and with the reason, as a document of the context, and completes; of a
-  promise that stays broken, what comes again completes as long as it is parked;
+  promise that stays broken, what comes again completes as long as it is parked; where CustomerForgotten comes, what is
+  parked of that order loses its words, in every context;
 - *dead-lettered*: by the broker, when the worker itself dies over a message; `park_dead_letter` parks those.
 
 When neither sending nor storing works, the function raises, and the broker delivers again.
@@ -19,6 +20,7 @@ from hashlib import sha256
 
 from shared.codec import parse_rfc3339, rfc3339
 from shared.contracts import Contract
+from shared.contracts.customers import CustomerForgotten
 from shared.errors import (
     BrokenPromise,
     Contended,
@@ -114,9 +116,11 @@ class Dispatcher:
 
     async def _deliver(self, contract: Contract) -> None:
         handler = self._handlers.get(type(contract))
-        if handler is None:
+        if isinstance(contract, CustomerForgotten):
+            await self._parked.forget(contract.order_id)
+        elif handler is None:
             log.info("nobody here wants %s", type(contract).__name__)
-        else:
+        if handler:
             await at_once(lambda: handler(contract), self._system)
 
     async def _later(self, wire: WireMessage, failure: Exception, strikes: int) -> None:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from shared.codec import parse_rfc3339
 from shared.currencies import amount_step
 from shared.errors import Refused, not_found
-from shared.texts import is_empty, parse_email, parse_sku, parse_subject, parse_text
+from shared.texts import is_empty, is_subject, parse_email, parse_sku, parse_subject, parse_text
 
 _LONGEST_ID = 100
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
@@ -168,6 +168,14 @@ def sku_in_route(route: Mapping[str, str]) -> str:
         return parse_sku(_ENCODED_SLASH.sub("/", route["sku"]))
     except ValueError as fault:
         raise Refused(422, "invalid-sku", "The SKU in the path is not one.", f"It {fault}.") from None
+
+
+def subject_in_route(route: Mapping[str, str], name: str) -> str:
+    """The caller's subject that a path names. Refused with 404 where nobody can have it."""
+    subject = _ENCODED_SLASH.sub("/", route[name])
+    if not is_subject(subject):
+        raise not_found(f"{name.removesuffix('Id')} of that id")
+    return subject
 
 
 def id_in_route(route: Mapping[str, str], name: str) -> str:

@@ -2,7 +2,8 @@
 
 A parked document stands in the context's container, in a partition of its own: that of the event id, which is the same
 for what is sent again; of what can't be read, that of the message id. It counts what comes again, and is
-deleted by the store once its time is over, since it may hold personal data.
+deleted by the store once its time is over, since it may hold personal data. Of an order whose customer is forgotten
+the message's ids alone are kept.
 """
 
 from base64 import b64encode
@@ -10,11 +11,16 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from shared.codec import rfc3339
-from shared.ports import Container, Create, Document, Replace, System, WireMessage
+from shared.concurrency import for_each
+from shared.errors import AlreadyExists
+from shared.messaging import LONGEST_ATTRIBUTE
+from shared.ports import Condition, Container, Create, Document, Query, Replace, System, WireMessage
 from shared.retry import at_once
 from shared.telemetry import log, log_event
+from shared.texts import FORGOTTEN
 
 _ID = "parked"
+_MARKER = "forgotten"
 
 
 class Cause(Enum):
@@ -47,6 +53,33 @@ class ParkedMessages:
             await self._container.write(place, [Create(self._document(place, wire, queue, cause, reason, attempts))])
 
         await at_once(stored_or_counted, self._system)
+        # Only now: whoever forgets leaves the marker first, so that one of the two sees what the other did.
+        order_id = wire.correlation_id
+        if 0 < len(order_id) <= LONGEST_ATTRIBUTE and await self._container.read(order_id, _MARKER):
+            await self._forget(place)
+
+    async def forget(self, order_id: str) -> None:
+        """Keep nothing of what the order's parked messages say, those that are parked later included."""
+        marker = {"id": _MARKER, "pk": order_id, "kind": _MARKER, "ttl": self._ttl}
+        try:
+            await self._container.write(order_id, [Create(marker)])
+        except AlreadyExists:
+            log.info("forgotten before")
+        # One that is forgotten has no subject any more, and so isn't found again.
+        parked = Query("parked", (Condition("subject", "=", order_id),), ("parkedAt",))
+        while found := await self._container.find(parked):
+            await for_each((each["pk"] for each in found), self._forget)
+
+    async def _forget(self, place: str) -> None:
+        async def forgotten() -> None:
+            parked = await self._container.read(place, _ID)
+            if parked and parked.pop("subject", None):
+                kept = {name: parked["message"][name] for name in ("messageId", "correlationId")}
+                await self._container.write(
+                    place, [Replace(parked | {"message": kept | {"body": FORGOTTEN}}, parked["_etag"])]
+                )
+
+        await at_once(forgotten, self._system)
 
     async def count(self, place: str) -> None:
         """One more has come of what is parked there."""
@@ -76,6 +109,7 @@ class ParkedMessages:
             "pk": place,
             "kind": "parked",
             "queue": queue,
+            "subject": wire.correlation_id,
             "reason": reason[:1000],
             "attempts": attempts,
             "isBrokenPromise": cause is Cause.BROKEN_PROMISE,

@@ -26,6 +26,8 @@ def _seconds(value: object) -> object:
 
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 """A duration above zero, written as a number of seconds."""
+SecondsOrOff = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
+"""The same, or 0, which switches off what it is the time of."""
 
 _REFERENCE = re.compile(r"\s*@Microsoft\.(KeyVault|AppConfiguration)\(", re.IGNORECASE)
 

@@ -5,6 +5,9 @@ from unicodedata import category, normalize
 
 import idna
 
+FORGOTTEN = "[forgotten]"
+"""What stands in place of a text that told something of somebody who is forgotten."""
+
 _MOST_IN_A_TEXT = 200
 _MOST_IN_AN_EMAIL = 254
 _SKU = re.compile(r'[^"\\#?%a-z\x00-\x1f\x7f-\U0010ffff]{1,40}')

@@ -6,12 +6,13 @@ from datetime import datetime
 from hashlib import sha256
 
 from services.orders.domain import Order, Wanted
+from services.orders.erasure import Erasure, Placed
 from services.orders.prices import Price
 from shared.audit import AuditEntry
 from shared.codec import decode, encode, rfc3339
 from shared.errors import AlreadyExists, ConditionFailed
 from shared.listing import find_readable
-from shared.messaging import Message
+from shared.messaging import Message, derived_id
 from shared.outbox import Outbox
 from shared.ports import Change, Condition, Container, Create, Document, Patch, Query, Replace
 
@@ -50,6 +51,13 @@ class OrderAdapter:
         values |= {"step": [*map(str, wanted.steps)]} if wanted.statuses else {}
         return await find_readable(self._container, query, values, _order)
 
+    async def placed(self, customer_id: str | None, until: datetime, after: tuple[str, ...], size: int) -> list[Placed]:
+        """Where a customer's, or anybody's, that were placed by then are, oldest first."""
+        of_customer = (Condition("customerId", "=", customer_id),) if customer_id is not None else ()
+        where = (*of_customer, Condition("placedAt", "<=", rfc3339(until)))
+        documents = await self._container.find(Query("order", where, ("placedAt", "id"), after, size))
+        return [Placed(each["placedAt"], each["id"], bool(each.get("forgottenAt"))) for each in documents]
+
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
         """Those to be sent again or given up by now, longest due first."""
         due = Condition("chaseAt", "<=", rfc3339(now))
@@ -60,6 +68,38 @@ class OrderAdapter:
         """The ids of those of the order's messages that are still in the outbox."""
         documents = await self._container.read_many([(order_id, message.id) for message in messages])
         return {document["id"] for document in documents}
+
+
+class ErasureAdapter:
+    """services.orders.ports.Erasures: each in a partition of its own."""
+
+    def __init__(self, container: Container, outbox: Outbox) -> None:
+        self._container = container
+        self._outbox = outbox
+
+    async def get(self, customer_id: str | None) -> Erasure | None:
+        """The customer's, or None."""
+        id = _erasure_id(customer_id)
+        document = await self._container.read(id, id)
+        return _erasure(document) if document else None
+
+    async def save(self, erasure: Erasure, audit: AuditEntry | None = None) -> Erasure:
+        """Store it, new or over the one that was read. Raises AlreadyExists or ConditionFailed."""
+        document = _erasure_document(erasure)
+        change = Replace(document, erasure.etag) if erasure.etag else Create(document)
+        [etag] = await self._outbox.commit(document["pk"], [change], [], audit)
+        return replace(erasure, etag=etag)
+
+    async def end(self, erasure: Erasure) -> None:
+        """Leave it to the store to delete: a delete knows no ETag. Raises ConditionFailed."""
+        document = _erasure_document(erasure) | {"ttl": 1}
+        await self._container.write(document["pk"], [Replace(document, erasure.etag)])
+
+    async def wished(self, after: Erasure | None, size: int) -> list[Erasure]:
+        """Those of customers, oldest first."""
+        keyset = (rfc3339(after.created_at), _erasure_id(after.customer_id)) if after else ()
+        documents = await self._container.find(Query("erasure", (), ("createdAt", "id"), keyset, size))
+        return [_erasure(document) for document in documents]
 
 
 class OrderCountAdapter:
@@ -106,6 +146,20 @@ class PriceAdapter:
         document = {"id": _PRICE, "pk": _partition(price.sku), "kind": _PRICE, **encode(price)}
         change = Replace(document, price.etag) if price.etag else Create(document)
         await self._container.write(_partition(price.sku), [change])
+
+
+def _erasure_id(customer_id: str | None) -> str:
+    """A subject may hold what no key may."""
+    return derived_id("retention") if customer_id is None else derived_id("erasure", customer_id)
+
+
+def _erasure(document: Document) -> Erasure:
+    return replace(decode(Erasure, document), etag=document["_etag"])
+
+
+def _erasure_document(erasure: Erasure) -> Document:
+    id, kind = _erasure_id(erasure.customer_id), "retention" if erasure.customer_id is None else "erasure"
+    return {"id": id, "pk": id, "kind": kind, **encode(erasure)}
 
 
 def _partition(sku: str) -> str:

@@ -7,14 +7,15 @@ import azure.functions as func
 from pydantic import Field
 
 from services.orders import functions
-from services.orders.adapters import OrderAdapter, OrderCountAdapter, PriceAdapter
+from services.orders.adapters import ErasureAdapter, OrderAdapter, OrderCountAdapter, PriceAdapter
 from services.orders.domain import Timeouts
 from services.orders.handlers import Dependencies, Limits
 from services.orders.rate_limit import RateLimit
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.currencies import amount_step, least_total
-from shared.settings import Seconds, Settings
+from shared.parking import ParkedMessages
+from shared.settings import Seconds, SecondsOrOff, Settings
 
 
 class OrdersSettings(Settings):
@@ -35,6 +36,9 @@ class OrdersSettings(Settings):
     resend_run: Seconds = Field(Timeouts().resend_run, alias="ORDERS_RESEND_RUN_SECONDS")
     """How long one run of sending again may take: less than the time between two sweeps, since the outbox's shares the
     timer."""
+    retention: SecondsOrOff = Field(Timeouts().retention, alias="ORDERS_RETENTION_SECONDS")
+    """How long after its placing an order that is final tells of its customer; then a mark takes the place of name,
+    address and e-mail. 0 is for ever."""
     least_total: int | None = Field(None, alias="ORDERS_LEAST_TOTAL", ge=1)
     """The least total that the payment provider takes, in minor units: 30 for GBP, 50 for EUR, USD and JPY, …
     (`shared/currencies.py`)."""
@@ -53,6 +57,7 @@ class OrdersSettings(Settings):
             self.reply_timeout,
             self.dispatch_timeout,
             self.resend_run,
+            self.retention,
         )
 
     @property
@@ -67,6 +72,8 @@ def dependencies(context: BoundedContext, settings: OrdersSettings) -> Dependenc
     return Dependencies(
         orders=OrderAdapter(context.container, context.outbox),
         prices=PriceAdapter(context.container),
+        erasures=ErasureAdapter(context.container, context.outbox),
+        parked=ParkedMessages(context.container, context.system, settings.parked),
         system=context.system,
         timeouts=settings.timeouts,
         limits=settings.limits,

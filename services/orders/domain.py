@@ -22,6 +22,7 @@ from services.orders.process import (
     Trigger,
 )
 from shared.contracts.inventory import Shortage
+from shared.texts import FORGOTTEN
 
 
 class Status(StrEnum):
@@ -56,7 +57,8 @@ class Timeouts:
     """How long an order waits. `first_resend` doubles up to `longest_resend`; a created shipment is asked for again
     every `dispatch_resend`. `reply` is how long stock and payment may take, `dispatch` how long the warehouse may: less
     than the life of an authorisation. `resend_run` is the time that one run of sending again may take: less than the
-    minute between two runs, since the sweep of the outbox shares their timer."""
+    minute between two runs, since the sweep of the outbox shares their timer. `retention` is how long after its placing
+    an order that is final tells of its customer; zero is for ever."""
 
     first_resend: timedelta = timedelta(minutes=1)
     longest_resend: timedelta = timedelta(minutes=60)
@@ -64,6 +66,7 @@ class Timeouts:
     reply: timedelta = timedelta(hours=1)
     dispatch: timedelta = timedelta(days=6)
     resend_run: timedelta = timedelta(seconds=40)
+    retention: timedelta = timedelta(0)
 
     def give_up_at(self, step: Step, now: datetime) -> datetime | None:
         """When a step that begins now is given up; None where it never is."""
@@ -117,6 +120,10 @@ class Address:
     state: str | None = None
     phone: str | None = None
 
+    def forgotten(self) -> "Address":
+        """Nothing of it but the country."""
+        return Address(FORGOTTEN, FORGOTTEN, FORGOTTEN, self.country)
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
@@ -129,8 +136,8 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One customer's order. It changes only through `place`, `react` and `resent`. Its `customer_id` is its owner's
-    subject; a guest's order of version 0.1.0 has none, and is nobody's."""
+    """One customer's order. It changes only through `place`, `react`, `resent` and `forgotten`. Its `customer_id` is
+    its owner's subject; a guest's order of version 0.1.0 has none, and is nobody's."""
 
     id: str
     step: Step
@@ -155,6 +162,7 @@ class Order:
     resends: int = field(default=0, metadata={"stored_as": "chases"})
     resend_at: datetime | None = field(default=None, metadata={"stored_as": "chaseAt"})
     give_up_at: datetime | None = None
+    forgotten_at: datetime | None = None
     version: int = 1
     history: tuple[HistoryEntry, ...] = ()
     etag: str = field(default="", compare=False, metadata={"stored": False})
@@ -257,6 +265,22 @@ def resent(order: Order, now: datetime, timeouts: Timeouts) -> Change:
     capped = _capped(next_resend, order.give_up_at)
     again = replace(order, resends=order.resends + 1, resend_at=capped, version=order.version + 1)
     return Change(again, order.outstanding)
+
+
+def forgotten(order: Order, now: datetime) -> Order:
+    """A final order with a mark in place of all that told of its customer; ids, goods and amounts stay.
+
+    The digest of the request goes, too: whoever guesses an address could prove the guess by it.
+    """
+    assert order.step in FINAL
+    return replace(
+        order,
+        email=FORGOTTEN,
+        shipping_address=order.shipping_address.forgotten(),
+        request_hash=FORGOTTEN,
+        forgotten_at=now,
+        version=order.version + 1,
+    )
 
 
 OVERDUE = timedelta(hours=1)

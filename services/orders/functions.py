@@ -1,15 +1,27 @@
 """Orders' functions: who reacts to what."""
 
 from functools import partial
+from urllib.parse import quote
 
 import azure.functions as func
 
 from services.orders import handlers
 from services.orders.domain import Wanted
-from services.orders.http_models import OrderBody, OrderPage, OrdersQuery, OrderView, PriceView
+from services.orders.forgetting import Forgetting, customer_data, due_of, forget_customer
+from services.orders.http_models import (
+    CustomerDataPage,
+    ErasureView,
+    OrderBody,
+    OrderPage,
+    OrdersQuery,
+    OrderView,
+    PriceView,
+    WholeOrderView,
+)
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
 from shared.audit_trail import report_audit
+from shared.codec import rfc3339
 from shared.context import BoundedContext
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockCommitted, StockRejected, StockReleased, StockReserved
@@ -22,11 +34,11 @@ from shared.contracts.payments import (
 )
 from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched
 from shared.errors import not_found
-from shared.fields import id_in_route, sku_in_route
+from shared.fields import id_in_route, sku_in_route, subject_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
-from shared.paging import Paging
+from shared.paging import PageParameters, Paging
 
 FACTS = (
     StockReserved,
@@ -150,12 +162,59 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
             raise not_found(f"price of {sku}")
         return Reply(PriceView.of(price), headers={"ETag": price.etag})
 
+    @http.function(
+        operation="get_customer_data",
+        method="GET",
+        route="customers/{customerId}/data",
+        roles={Role.ADMIN},
+        summary="All that is known of a customer, and what of it is still to be forgotten",
+        response=CustomerDataPage,
+        statuses={
+            200: "A page of their orders, oldest first",
+            400: "A query parameter is wrong",
+            404: "Nobody can have that id",
+        },
+        query=PageParameters,
+    )
+    async def get_customer_data(call: Call[None, PageParameters]) -> Reply:
+        customer_id = subject_in_route(call.route, "customerId")
+        paging = Paging(call, f"customers/{quote(customer_id, safe='')}/data")
+        data = await customer_data(customer_id, paging.after, call.query.limit, deps)
+        page = CustomerDataPage(
+            customer_id=customer_id,
+            value=[WholeOrderView.of(order) for order in data.orders],
+            unreadable=data.unreadable,
+            due=data.due,
+            next_link=paging.next_link(data.places),
+        )
+        return Reply(page)
+
+    @http.function(
+        operation="forget_customer",
+        method="DELETE",
+        route="customers/{customerId}/data",
+        roles={Role.ADMIN},
+        summary="Forget a customer: of what they ordered so far, ids, goods and amounts alone stay",
+        response=ErasureView,
+        statuses={
+            202: "It will be done, of each order when it is final",
+            404: "Nobody can have that id",
+            422: "A body that says something",
+        },
+    )
+    async def delete_customer_data(call: Call[None]) -> Reply:
+        customer_id = subject_in_route(call.route, "customerId")
+        erasure = await forget_customer(customer_id, call.actor, deps)
+        due = await due_of(erasure, deps)
+        return Reply(ErasureView(customer_id=customer_id, until=rfc3339(erasure.until), due=due), 202)
+
     on_fact = partial(handlers.on_fact, deps=deps)
     on_price = partial(handlers.on_price, prices=deps.prices)
     drain_queue(functions, context, "orders", "orders_messages", dict.fromkeys(FACTS, on_fact))
     drain_queue(functions, context, "orders-prices", "orders_prices", dict.fromkeys(PRODUCT_STATES, on_price))
     drain_dead_letters(functions, context)
-    sweep_every_minute(functions, context, Resending(deps).run)
+    forgetting = Forgetting(deps)
+    sweep_every_minute(functions, context, Resending(deps).run, forgetting.at_their_wish, forgetting.by_time)
     report_audit(http, context)
     report_liveness(http, context.name)
     return functions

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.orders import domain, messages
 from services.orders.domain import Address, Change, Money, Order, OrderLine, Timeouts, TooLate, TooSoon, Wanted
-from services.orders.ports import Orders, Prices
+from services.orders.ports import Erasures, Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import Step, Trigger
 from services.orders.rate_limit import RateLimit
@@ -30,6 +30,7 @@ from shared.errors import (
     sentence,
 )
 from shared.messaging import derived_id
+from shared.parking import ParkedMessages
 from shared.ports import System
 from shared.telemetry import log, log_event, logged_with
 
@@ -49,6 +50,8 @@ class Dependencies:
 
     orders: Orders
     prices: Prices
+    erasures: Erasures
+    parked: ParkedMessages
     system: System
     timeouts: Timeouts
     limits: Limits
@@ -173,9 +176,17 @@ async def place_order(new: NewOrder, order_id: str, by: Actor, deps: Dependencie
 
 
 def _same(placed: Order, new: NewOrder) -> Order:
-    if placed.request_hash != new.digest:
+    if not (_is_left_of(placed, new) if placed.forgotten_at else placed.request_hash == new.digest):
         raise key_reused("order")
     return placed
+
+
+def _is_left_of(placed: Order, new: NewOrder) -> bool:
+    """Whether this request placed an order whose customer is forgotten, as far as that can still be told."""
+    lines = tuple(WantedLine(line.sku, line.quantity) for line in placed.lines)
+    kept = placed.customer_id, placed.currency, placed.payment_method, placed.shipping_address, lines
+    asked = new.customer_id, new.currency, new.payment_method, new.shipping_address.forgotten(), new.lines
+    return asked == kept and new.expected_total in (None, placed.total)
 
 
 async def _priced(new: NewOrder, order_id: str, deps: Dependencies) -> Order:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.orders.domain import Order, Wanted
+from services.orders.erasure import Erasure, Placed
 from services.orders.prices import Price
 from shared.audit import AuditEntry
 from shared.messaging import Message
@@ -29,12 +30,37 @@ class Orders(Protocol):
         """The next of those wanted, newest first, strictly after (placed at, id). What can't be read is left out."""
         ...
 
+    async def placed(self, customer_id: str | None, until: datetime, after: tuple[str, ...], size: int) -> list[Placed]:
+        """Where those of a customer, or of anybody, that were placed by then are, oldest first, strictly after this
+        place; those that can't be read, too."""
+        ...
+
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
         """Those to be seen to by now, as (when, order id), longest due first, strictly after the one given."""
         ...
 
     async def unpublished(self, order_id: str, messages: Sequence[Message]) -> set[str]:
         """The ids of those of the order's messages that are still in the outbox."""
+        ...
+
+
+class Erasures(Protocol):
+    """What is to be forgotten, of one customer or by time (None)."""
+
+    async def get(self, customer_id: str | None) -> Erasure | None:
+        """What is to be forgotten of the customer, or None."""
+        ...
+
+    async def save(self, erasure: Erasure, audit: AuditEntry | None = None) -> Erasure:
+        """Store it, new or over the one that was read. Raises AlreadyExists or ConditionFailed when it has changed."""
+        ...
+
+    async def end(self, erasure: Erasure) -> None:
+        """Nothing of the one that was read is due. Raises ConditionFailed when it has changed."""
+        ...
+
+    async def wished(self, after: Erasure | None, size: int) -> list[Erasure]:
+        """What customers wish to be forgotten, the oldest wish first, strictly after the one given."""
         ...
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from shared.texts import FORGOTTEN
+
 
 class State(StrEnum):
     """Of a shipment."""
@@ -85,6 +87,13 @@ class Shipment:
     def id(self) -> str:
         """Contains the order's, so that it can be found by either."""
         return shipment_id(self.order_id)
+
+    def forgotten(self) -> "Shipment":
+        """Without a word of whom it went to, but the country."""
+        if self.shipping_address is None:
+            return self
+        mark = Destination(FORGOTTEN, FORGOTTEN, FORGOTTEN, self.shipping_address.country)
+        return replace(self, shipping_address=mark)
 
     def dispatched(self, carrier: str, tracking_number: str, at: datetime, *, accept_risk: bool) -> "Shipment":
         """On its way; the same again changes nothing. Raises CannotDispatch, and PaymentLapsed where the money is no

@@ -10,7 +10,10 @@ from services.shipping.http_models import CorrectionPatch, DispatchNote, Shipmen
 from shared.access import Role
 from shared.audit_trail import report_audit
 from shared.context import BoundedContext
+from shared.contracts import Contract
+from shared.contracts.customers import CustomerForgotten
 from shared.contracts.shipping import CancelShipment, CreateShipment
+from shared.dispatch import Handler
 from shared.fields import id_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness
@@ -104,8 +107,13 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         return _reply(corrected)
 
     handle = partial(handlers.handle, deps=deps)
-    commands = {CreateShipment: handle, CancelShipment: handle}
-    drain_queue(functions, context, "shipping", "shipping_messages", commands)
+    forget = partial(handlers.forget, deps=deps)
+    wanted: dict[type[Contract], Handler] = {
+        CreateShipment: handle,
+        CancelShipment: handle,
+        CustomerForgotten: forget,
+    }
+    drain_queue(functions, context, "shipping", "shipping_messages", wanted)
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
     report_audit(http, context)

@@ -17,6 +17,7 @@ from services.shipping.domain import (
 )
 from services.shipping.ports import Shipments
 from shared.audit import Actor, Recorded
+from shared.contracts.customers import CustomerForgotten
 from shared.contracts.shipping import (
     CancelShipment,
     CreateShipment,
@@ -25,7 +26,7 @@ from shared.contracts.shipping import (
     ShipmentCreated,
     ShipmentDispatched,
 )
-from shared.errors import Refused, not_found, precondition_failed, sentence
+from shared.errors import Refused, TooEarly, not_found, precondition_failed, sentence
 from shared.headers import Preconditions
 from shared.messaging import EventPublisher, Message, fact, first
 from shared.ports import System
@@ -76,6 +77,16 @@ def _new(command: CreateShipment | CancelShipment, now: datetime) -> Shipment:
         shipping_address=Destination(**asdict(command.shipping_address)),
         authorised_until=command.authorised_until,
     )
+
+
+async def forget(event: CustomerForgotten, deps: Dependencies) -> None:
+    """Put a mark in place of the shipment's address. An order that ended before it was to be sent has none."""
+    shipment = await deps.shipments.get(event.order_id)
+    if shipment is None or shipment == (forgotten := shipment.forgotten()):
+        return
+    if shipment.state is State.PENDING:
+        raise TooEarly(f"the shipment of order {event.order_id} still needs its address")
+    await deps.shipments.save(forgotten, [])
 
 
 async def get_shipment(shipment_id: str, deps: Dependencies) -> Shipment:

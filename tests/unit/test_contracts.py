@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 24, 6, 0, 0, 120, UTC)
 
 
 def contracts() -> list[type[Any]]:
-    modules = (importlib.import_module(f"shared.contracts.{context}") for context in CONTEXTS)
+    modules = (importlib.import_module(f"shared.contracts.{context}") for context in (*CONTEXTS, "customers"))
     return [
         cls
         for module in modules

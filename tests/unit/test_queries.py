@@ -19,7 +19,7 @@ from shared.adapters.cosmos import sql
 from shared.adapters.memory import MemoryContainer
 from shared.codec import rfc3339
 from shared.ports import Document, Query
-from tests.unit.world import CONTEXTS, TOPOLOGY, World
+from tests.unit.world import CONTEXTS, ENVIRONMENT, TOPOLOGY, World
 
 ROOT = Path(__file__).parents[2]
 ORDERS, SHIPPING = ("orders",), ("shipping",)
@@ -32,6 +32,8 @@ LISTED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("order", "customerId", "placedAt", "id"): ORDERS,
     ("order", "step", "placedAt", "id"): ORDERS,
     ("order", "customerId", "step", "placedAt", "id"): ORDERS,
+    ("erasure", "createdAt", "id"): ORDERS,
+    ("parked", "subject", "parkedAt"): ("inventory", "orders", "payments", "shipping"),
     ("shipment", "state", "createdAt", "id"): SHIPPING,
     ("shipment", "carrier", "state", "createdAt", "id"): SHIPPING,
 }
@@ -55,7 +57,7 @@ class Recording(MemoryContainer):
 @pytest.fixture
 async def world() -> World:
     """One finished order, some that wait and some more by another carrier, and after them every query once."""
-    world = World(container=Recording)
+    world = World(container=Recording, environment=ENVIRONMENT | {"ORDERS_RETENTION_SECONDS": "1000000000"})
     await world.stocked(MUG=100)
     finished = await world.placed(("MUG", 1), customerId="ada")
     await world.drain()
@@ -68,7 +70,12 @@ async def world() -> World:
         for id in ids if carrier else ():
             assert (await world.dispatched(id, carrier)).status == 200
         await world.drain()
+    forgotten = await world.placed(("MUG", 1000), customerId="bob")
+    await world.drain()
+    assert (await world.order(forgotten))["status"] == "rejected"
+    await world.call("forget_customer", route={"customerId": "bob"})
     await world.sweep()
+    await world.drain()
     for query in ({"status": "pending"}, {"carrier": "DHL"}):
         assert (await world.call("list_shipments", query=query)).status == 200
     for status in ({}, {"status": "confirmed"}):
@@ -128,6 +135,7 @@ def local_cosmos(folder: Path) -> Store:
 
 def fill(store: Store, world: World, finished: int) -> None:
     """Store what the world's containers hold, messages left behind, and so many more orders that are finished."""
+    [forgotten] = [each["pk"] for each in world.documents("orders", "order") if each["forgottenAt"]]
     [pattern] = [each["pk"] for each in world.documents("shipping", "shipment") if each.get("carrier") == "Royal Mail"]
     for context, container in world.containers.items():
         documents = [document for kind in KINDS for document in container.documents(kind)]
@@ -135,7 +143,12 @@ def fill(store: Store, world: World, finished: int) -> None:
         for number in range(finished):
             copies = (document.replace(pattern, f"{pattern}-{number}") for document in of_pattern)
             documents += map(json.loads, copies)
-        documents += [*left_behind("outbox", WAITING), *left_behind("audit", WAITING)]
+        documents += [one for kind in ("outbox", "audit", "erasure") for one in left_behind(kind, WAITING)]
+        documents += [
+            parked | {"id": f"{parked['id']}-{order}", "subject": f"{order}", "parkedAt": parked["createdAt"]}
+            for order in (forgotten, *range(finished // WAITING))
+            for parked in left_behind("parked", WAITING)
+        ]
         put(store, context, documents)
 
 

@@ -1,0 +1,177 @@
+"""Forgetting customers: at their wish, and by time. It is no step of an order's process, and is done order by order.
+
+What is to be forgotten is stored first, and each sweep goes on with it until nothing is due. An order is forgotten in
+one batch with the event by which the other contexts follow; one under way is left alone until it has ended.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import batched
+
+from services.orders import domain
+from services.orders.domain import Order
+from services.orders.erasure import SURELY_STORED, Erasure
+from services.orders.handlers import Dependencies
+from services.orders.process import FINAL
+from shared.audit import Actor, Recorded
+from shared.codec import parse_rfc3339, rfc3339
+from shared.concurrency import for_each
+from shared.contracts.customers import CustomerForgotten
+from shared.errors import Contended, Transient, Unparseable
+from shared.messaging import fact
+from shared.telemetry import log, logged_with
+
+RUN = timedelta(seconds=20)
+"""How long one run of the sweep may take: less than the minute between two."""
+MOST_DUE = 1000
+"""So many that can't be forgotten yet are kept in mind; those behind them wait."""
+_PAGE = 32
+_OPEN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerData:
+    """A page of what is known of a customer: their orders, oldest first, those of them that this version can't read by
+    their ids alone, and what is still to be forgotten."""
+
+    orders: list[Order]
+    unreadable: list[str]
+    due: list[str]
+    places: list[tuple[datetime, str]]
+
+
+async def customer_data(
+    customer_id: str, after: tuple[datetime, str] | None, size: int, deps: Dependencies
+) -> CustomerData:
+    """The next page, by keyset."""
+    place = (rfc3339(after[0]), after[1]) if after else ()
+    placed = await deps.orders.placed(customer_id, deps.system.now(), place, size)
+    unreadable: list[str] = []
+
+    async def read(order_id: str) -> Order | None:
+        try:
+            return await deps.orders.get(order_id)
+        except Unparseable as fault:
+            log.warning("order %s can't be given out: %s", order_id, fault)
+            unreadable.append(order_id)
+            return None
+
+    orders = await for_each((each.id for each in placed), read)
+    erasure = await deps.erasures.get(customer_id)
+    return CustomerData(
+        [order for order in orders if order],
+        sorted(unreadable),
+        await due_of(erasure, deps) if erasure else [],
+        [(parse_rfc3339(each.at), each.id) for each in placed],
+    )
+
+
+async def due_of(erasure: Erasure, deps: Dependencies) -> list[str]:
+    """The orders that are still to be forgotten, or the first of them."""
+    behind = await deps.orders.placed(erasure.customer_id, erasure.until, erasure.place, MOST_DUE)
+    return list(dict.fromkeys([*erasure.due, *(each.id for each in behind if not each.is_forgotten)]))
+
+
+async def forget_customer(customer_id: str, by: Actor, deps: Dependencies) -> Erasure:
+    """Store that what the customer has ordered so far is to be forgotten; the sweep does it."""
+    known = await deps.erasures.get(customer_id)
+    if known and known.request_id == by.request_id:
+        return known  # The store took it, and its answer was lost.
+    now = deps.system.now()
+    wished = replace(known or Erasure(customer_id, now, now), until=now, request_id=by.request_id)
+    return await deps.erasures.save(wished, by.changed("customer", customer_id, _recorded(known), _recorded(wished)))
+
+
+def _recorded(erasure: Erasure | None) -> Recorded:
+    return {"forgottenUntil": rfc3339(erasure.until)} if erasure else {}
+
+
+class Forgetting:
+    """The runs of one process. One for which time didn't suffice leaves its place to the next."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._after: Erasure | None = None
+
+    async def at_their_wish(self) -> None:
+        """Go on with what each customer wished. What fails holds up no other, and is due again the next time."""
+        deps = self._deps
+        until = deps.system.now() + RUN
+        while erasures := await deps.erasures.wished(self._after, _OPEN):
+            for erasure in erasures:
+                if deps.system.now() >= until:
+                    log.warning("the time for forgetting is over: what is left is for the next run")
+                    return
+                await _go_on(erasure, until, deps)
+                self._after = erasure
+        self._after = None
+
+    async def by_time(self) -> None:
+        """Forget whose orders were placed long enough ago."""
+        deps = self._deps
+        if retention := deps.timeouts.retention:
+            now = deps.system.now()
+            known = await deps.erasures.get(None) or Erasure(None, now, now)
+            await _go_on(replace(known, until=now - retention), now + RUN, deps)
+
+
+async def _go_on(erasure: Erasure, time: datetime, deps: Dependencies) -> None:
+    """Forget what can be by that time. What fails is logged, and due again: the others are not to wait for it."""
+    try:
+        await _forget(erasure, time, deps)
+    except (Transient, Contended) as failure:
+        log.warning("forgetting is gone on with later: %r", failure)
+    except Exception:  # noqa: BLE001 - see above
+        log.exception("forgetting is stuck")
+
+
+async def _forget(erasure: Erasure, time: datetime, deps: Dependencies) -> None:
+    now = deps.system.now()
+    surely_stored = rfc3339(now - SURELY_STORED)
+    place = after = erasure.place
+    due: list[str] = []
+    for some in batched(erasure.due, _PAGE, strict=False):
+        due += some if deps.system.now() >= time else await _left_of(some, deps)
+    is_through = False
+    while not is_through and len(due) < MOST_DUE and deps.system.now() < time:
+        placed = await deps.orders.placed(erasure.customer_id, erasure.until, after, _PAGE)
+        due += await _left_of((each.id for each in placed if not each.is_forgotten and each.id not in due), deps)
+        for each in placed:
+            after = each.place
+            # One that was placed later than that may still turn up before those behind it.
+            place = after if each.at <= surely_stored else place
+        is_through = len(placed) < _PAGE
+    gone_on = replace(erasure, place=place, due=tuple(due))
+    if is_through and not due and erasure.customer_id is not None and rfc3339(erasure.until) <= surely_stored:
+        await deps.erasures.end(gone_on)
+    elif gone_on != erasure:
+        await deps.erasures.save(gone_on)
+
+
+async def _left_of(order_ids: Iterable[str], deps: Dependencies) -> list[str]:
+    """Those that still tell of their customer."""
+    left = await for_each(order_ids, partial(_left, deps=deps))
+    return [order_id for order_id in left if order_id]
+
+
+async def _left(order_id: str, deps: Dependencies) -> str | None:
+    with logged_with(order_id=order_id):
+        try:
+            order = await deps.orders.get(order_id)
+            if order and order.step not in FINAL:
+                return order_id
+            if order and not order.forgotten_at:
+                # First what is parked: by the order it is known what is due.
+                await deps.parked.forget(order_id)
+                event = fact(CustomerForgotten(order_id), order_id, deps.system)
+                await deps.orders.save(domain.forgotten(order, deps.system.now()), [event])
+                log.info("its customer is forgotten")
+        except (Transient, Contended) as failure:
+            log.warning("its customer is forgotten later: %r", failure)
+            return order_id
+        except Exception:  # noqa: BLE001 - logged, named as due, and tried again: the others are not to wait
+            log.exception("its customer can't be forgotten")
+            return order_id
+        return None
