@@ -349,8 +349,8 @@ class Run:
                 yield f"the count of {count} was answered {status}, and applied {applied} times"
         for number, status in self.corrections.items():
             applied = self.world.witness.typed[number]
-            # One whose answer was lost is refused when it comes again over the next one's.
-            if applied > 1 or (status == 200 and not applied) or (status == 409 and applied):
+            # One whose answer was lost is refused when it comes again over the next one's, or sees an old state.
+            if applied > 1 or (status == 200 and not applied):
                 yield f"the correction to {number} was answered {status}, and applied {applied} times"
         yield from self._announced_otherwise()
 
