@@ -20,6 +20,8 @@ LEEWAY = timedelta(seconds=30)
 """How far the issuer's clock may be off."""
 LONGEST_TOKEN = 16 * 1024
 """In bytes."""
+MOST_REMEMBERED = 1000
+"""Tokens that were found good, of those who call again with the same one."""
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 
 _FAULTS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
@@ -43,22 +45,51 @@ class TokenRules:
     roles_claim: str = "roles"
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a token says, as a key has proved it. Whether the key is still listed, and the token in time, is asked of
+    each request anew."""
+
+    key_id: str
+    key: SigningKey
+    caller: Caller
+    expires: float
+    not_before: float
+
+
 class TokenAuthenticator:
-    """shared.access.Authenticator of tokens that the issuer's keys have signed."""
+    """shared.access.Authenticator of tokens that the issuer's keys have signed.
+
+    A signature is checked once and remembered, for as long as the same key is known by its name: that is most of the
+    work, and callers show one token many times.
+    """
 
     def __init__(self, rules: TokenRules, keys: SigningKeys, system: System) -> None:
         self._rules = rules
         self._keys = keys
         self._system = system
+        self._checked: dict[str, _Checked] = {}
 
     async def authenticate(self, token: str) -> Caller:
         """Whom the token speaks for. Raises InvalidToken, or Unavailable where the issuer's keys can't be had."""
         if len(token) > LONGEST_TOKEN:
             raise InvalidToken(f"the token is longer than {LONGEST_TOKEN} bytes")
-        key = await self._keys.named(_key_id(token))
+        checked = self._checked.get(token)
+        key_id = checked.key_id if checked else _key_id(token)
+        key = await self._keys.named(key_id)
+        if checked is None or checked.key is not key:
+            checked = self._check(token, key_id, key)
+        self._check_times(checked)
+        return checked.caller
+
+    def _check(self, token: str, key_id: str, key: SigningKey) -> _Checked:
         claims = self._claims(token, key)
-        self._check_times(claims)
-        return Caller(_subject(claims, self._rules.subject_claim), _roles(claims, self._rules.roles_claim))
+        times = _seconds(claims, "exp"), _seconds(claims, "nbf") if "nbf" in claims else 0.0
+        caller = Caller(_subject(claims, self._rules.subject_claim), _roles(claims, self._rules.roles_claim))
+        checked = self._checked[token] = _Checked(key_id, key, caller, *times)
+        if len(self._checked) > MOST_REMEMBERED:
+            del self._checked[next(iter(self._checked))]
+        return checked
 
     def _claims(self, token: str, key: SigningKey) -> dict[str, Any]:
         try:
@@ -79,11 +110,11 @@ class TokenAuthenticator:
         except jwt.PyJWTError as error:
             raise _invalid(error) from None
 
-    def _check_times(self, claims: Mapping[str, Any]) -> None:
+    def _check_times(self, token: _Checked) -> None:
         now, leeway = self._system.now().timestamp(), LEEWAY.total_seconds()
-        if _seconds(claims, "exp") <= now - leeway:
+        if token.expires <= now - leeway:
             raise InvalidToken("the token has expired")
-        if "nbf" in claims and _seconds(claims, "nbf") > now + leeway:
+        if token.not_before > now + leeway:
             raise InvalidToken("the token isn't valid yet")
 
 
@@ -92,7 +123,8 @@ def _key_id(token: str) -> str:
     if not token.isascii():
         raise InvalidToken("the token has other characters than ASCII")
     try:
-        header = jwt.get_unverified_header(token)
+        # PyJWT would look at the rest, too, which it does when the signature is checked.
+        header = jwt.get_unverified_header(token.partition(".")[0] + "..")
     except jwt.PyJWTError as error:
         raise _invalid(error) from None
     if "crit" in header:

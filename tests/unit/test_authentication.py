@@ -5,6 +5,7 @@ import hmac
 import json
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -297,6 +298,53 @@ async def test_roles_of_another_form_are_refused(issuer: Issuer, roles: Any) -> 
     assert await refused(issuer, issuer.token(roles=roles)) == (
         "the token's claim roles is neither a text nor a list of texts"
     )
+
+
+async def test_a_signature_is_checked_once_while_its_key_is_the_same(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    decode = jwt.decode
+
+    def counted(token: str, key: Any, **how: Any) -> Any:
+        decoded.append(token)
+        return decode(token, key, **how)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    check, ada, grace = issuer.authenticator(), issuer.token(), issuer.token(sub="grace")
+
+    callers = [(await check.authenticate(token)).subject for token in (ada, grace, ada, grace)]
+
+    assert callers == ["ada", "grace", "ada", "grace"]
+    assert decoded == [ada, grace]
+
+
+@pytest.mark.parametrize(
+    ("listed", "why"),
+    [("rsa-2", "is signed by a key that its issuer doesn't list"), ("rsa", "isn't signed by the key that it names")],
+    ids=["its key is listed no more", "another key has the name of its own"],
+)
+async def test_a_token_that_was_good_before_is_refused_within_ten_minutes_of_losing_its_key(
+    issuer: Issuer, listed: str, why: str
+) -> None:
+    check, token = issuer.authenticator(), issuer.token()
+    await check.authenticate(token)
+
+    issuer.listed = [public_jwk("rsa-2", kid=listed)]
+    await issuer.system.sleep(600)
+
+    with pytest.raises(InvalidToken, match=why):
+        await check.authenticate(token)
+
+
+async def test_of_tokens_that_were_good_only_so_many_are_remembered(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.authentication.MOST_REMEMBERED", 2)
+    check = issuer.authenticator()
+    for name in ("ada", "grace", "joan", "ada"):
+        assert (await check.authenticate(issuer.token(sub=name))).subject == name
+        assert len(check._checked) <= 2
 
 
 async def test_no_refusal_repeats_what_the_token_holds(issuer: Issuer) -> None:
