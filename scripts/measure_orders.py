@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,16 +48,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def stack(state: Path, sweeps: str) -> Iterator[None]:
-    """A fresh stack whose timers run at these times, and whose resends wait for longer than any order takes. It has the
-    limit of orders a minute that a shop has, and so counts them."""
-    environment = {
-        **os.environ,
-        "SWEEP_SCHEDULE": sweeps,
-        "ORDERS_FIRST_RESEND_SECONDS": "3600",
-        "ORDERS_PER_CUSTOMER_PER_MINUTE": "60",
-    }
-    command = [sys.executable, "-m", "local", "up", "--fresh", "--state", str(state), "--port", str(free_port())]
+def stack(state: Path, settings: Mapping[str, str], up: Sequence[str] = ("local", "up")) -> Iterator[None]:
+    """A fresh stack with these settings, whose resends wait for longer than any order takes; `up` is the module that
+    starts it, and its arguments."""
+    environment = {**os.environ, "ORDERS_FIRST_RESEND_SECONDS": "3600", **settings}
+    command = [sys.executable, "-m", *up, "--fresh", "--state", str(state), "--port", str(free_port())]
     with (
         (state.parent / f"{state.name}.log").open("wb") as log,
         subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
@@ -218,14 +213,15 @@ async def sweeps(state: Path) -> Counts:
 
 
 def measure_orders(sizes: Sequence[int]) -> dict[str, Any]:
-    """Orders of each size on a fresh stack whose timers don't run."""
-    with tempfile.TemporaryDirectory() as folder, stack(Path(folder, "state"), NEVER):
+    """Orders of each size on a fresh stack whose timers don't run, and which counts orders a minute as a shop does."""
+    settings = {"SWEEP_SCHEDULE": NEVER, "ORDERS_PER_CUSTOMER_PER_MINUTE": "60"}
+    with tempfile.TemporaryDirectory() as folder, stack(Path(folder, "state"), settings):
         return asyncio.run(orders(Path(folder, "state"), sizes))
 
 
 def measure_sweeps() -> Counts:
     """A run of each timer on a fresh stack that has nothing to do."""
-    with tempfile.TemporaryDirectory() as folder, stack(Path(folder, "state"), EVERY_SECOND):
+    with tempfile.TemporaryDirectory() as folder, stack(Path(folder, "state"), {"SWEEP_SCHEDULE": EVERY_SECOND}):
         return asyncio.run(sweeps(Path(folder, "state")))
 
 

@@ -1,0 +1,1 @@
+"""What the application costs beside a simpler way to do the same, measured in one run. See README.md."""

@@ -1,0 +1,91 @@
+"""Two ways of doing the same, measured in turns in one run, and what may be said of them after that."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median, quantiles
+
+
+class Verdict(StrEnum):
+    """How a ratio stands to its bound."""
+
+    WITHIN = "within"
+    UNCLEAR = "over, within the noise"
+    EXCEEDED = "exceeded"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """One way of doing it: `work` does it once, `processor` tells the milliseconds of processor time so far of whatever
+    does it."""
+
+    work: Callable[[], object]
+    processor: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What doing it once took in each round, in milliseconds: the whole way, and the bare one."""
+
+    name: str
+    bound: float
+    """What the ratio may be."""
+    whole: tuple[float, ...]
+    bare: tuple[float, ...]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Of the whole to the bare, by round."""
+        return [whole / bare for whole, bare in zip(self.whole, self.bare, strict=True)]
+
+    @property
+    def typical(self) -> tuple[float, float]:
+        """The whole's and the bare's median round, each by itself."""
+        return median(self.whole), median(self.bare)
+
+    @property
+    def ratio(self) -> float:
+        """The median round's."""
+        return median(self.ratios)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """Between which the ratios of the middle half of the rounds are."""
+        low, _, high = quantiles(self.ratios, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def verdict(self) -> Verdict:
+        """Exceeded is only what three quarters of the rounds agree on."""
+        if self.ratio <= self.bound:
+            return Verdict.WITHIN
+        return Verdict.EXCEEDED if self.spread[0] > self.bound else Verdict.UNCLEAR
+
+
+def compare(
+    name: str, bound: float, whole: Way, bare: Way, *, rounds: int, turns: int
+) -> tuple[Comparison, Comparison]:
+    """Do both in so many rounds of so many turns; the time that it took, and the processor time.
+
+    A turn is the whole, the bare, the bare, the whole: what grows slower or faster meanwhile does so for both. A
+    round's time is the median of its own.
+    """
+    measured = [_round(whole, bare, turns) for _ in range(rounds)]
+    time_of_both, processor_of_both = (
+        Comparison(f"{name}, {what}", bound, *zip(*(each[number] for each in measured), strict=True))
+        for number, what in enumerate(("time", "processor time"))
+    )
+    return time_of_both, processor_of_both
+
+
+def _round(whole: Way, bare: Way, turns: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The times of the whole and the bare, and their processor times."""
+    times: dict[Way, list[float]] = {whole: [], bare: []}
+    before = {way: way.processor() for way in times}
+    for way in (whole, bare, bare, whole) * turns:
+        began = time.perf_counter()
+        way.work()
+        times[way].append((time.perf_counter() - began) * 1000)
+    spent = {way: (way.processor() - before[way]) / len(taken) for way, taken in times.items()}
+    return (median(times[whole]), median(times[bare])), (spent[whole], spent[bare])

@@ -1,0 +1,50 @@
+"""What a benchmark says of two ways of doing the same is what it measured of them."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from benchmarks.comparison import Comparison, Verdict, Way, compare
+
+
+def of(*ratios: float) -> Comparison:
+    return Comparison("it", 1.10, tuple(100 * ratio for ratio in ratios), (100.0,) * len(ratios))
+
+
+@pytest.mark.parametrize(
+    ("ratios", "ratio", "verdict"),
+    [
+        ([1.0, 1.05, 1.09], 1.05, Verdict.WITHIN),
+        ([1.0, 1.1, 5.0], 1.1, Verdict.WITHIN),
+        ([1.0, 1.11, 1.2], 1.11, Verdict.UNCLEAR),
+        ([1.0, 1.3, 1.3, 1.3], 1.3, Verdict.EXCEEDED),
+        ([1.11, 1.12, 1.13], 1.12, Verdict.EXCEEDED),
+    ],
+    ids=["within", "within but for a moment", "over in half of the rounds", "over in three quarters", "over in all"],
+)
+def test_a_bound_is_exceeded_only_where_three_quarters_of_the_rounds_are_over_it(
+    ratios: Sequence[float], ratio: float, verdict: Verdict
+) -> None:
+    assert of(*ratios).ratio == pytest.approx(ratio)
+    assert of(*ratios).verdict == verdict
+
+
+def test_the_spread_is_what_the_middle_half_of_the_rounds_has() -> None:
+    assert of(9.0, 1.0, 1.1, 1.2, 0.1).spread == pytest.approx((1.0, 1.2))
+
+
+def test_a_round_is_compared_with_itself_alone_so_that_a_machine_that_slows_down_changes_nothing() -> None:
+    slower = Comparison("it", 1.10, (110.0, 220.0, 440.0), (100.0, 200.0, 400.0))
+    assert slower.ratios == pytest.approx([1.1] * 3)
+
+
+def test_both_ways_take_turns_from_each_side_and_each_round_tells_what_one_time_took() -> None:
+    done: list[str] = []
+    whole, bare = (Way(lambda name=name: done.append(name), lambda name=name: 3.0 * done.count(name)) for name in "AB")  # type: ignore[misc]
+
+    time, processor = compare("it", 1.10, whole, bare, rounds=3, turns=2)
+
+    assert "".join(done) == "ABBAABBA" * 3
+    assert (processor.name, processor.whole, processor.bare) == ("it, processor time", (3.0,) * 3, (3.0,) * 3)
+    assert (time.name, len(time.whole), len(time.bare)) == ("it, time", 3, 3)
+    assert min(*time.whole, *time.bare) > 0
