@@ -30,6 +30,23 @@ EXAMPLES = ROOT / "examples" / "requests.json"
 SESSION = ROOT / "examples" / "orderflow.http"
 PROBLEMS = ROOT / "docs" / "problems.md"
 
+_ABOUT = """\
+Order fulfilment for shops: no order lost, nothing oversold, nobody charged twice.
+
+- Every operation but those of `health` takes a token of the shop's OpenID issuer; its roles say what its bearer may do.
+- A shop imports its products and counts its stock. An order's status says how far it is: ask for it again, with the
+  `ETag` in `If-None-Match`, until it is what you wait for.
+- Amounts are integers in minor units: 250 with GBP is £2.50. Times are RFC 3339 in UTC.
+- Fields and parameters that aren't described are refused; in answers there may be more some day. A field of an answer
+  that has nothing to say is left out, unless it is required.
+- A refusal is a problem (RFC 9457). After 429 and 503 try again when `Retry-After` says. An order that is sent again
+  under its `Idempotency-Key` is placed once: send it again whenever there was no answer."""
+_BEARER: Schema = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token of the shop's OpenID issuer, with one of the roles customer, warehouse, support and admin.",
+}
 _TEXT: Schema = {"type": "string"}
 _PROBLEM: Schema = {
     "type": "object",
@@ -63,11 +80,21 @@ _SENT: dict[str, Schema] = {
 _WITH_EVERY_ANSWER = ("X-Request-Id", "traceparent")
 _WITH_A_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _ASKED_OF_WRITES: dict[str, Schema] = {
-    "Idempotency-Key": _TEXT | {"minLength": 1, "maxLength": 200, "pattern": r"^[!#-+\--~]+$"},
+    "Idempotency-Key": {
+        "description": "The caller's own name for the request: sent again under it, it is done once. Where that is so "
+        "anyway, it does nothing.",
+        "schema": _TEXT | {"minLength": 1, "maxLength": 200, "pattern": r"^[!#-+\--~]+$"},
+    },
 }
 _PRECONDITIONS: dict[str, Schema] = {
-    "If-Match": _TEXT | {"pattern": r'^(\*|"[!#-~]*")$'},
-    "If-None-Match": _TEXT | {"enum": ["*"]},
+    "If-Match": {
+        "description": "An ETag: only while it is still as that names it; or *: only if it is there.",
+        "schema": _TEXT | {"pattern": r'^(\*|"[!#-~]*")$'},
+    },
+    "If-None-Match": {"description": "Only if it isn't there yet.", "schema": _TEXT | {"enum": ["*"]}},
+}
+_REVALIDATION: dict[str, Schema] = {
+    "If-None-Match": {"description": "ETags of what the caller has: 304 if it is still one of those.", "schema": _TEXT}
 }
 _ALIKE = (401, 403, 411, 413, 415, 500, 503)
 """Refusals that are the same everywhere, and so described once, where a declaration says nothing else."""
@@ -87,7 +114,7 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         "info": {
             "title": "Orderflow",
             "version": version,
-            "description": "Order fulfilment for shops: no order lost, nothing oversold, nobody charged twice.",
+            "description": _ABOUT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
@@ -97,7 +124,7 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
             "responses": {_phrase(status): _refusal(status, *REFUSALS[status]) for status in _ALIKE},
             "headers": {name: {"schema": _SENT[name]} for name in _WITH_EVERY_ANSWER},
             "examples": {type: _problems()[type] for type in sorted(types)},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {"bearer": _BEARER},
         },
     }
 
@@ -130,18 +157,19 @@ def _parameters(of: Operation, schemas: Mapping[str, Schema]) -> Iterator[Schema
     if of.query:
         query = schemas[name_of(of.query, schemas)]
         for name, field in query["properties"].items():
-            schema = array(field, schemas)
+            schema = {key: each for key, each in array(field, schemas).items() if key != "description"}
+            meaning = {"description": field["description"]} if "description" in field else {}
             listed = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
             required = name in query.get("required", [])
-            yield {"name": name, "in": "query", "required": required, "schema": schema, **listed}
+            yield {"name": name, "in": "query", "required": required, "schema": schema, **meaning, **listed}
     asked = _ASKED_OF_WRITES | (_PRECONDITIONS if of.conditional else {})
     if of.method == "GET":
-        asked = {"If-None-Match": _TEXT} if _revalidates(of) else {}
+        asked = _REVALIDATION if _revalidates(of) else {}
     if of.method == "PATCH":
         del asked["If-None-Match"]
-    for name, schema in asked.items():
+    for name, described in asked.items():
         required = of.method == "PATCH" and name == "If-Match"
-        yield {"name": name, "in": "header", "required": required, "schema": schema}
+        yield {"name": name, "in": "header", "required": required, **described}
 
 
 def _revalidates(of: Operation) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import CoreModeRef, DefsRef, GenerateJsonSchema, models_json_schema
+from pydantic.json_schema import CoreModeRef, DefsRef, GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import ModelSchema
 
+from scripts.meanings import meanings
 from shared.http import Operation
 
 type Schema = dict[str, Any]
@@ -21,6 +23,15 @@ class _Named(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        """With what stands below the model's fields, and those that it inherits."""
+        found = super().model_schema(schema)
+        for cls in reversed(schema["cls"].__mro__):
+            if issubclass(cls, BaseModel) and cls is not BaseModel:
+                for name, meaning in meanings(cls).items():
+                    found["properties"][schema["cls"].model_fields[name].alias]["description"] = meaning
+        return found
 
     def get_defs_ref(self, core_mode_ref: CoreModeRef) -> DefsRef:
         ref, mode = core_mode_ref
@@ -91,7 +102,7 @@ def without_defaults(schema: Schema) -> Schema:
         if "default" in field:
             default = json.dumps(field.pop("default"))
             if name not in schema.get("required", []):
-                field["description"] = f"{default.capitalize()} where it is left out."
+                field["description"] = f"{field.get('description', '')} {default.capitalize()} where left out.".strip()
     return schema
 
 

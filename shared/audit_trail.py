@@ -17,6 +17,7 @@ class AuditParameters(PageParameters):
     """From which time on."""
 
     since: Time | None = None
+    """Only what was written at that time or later."""
 
 
 class TargetView(View):
@@ -46,6 +47,7 @@ class AuditPage(View):
 
     value: list[AuditEntryView]
     next_link: Link | None = optional()
+    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 def report_audit(http: HttpFunctions, context: BoundedContext) -> None:

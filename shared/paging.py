@@ -27,7 +27,9 @@ class PageParameters(Parameters):
     """How many items at most, and behind which. A list's own filters are further fields."""
 
     limit: PageSize = 100
+    """How many items at most."""
     after: str | None = None
+    """From a `nextLink`, as it is there."""
 
 
 class Paging[Filters: PageParameters]:

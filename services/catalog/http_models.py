@@ -19,15 +19,18 @@ class Price(Body):
 
     amount: Annotated[int, Field(ge=1, le=_HIGHEST_PRICE), AfterValidator(payable)]
     currency: ShopCurrency
+    """The shop's."""
 
 
 class ProductImport(Body):
     """One product of an import."""
 
     sku: Sku
+    """No other product of the import has it."""
     name: Text
     price: Price
     listed: bool = True
+    """Whether it can be bought."""
 
     def product(self) -> Product:
         """The product that it describes."""

@@ -14,6 +14,7 @@ class StockCount(Body):
     """How many of a product are in the house."""
 
     on_hand: Annotated[int, Field(ge=0, le=_MOST)]
+    """With what is set aside for orders."""
 
 
 class StockView(View):

@@ -26,7 +26,12 @@ from shared.texts import FORGOTTEN
 
 
 class Status(StrEnum):
-    """What the outside sees of a step."""
+    """How far an order is, as the outside sees it.
+
+    `pending`: stock is being set aside, then the payment authorised. `confirmed`: both are done, and the warehouse may
+    dispatch. `shipped`: on its way, the money being captured; then `completed`, or `payment_due` where that fails.
+    `cancelling`: its undoing is under way; then `cancelled` where its customer wished so, or else `rejected`.
+    """
 
     PENDING = "pending"
     CONFIRMED = "confirmed"

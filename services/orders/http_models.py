@@ -48,6 +48,7 @@ class AddressBody(Body):
     postal_code: OptionalText = None
     phone: OptionalText = None
     country: Annotated[str, AfterValidator(country_code), described(pattern="^[A-Z]{2}$")]
+    """ISO 3166-1, two capital letters, or XK."""
 
 
 def _once(sku: str, info: ValidationInfo) -> str:
@@ -63,6 +64,7 @@ class LineBody(Body):
     """So many of one product."""
 
     sku: Annotated[Sku, AfterValidator(_once)]
+    """No other line of the order has it."""
     quantity: Quantity
 
 
@@ -83,12 +85,16 @@ class OrderBody(Body):
     """What a customer asks for, or support for one. The `customerId` is the customer's subject, a guest's too."""
 
     customer_id: OptionalSubject = None
+    """Whose order it is, the subject of their token: support names whom it orders for, a customer may leave it out."""
     email: Email
     currency: ShopCurrency
+    """The shop's."""
     payment_method: Annotated[str, AfterValidator(_payment_method), described(pattern=f"^{_PAYMENT_METHOD.pattern}$")]
+    """The payment provider's id of a payment method."""
     shipping_address: AddressBody
     lines: Annotated[list[LineBody], Field(min_length=1, max_length=MOST_LINES)]
     expected_total: ExpectedTotalBody | None = None
+    """What the buyer was told that it costs: where it costs something else, nothing is placed."""
 
     def new_order(self, owner: str) -> NewOrder:
         """The request in the domain's words, of the customer who shall own the order."""
@@ -147,14 +153,20 @@ class OrderView(View):
     order_id: str
     status: Status
     customer_id: str | None
+    """Null where nobody owns it."""
     lines: list[LineView]
     total: MoneyView
+    """At the prices of when it was placed."""
     shipping_address: AddressView
     placed_at: Moment
     settled_at: Moment | None
+    """Null until the status is a final one."""
     reason: Reason | None = optional()
+    """Where it was rejected."""
     shortages: ShortagesView | None = optional()
+    """Where it was rejected as `out_of_stock`."""
     decline_code: str | None = optional()
+    """Where it was rejected as `payment_declined`: why, such as `card_declined` or `insufficient_funds`."""
 
     @classmethod
     def of(cls, order: Order) -> "OrderView":
@@ -191,6 +203,7 @@ class OrderPage(View):
 
     value: list[OrderView]
     next_link: Link | None = optional()
+    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 class ElsewhereView(View):
@@ -245,7 +258,9 @@ class OrdersQuery(PageParameters):
     """Whose orders, and with which statuses; by default all that the caller may see."""
 
     customer_id: Subject | None = None
+    """Whose; a customer's own without."""
     status: Several[Status] | None = None
+    """Parted by commas; all without."""
 
 
 def _shortages(order: Order) -> ShortagesView | None:

@@ -16,6 +16,7 @@ class DispatchNote(Body):
     carrier: Text
     tracking_number: Text
     accept_payment_risk: bool = False
+    """Whether the goods shall leave though the money isn't held any more."""
 
 
 class CorrectionPatch(Body):
@@ -59,6 +60,7 @@ class ShipmentView(View):
     tracking_number: str | None = optional()
     dispatched_at: Moment | None = optional()
     authorised_until: Moment | None = optional()
+    """Until when the money is held: dispatch before."""
 
     @classmethod
     def of(cls, shipment: Shipment) -> "ShipmentView":
@@ -71,13 +73,16 @@ class ShipmentPage(View):
 
     value: list[ShipmentView]
     next_link: Link | None = optional()
+    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 class ShipmentsQuery(PageParameters):
     """Which shipments: by default those to be packed, or where carriers are named, what they took."""
 
     status: Several[State] | None = None
+    """Parted by commas; `pending` without, or where carriers are named `dispatched`."""
     carrier: Several[Text] | None = None
+    """As they were told at dispatch, parted by commas; all without."""
 
     @property
     def wanted(self) -> Wanted:

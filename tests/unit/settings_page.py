@@ -1,20 +1,17 @@
 """Renders docs/settings.md and local.settings.example.json from the settings classes: `python -m
 tests.unit.settings_page` writes them."""
 
-import ast
-import inspect
 import json
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from local.stack import CORE_TOOLS_SETTINGS, LOCAL_SETTINGS
+from scripts.meanings import meanings
 from shared.settings import Settings
 from tests.unit.world import CONTEXTS
 
@@ -147,11 +144,11 @@ def _hosting() -> Iterator[Sequence[str]]:
 
 
 def _rows(cls: type[Settings], known: set[str]) -> Iterator[Sequence[str]]:
-    meanings = _meanings(cls)
+    told = meanings(cls)
     for name, (attribute, field) in fields(cls).items():
         if name not in known:
             unit = UNITS.get(name.rpartition("_")[2], "")
-            yield f"`{name}`", _default(field), unit, _here(name, field), meanings[attribute]
+            yield f"`{name}`", _default(field), unit, _here(name, field), told[attribute].removesuffix(".")
 
 
 def _default(field: FieldInfo) -> str:
@@ -167,19 +164,6 @@ def _here(name: str, field: FieldInfo) -> str:
         return "`orderflow`"
     here = LOCAL_SETTINGS.get(name)
     return f"`{here}`" if here and here != text(field.default) else ""
-
-
-def _meanings(cls: type[Settings]) -> dict[str, str]:
-    """What stands below each attribute."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-    assert isinstance(definition, ast.ClassDef)
-    return {
-        ast.unparse(attribute.target): " ".join(str(below.value.value).split()).removesuffix(".")
-        for attribute, below in pairwise(definition.body)
-        if isinstance(attribute, ast.AnnAssign)
-        and isinstance(below, ast.Expr)
-        and isinstance(below.value, ast.Constant)
-    }
 
 
 def example() -> str:

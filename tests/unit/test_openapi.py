@@ -77,7 +77,7 @@ def test_a_field_that_may_be_left_out_is_never_null(described: dict[str, Any]) -
     order = described["components"]["schemas"]["OrderView"]
 
     assert "reason" not in order["required"]
-    assert order["properties"]["declineCode"] == {"type": "string"}
+    assert order["properties"]["declineCode"]["type"] == "string"
     assert "settledAt" in order["required"]
     assert {"type": "null"} in order["properties"]["settledAt"]["anyOf"]
 
@@ -87,7 +87,7 @@ def test_what_is_sent_is_described_as_generators_of_clients_understand_it(descri
 
     # They have a field with a default sent by every caller, and name after its place what stands in line.
     listed = schemas["ProductImport"]["properties"]["listed"]
-    assert listed == {"type": "boolean", "description": "True where it is left out."}
+    assert listed == {"type": "boolean", "description": "Whether it can be bought. True where left out."}
     assert schemas["ProductsImport"]["properties"]["products"]["items"] == {
         "$ref": "#/components/schemas/ProductImport"
     }
@@ -95,6 +95,12 @@ def test_what_is_sent_is_described_as_generators_of_clients_understand_it(descri
         assert not [field for field, of in schema.get("properties", {}).items() if "default" in of], name
     for name, operation in each_operation(described).items():
         assert all("type" in each["schema"] for each in operation["parameters"] if each["in"] == "header"), name
+
+
+def test_every_parameter_of_a_query_and_a_header_says_what_it_means(described: dict[str, Any]) -> None:
+    for name, operation in each_operation(described).items():
+        told = [each for each in operation["parameters"] if each["in"] != "path"]
+        assert [each["name"] for each in told if "description" not in each] == [], name
 
 
 HEADERS = ("ETag", "Location", "X-Request-Id", "traceparent")
