@@ -91,8 +91,9 @@ class ErasureAdapter:
         return replace(erasure, etag=etag)
 
     async def end(self, erasure: Erasure) -> None:
-        """Leave it to the store to delete: a delete knows no ETag. Raises ConditionFailed."""
-        document = _erasure_document(erasure) | {"ttl": 1}
+        """Leave it to the store to delete, since a delete knows no ETag; what is wished meanwhile begins anew. Raises
+        ConditionFailed."""
+        document = _erasure_document(replace(erasure, place=(), due=())) | {"ttl": 1}
         await self._container.write(document["pk"], [Replace(document, erasure.etag)])
 
     async def wished(self, after: Erasure | None, size: int) -> list[Erasure]:

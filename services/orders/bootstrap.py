@@ -74,6 +74,7 @@ def dependencies(context: BoundedContext, settings: OrdersSettings) -> Dependenc
         prices=PriceAdapter(context.container),
         erasures=ErasureAdapter(context.container, context.outbox),
         parked=ParkedMessages(context.container, context.system, settings.parked),
+        publisher=context.outbox,
         system=context.system,
         timeouts=settings.timeouts,
         limits=settings.limits,

@@ -5,23 +5,23 @@ one batch with the event by which the other contexts follow; one under way is le
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
 
 from services.orders import domain
 from services.orders.domain import Order
-from services.orders.erasure import SURELY_STORED, Erasure
+from services.orders.erasure import SURELY_STORED, Erasure, Placed
 from services.orders.handlers import Dependencies
 from services.orders.process import FINAL
 from shared.audit import Actor, Recorded
-from shared.codec import parse_rfc3339, rfc3339
+from shared.codec import rfc3339
 from shared.concurrency import for_each
 from shared.contracts.customers import CustomerForgotten
 from shared.errors import Contended, Transient, Unparseable
 from shared.messaging import fact
-from shared.telemetry import log, logged_with
+from shared.telemetry import log, log_event, logged_with
 
 RUN = timedelta(seconds=20)
 """How long one run of the sweep may take: less than the minute between two."""
@@ -31,46 +31,29 @@ _PAGE = 32
 _OPEN = 100
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerData:
-    """A page of what is known of a customer: their orders, oldest first, those of them that this version can't read by
-    their ids alone, and what is still to be forgotten."""
-
-    orders: list[Order]
-    unreadable: list[str]
-    due: list[str]
-    places: list[tuple[datetime, str]]
-
-
-async def customer_data(
+async def orders_of(
     customer_id: str, after: tuple[datetime, str] | None, size: int, deps: Dependencies
-) -> CustomerData:
-    """The next page, by keyset."""
+) -> list[tuple[Placed, Order | None]]:
+    """The next of all that a customer placed, oldest first, by keyset; None for one that this version can't read."""
     place = (rfc3339(after[0]), after[1]) if after else ()
     placed = await deps.orders.placed(customer_id, deps.system.now(), place, size)
-    unreadable: list[str] = []
 
-    async def read(order_id: str) -> Order | None:
+    async def read(each: Placed) -> tuple[Placed, Order | None]:
         try:
-            return await deps.orders.get(order_id)
+            return each, await deps.orders.get(each.id)
         except Unparseable as fault:
-            log.warning("order %s can't be given out: %s", order_id, fault)
-            unreadable.append(order_id)
-            return None
+            log_event("unreadable_document", "order %s can't be given out: %s", each.id, fault)
+            return each, None
 
-    orders = await for_each((each.id for each in placed), read)
+    return await for_each(placed, read)
+
+
+async def due_of(customer_id: str, deps: Dependencies) -> list[str]:
+    """The customer's orders that are still to be forgotten, or the first of them."""
     erasure = await deps.erasures.get(customer_id)
-    return CustomerData(
-        [order for order in orders if order],
-        sorted(unreadable),
-        await due_of(erasure, deps) if erasure else [],
-        [(parse_rfc3339(each.at), each.id) for each in placed],
-    )
-
-
-async def due_of(erasure: Erasure, deps: Dependencies) -> list[str]:
-    """The orders that are still to be forgotten, or the first of them."""
-    behind = await deps.orders.placed(erasure.customer_id, erasure.until, erasure.place, MOST_DUE)
+    if erasure is None:
+        return []
+    behind = await deps.orders.placed(customer_id, erasure.until, erasure.place, MOST_DUE)
     return list(dict.fromkeys([*erasure.due, *(each.id for each in behind if not each.is_forgotten)]))
 
 
@@ -133,11 +116,11 @@ async def _forget(erasure: Erasure, time: datetime, deps: Dependencies) -> None:
     place = after = erasure.place
     due: list[str] = []
     for some in batched(erasure.due, _PAGE, strict=False):
-        due += some if deps.system.now() >= time else await _left_of(some, deps)
+        due += some if deps.system.now() >= time else await _left_of(some, erasure.until, deps)
     is_through = False
     while not is_through and len(due) < MOST_DUE and deps.system.now() < time:
         placed = await deps.orders.placed(erasure.customer_id, erasure.until, after, _PAGE)
-        due += await _left_of((each.id for each in placed if not each.is_forgotten and each.id not in due), deps)
+        due += await _left_of((each.id for each in placed if each.id not in due), erasure.until, deps)
         for each in placed:
             after = each.place
             # One that was placed later than that may still turn up before those behind it.
@@ -145,31 +128,38 @@ async def _forget(erasure: Erasure, time: datetime, deps: Dependencies) -> None:
         is_through = len(placed) < _PAGE
     gone_on = replace(erasure, place=place, due=tuple(due))
     if is_through and not due and erasure.customer_id is not None and rfc3339(erasure.until) <= surely_stored:
-        await deps.erasures.end(gone_on)
+        await deps.erasures.end(erasure)
     elif gone_on != erasure:
         await deps.erasures.save(gone_on)
 
 
-async def _left_of(order_ids: Iterable[str], deps: Dependencies) -> list[str]:
+async def _left_of(order_ids: Iterable[str], until: datetime, deps: Dependencies) -> list[str]:
     """Those that still tell of their customer."""
-    left = await for_each(order_ids, partial(_left, deps=deps))
+    left = await for_each(order_ids, partial(_left, until=until, deps=deps))
     return [order_id for order_id in left if order_id]
 
 
-async def _left(order_id: str, deps: Dependencies) -> str | None:
+async def _left(order_id: str, until: datetime, deps: Dependencies) -> str | None:
     with logged_with(order_id=order_id):
         try:
             order = await deps.orders.get(order_id)
-            if order and order.step not in FINAL:
+            if order is None or order.step not in FINAL:
                 return order_id
-            if order and not order.forgotten_at:
+            if order.forgotten_at is None:
                 # First what is parked: by the order it is known what is due.
                 await deps.parked.forget(order_id)
-                event = fact(CustomerForgotten(order_id), order_id, deps.system)
-                await deps.orders.save(domain.forgotten(order, deps.system.now()), [event])
+                forgotten = domain.forgotten(order, deps.system.now())
+                await deps.orders.save(forgotten, [fact(CustomerForgotten(order_id), order_id, deps.system)])
                 log.info("its customer is forgotten")
+            elif order.forgotten_at < until:
+                # Who wishes it again repairs what another context has missed.
+                await deps.parked.forget(order_id)
+                await deps.publisher.publish_again(fact(CustomerForgotten(order_id), order_id, deps.system))
         except (Transient, Contended) as failure:
             log.warning("its customer is forgotten later: %r", failure)
+            return order_id
+        except Unparseable as fault:
+            log_event("unreadable_document", "the order's customer can't be forgotten: %s", fault)
             return order_id
         except Exception:  # noqa: BLE001 - logged, named as due, and tried again: the others are not to wait
             log.exception("its customer can't be forgotten")

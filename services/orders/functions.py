@@ -7,7 +7,7 @@ import azure.functions as func
 
 from services.orders import handlers
 from services.orders.domain import Wanted
-from services.orders.forgetting import Forgetting, customer_data, due_of, forget_customer
+from services.orders.forgetting import Forgetting, due_of, forget_customer, orders_of
 from services.orders.http_models import (
     CustomerDataPage,
     ErasureView,
@@ -21,7 +21,7 @@ from services.orders.http_models import (
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
 from shared.audit_trail import report_audit
-from shared.codec import rfc3339
+from shared.codec import parse_rfc3339, rfc3339
 from shared.context import BoundedContext
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockCommitted, StockRejected, StockReleased, StockReserved
@@ -179,13 +179,13 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     async def get_customer_data(call: Call[None, PageParameters]) -> Reply:
         customer_id = subject_in_route(call.route, "customerId")
         paging = Paging(call, f"customers/{quote(customer_id, safe='')}/data")
-        data = await customer_data(customer_id, paging.after, call.query.limit, deps)
+        found = await orders_of(customer_id, paging.after, call.query.limit, deps)
         page = CustomerDataPage(
             customer_id=customer_id,
-            value=[WholeOrderView.of(order) for order in data.orders],
-            unreadable=data.unreadable,
-            due=data.due,
-            next_link=paging.next_link(data.places),
+            value=[WholeOrderView.of(order) for _, order in found if order],
+            unreadable=[placed.id for placed, order in found if order is None],
+            due=await due_of(customer_id, deps),
+            next_link=paging.next_link([(parse_rfc3339(placed.at), placed.id) for placed, _ in found]),
         )
         return Reply(page)
 
@@ -205,7 +205,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     async def delete_customer_data(call: Call[None]) -> Reply:
         customer_id = subject_in_route(call.route, "customerId")
         erasure = await forget_customer(customer_id, call.actor, deps)
-        due = await due_of(erasure, deps)
+        due = await due_of(customer_id, deps)
         return Reply(ErasureView(customer_id=customer_id, until=rfc3339(erasure.until), due=due), 202)
 
     on_fact = partial(handlers.on_fact, deps=deps)

@@ -29,7 +29,7 @@ from shared.errors import (
     not_found,
     sentence,
 )
-from shared.messaging import derived_id
+from shared.messaging import EventPublisher, derived_id
 from shared.parking import ParkedMessages
 from shared.ports import System
 from shared.telemetry import log, log_event, logged_with
@@ -52,6 +52,7 @@ class Dependencies:
     prices: Prices
     erasures: Erasures
     parked: ParkedMessages
+    publisher: EventPublisher
     system: System
     timeouts: Timeouts
     limits: Limits

@@ -20,9 +20,11 @@ from typing import Any
 import pytest
 
 from local.verify.invariants import Snapshot, examine
+from services.orders.erasure import SURELY_STORED
 from services.payments.adapters import STATUSES
 from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Document, WireMessage
+from shared.texts import FORGOTTEN
 from tests.unit.chaos import ChaoticWorld, Died, Faults
 from tests.unit.witness import SWEEP_BEGAN
 from tests.unit.witness.notes import data_of, name_of
@@ -85,6 +87,8 @@ class Run:
         """What each count of stock was answered, None where nobody heard."""
         self.corrections: dict[str, int | None] = {}
         """What each correction was answered, by its tracking number."""
+        self.forgotten: set[str] = set()
+        """Guests of whom that was wished, whether or not anybody heard that it was taken."""
         self.locked: list[tuple[str, WireMessage]] = []
         self.ticks = 0
         self._frozen: list[tuple[int, asyncio.Task[None], str, WireMessage]] = []
@@ -97,6 +101,7 @@ class Run:
         wishes += [self._importer(prices) for prices in ((300, 350, 350, 300), (300, 400, 400))]
         wishes.append(self._warehouse())
         wishes += [self._corrector(name) for name in ("A", "B")]
+        wishes.append(self._officer())
         everybody = [asyncio.create_task(wish) for wish in wishes]
         while self.ticks < 1000 or not all(task.done() for task in everybody):
             self.ticks += 1
@@ -176,6 +181,16 @@ class Run:
                     answered = answer.status
             self.corrections[right["trackingNumber"]] = answered
             self.adversary.met[f"correction answered {answered}"] += 1
+
+    async def _officer(self) -> None:
+        """Has guests forgotten, now and then some who were before."""
+        for _ in range(5):
+            await self._wait(150)
+            guest = f"guest-{self.random.randrange(1, ORDERS, 3)}"
+            wish = partial(self.world.call, "forget_customer", route={"customerId": guest})
+            self.adversary.met["forgotten again"] += guest in self.forgotten
+            self.forgotten.add(guest)
+            await self._alive(wish)
 
     async def _stocktaker(self, counts: range) -> None:
         """Counts one product again and again, now and then under a precondition, or a key until it is answered for; no
@@ -281,6 +296,12 @@ class Run:
         await self.world.system.sleep(90)
         await self.world.sweep()
         await self._import_all_again()
+        await self.world.system.sleep(2 * SURELY_STORED.total_seconds())
+        await self.world.sweep()
+        for guest in self.forgotten:
+            # Once more, without faults: the broker has lost messages that tell of it, which only that sends again.
+            assert (await self.world.call("forget_customer", route={"customerId": guest})).status == 202
+        await self.world.sweep()
         await self.world.drain()
 
     async def _import_all_again(self) -> None:
@@ -331,13 +352,15 @@ class Run:
     def violations(self) -> Iterator[str]:
         """What only somebody who saw the whole history can tell."""
         yield from self.world.witness.wrong
-        for email, orders in Counter(order["email"] for order in self.orders).items():
+        known = [order for order in self.orders if not order["forgottenAt"]]
+        for email, orders in Counter(order["email"] for order in known).items():
             if orders > 1:
                 yield f"{orders} orders of one request, by {email}"
-        for order in self.orders:
+        for order in known:
             if order["customerId"] != (owner := self.owners[order["email"]]):
                 yield f"{order['id']} is {order['customerId']}'s, and was placed for {owner}"
         yield from (f"{order_id} was cancelled by a stranger" for order_id in self.seen_by_strangers)
+        yield from self._not_forgotten()
         intents = self.world.provider.intents.values()
         lost = {each["order"] for each in intents if each["lapsed"] or "captureRefused" in each["method"]}
         for order in self.orders:
@@ -353,6 +376,16 @@ class Run:
             if applied > 1 or (status == 200 and not applied):
                 yield f"the correction to {number} was answered {status}, and applied {applied} times"
         yield from self._announced_otherwise()
+
+    def _not_forgotten(self) -> Iterator[str]:
+        """Where something stands of whom it was wished of, or nothing of whom it wasn't."""
+        for order in self.orders:
+            of = order["id"]
+            shipments = (each for each in self.world.documents("shipping", "shipment") if each["orderId"] == of)
+            told = [each["shippingAddress"] for each in (order, *shipments) if each["shippingAddress"]]
+            marks = [each["name"] == FORGOTTEN for each in told] + [order["email"] == FORGOTTEN]
+            if set(marks) != {order["customerId"] in self.forgotten}:
+                yield f"of {of} of {order['customerId']} stands {told}"
 
     def _announced_otherwise(self) -> Iterator[str]:
         """Shipments of which the corrections announced, in the order of their numbers, don't end at what is stored."""
@@ -409,6 +442,7 @@ REACHED = (
     "order of many rounds",
     "count asked for again",
     "correction asked for again",
+    "forgotten again",
     "correction answered 200",
     "correction answered 412",
     "import with a fault",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.ports import Create, Delete, Document, Operation, Patch, Replace, WireMessage
+from shared.texts import FORGOTTEN
 from tests.unit.witness.messages import Messages
 from tests.unit.witness.money import Money
 from tests.unit.witness.notes import DELIVERY, SWEEP_BEGAN, Delivery, Notes
@@ -76,6 +77,8 @@ class Witness:
             self.stock.changed(pk.removeprefix("sku:"))
 
     def _changed(self, was: Document | None, now: Document) -> None:
+        if was and _is_forgotten(was, now):
+            return
         if was and _state(was) in _FINAL.get(was["kind"], ()) and not _is_corrected(was, now):
             self._notes.wrong.append(f"{now['id']} of {now['pk']} was {_state(was)}, its end, and written after it")
         if was and now.get("version", 2) < was.get("version", 1) + (now["kind"] != "price"):
@@ -119,6 +122,14 @@ def _is_corrected(was: Document, now: Document) -> bool:
         **right,
         "corrections": was["corrections"] + 1,
     }
+
+
+def _is_forgotten(was: Document, now: Document) -> bool:
+    """Whether of an order or shipment only what told of its customer has changed, at its end."""
+    personal = {"shippingAddress", "email", "requestHash", "forgottenAt", "version", "_etag"}
+    kept = [{name: value for name, value in each.items() if name not in personal} for each in (was, now)]
+    is_marked = (now.get("shippingAddress") or {}).get("name") == FORGOTTEN
+    return is_marked and was["shippingAddress"] != now["shippingAddress"] and kept[0] == kept[1]
 
 
 def _state(document: Document) -> str | None:
