@@ -246,9 +246,11 @@ def _links(
     schema, at = schemas[name_of(response, schemas)], ""
     if (listed := schema["properties"].get("value", {})).get("items"):
         schema, at = schemas[listed["items"]["$ref"].removeprefix(SCHEMAS)], "/value/0"
+    # What may be null leads nowhere.
+    named = {name for name, field in schema["properties"].items() if {"type": "null"} not in field.get("anyOf", ())}
     for other in known:
         names = in_path(other)
-        if other.id != of and names and schema["properties"].keys() >= set(names):
+        if other.id != of and names and named.issuperset(names):
             parameters = {name: f"$response.body#{at}/{name}" for name in names}
             yield other.id, {"operationId": other.id, "parameters": parameters}
 
