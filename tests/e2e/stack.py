@@ -19,6 +19,13 @@ from local.identity.issuer import Caller, Role, mint
 from tests.processes import ROOT, free_port, until
 
 EXAMPLE = ROOT / "examples" / "online_retail.csv"
+AT_REST = {
+    "SWEEP_SCHEDULE": "0 0 0 29 2 *",
+    "ORDERS_FIRST_RESEND_SECONDS": "100000",
+    "ORDERS_LONGEST_RESEND_SECONDS": "100000",
+    "ORDERS_DISPATCH_RESEND_SECONDS": "100000",
+}
+"""Settings with which nothing goes on by itself: what a stand-in is asked, it is asked for a call that was made."""
 
 
 class Stack:

@@ -15,7 +15,10 @@ from pathlib import Path
 from random import SystemRandom
 
 from scripts.measure_orders import stack
+from tests.e2e.stack import AT_REST
 from tests.fuzz.running import fuzz
+
+STATE = "of a stack that runs, for tests alone, with timers that don't (default: one of its own)"
 
 
 def main() -> int:
@@ -24,10 +27,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=2000, help="so many (default: 2000)")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6), help="to make the same ones again")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first one's number (default: 0)")
-    parser.add_argument("--state", type=Path, help="of a stack that runs, and is for tests (default: one of its own)")
+    parser.add_argument("--state", type=Path, help=STATE)
     asked = parser.parse_args()
-    # Or what waits for its dispatch is written by itself, and who orders much is told to wait.
-    settings = {"ORDERS_DISPATCH_RESEND_SECONDS": "100000", "ORDERS_PER_CUSTOMER_PER_MINUTE": "0"}
+    settings = AT_REST | {"ORDERS_PER_CUSTOMER_PER_MINUTE": "0"}
     with tempfile.TemporaryDirectory() as folder:
         state = asked.state or Path(folder, "state")
         with nullcontext() if asked.state else stack(state, settings):

@@ -203,6 +203,8 @@ class Maker:
             if any("customerId" in each for each in operation.examples):
                 draft.document = draft.document | {"customerId": subject}
             draft.body = json.dumps(draft.document).encode()
+        if 428 in operation.statuses:
+            draft.headers[b"If-Match"] = b"*"
         if chance.random() < 0.3:
             draft.headers[b"Idempotency-Key"] = f"{self._seed}-{number}-{round}".encode()
         ways = chance.choices([*SPOILING], [weight for _, weight in SPOILING.values()], k=chance.choice([1, 1, 1, 2]))
