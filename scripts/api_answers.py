@@ -15,6 +15,7 @@ REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
     411: ("The body came in chunks", ("length-required",)),
     412: ("If-Match or If-None-Match doesn't hold", ("precondition-failed",)),
     413: ("The body is too large", ("body-too-large",)),
+    414: ("The address is too long: the host's own answer, without a body", ()),
     415: ("The body isn't declared as what it should be in UTF-8, or is encoded", ("unsupported-media-type",)),
     422: ("A field is wrong; `errors` names each of the body", ()),
     428: ("There is no If-Match", ("precondition-required",)),
@@ -47,6 +48,8 @@ def _derived(of: Operation) -> Iterator[int]:
         yield from (401, 403, 503)
     if of.request:
         yield from (411, 413, 415)
+    if of.query:
+        yield 414
     if of.method != "GET" or "sku" in in_path(of):
         yield 422
     if of.method == "PATCH":

@@ -187,6 +187,8 @@ def _answer(
 ) -> dict[str, Any]:
     if status in _ALIKE and (words, tuple(types)) == REFUSALS[status]:
         return {"$ref": f"#/components/responses/{_phrase(status)}"}
+    if status == HTTPStatus.REQUEST_URI_TOO_LONG:
+        return {"description": words}
     if status >= HTTPStatus.BAD_REQUEST:
         return _refusal(status, words, types)
     sends = of.sends | ({"ETag"} if _revalidates(of) else set())

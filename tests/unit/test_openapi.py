@@ -53,6 +53,13 @@ def test_every_type_of_problem_stands_where_it_is_answered_with_an_example_that_
     assert examples.keys() == {"cannot-dispatch", "payment-lapsed"}
 
 
+def test_an_address_that_parameters_can_make_too_long_may_be_refused_by_the_host(described: dict[str, Any]) -> None:
+    for operation in each_operation(described).values():
+        queried = any(each["in"] == "query" for each in operation["parameters"])
+        assert ("414" in operation["responses"]) is queried
+        assert "content" not in operation["responses"].get("414", {})
+
+
 def test_what_a_function_answers_and_does_not_declare_fails_a_test() -> None:
     operation = World().functions["cancel_order"].operation
     problem = {"type": "urn:orderflow:problem:made-up", "status": 409}
