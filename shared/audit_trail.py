@@ -77,6 +77,11 @@ def report_audit(http: HttpFunctions, context: BoundedContext) -> None:
 
 def _view(document: Document) -> AuditEntryView:
     try:
-        return AuditEntryView.model_validate(document)
+        entry = AuditEntryView.model_validate(document)
     except ValidationError as error:
         raise Unparseable(", ".join(f"{each.pointer} {each.detail}" for each in field_errors(error))) from None
+    try:
+        parse_rfc3339(entry.created_at)
+    except ValueError:
+        raise Unparseable("/createdAt should be a time (RFC 3339)") from None
+    return entry

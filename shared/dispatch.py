@@ -30,6 +30,7 @@ from shared.errors import (
     UnknownType,
     Unparseable,
 )
+from shared.failures import told
 from shared.messaging import LONGEST_ATTRIBUTE, derived_id, from_wire, restated
 from shared.parking import Cause, ParkedMessages
 from shared.ports import Container, Sender, System, WireMessage
@@ -135,14 +136,14 @@ class Dispatcher:
             wire = restated(wire, failure.contract)
         if strikes >= self._times.strikes:
             cause = Cause.BROKEN_PROMISE if isinstance(failure, BrokenPromise) else Cause.FAILURE
-            await self._park(wire, cause, f"failed {strikes} times: {failure!r}", attempt)
+            await self._park(wire, cause, f"failed {strikes} times: {told(failure)}", attempt)
         elif now + delay > first_failure + self._times.give_up:
-            reason = f"still failing after {self._times.give_up}: {failure!r}"
+            reason = f"still failing after {self._times.give_up}: {told(failure)}"
             await self._park(wire, Cause.FAILURE, reason, attempt)
         elif retry_until and now + delay >= retry_until and not (strikes or postponed):
-            log.info("completed without success, its sender sends it again: %r", failure)
+            log.info("completed without success, its sender sends it again: %s", told(failure))
         else:
-            log.warning("tried again in %.1f s, attempt %d: %r", delay.total_seconds(), attempt, failure)
+            log.warning("tried again in %.1f s, attempt %d: %s", delay.total_seconds(), attempt, told(failure))
             properties |= {_STRIKES: strikes, _FIRST_FAILURE: rfc3339(first_failure)}
             await self._send(replace(wire, properties=properties), attempt, now + delay)
 

@@ -17,6 +17,7 @@ OrderflowError
 ├── MessageTooLarge        refused before anything is written; parked
 ├── InvalidToken           a bearer token that proves nothing
 ├── SettingsError          the app can't start; names every setting at fault
+├── Unexpected             a failure that isn't one of these, in what may be told of it
 └── Refused                an HTTP caller's fault, answered as a problem (RFC 9457)
 """
 
@@ -98,6 +99,10 @@ class MessageTooLarge(OrderflowError):
 
 class InvalidToken(OrderflowError):
     """A bearer token that proves nothing. The text says what is wrong with it, never what it holds."""
+
+
+class Unexpected(OrderflowError):
+    """A failure that nobody thought of, in what may be told of it: see `shared.failures`."""
 
 
 class SettingsError(OrderflowError):

@@ -9,6 +9,7 @@ import azure.functions as func
 from shared.context import BoundedContext
 from shared.contracts import Contract
 from shared.dispatch import Handler
+from shared.failures import telling_no_more
 from shared.ports import WireMessage
 from shared.telemetry import log, log_event, logged_with
 
@@ -28,7 +29,8 @@ def drain_queue(
     dispatcher = context.dispatcher(queue, handlers)
 
     async def handle(message: func.ServiceBusMessage) -> None:
-        await dispatcher.handle(_wire(message))
+        with telling_no_more():
+            await dispatcher.handle(_wire(message))
 
     _register(blueprint, context, queue, name, handle)
 
@@ -39,7 +41,8 @@ def drain_dead_letters(blueprint: func.Blueprint, context: BoundedContext) -> No
     dispatcher = context.dispatcher(queue, {})
 
     async def park(message: func.ServiceBusMessage) -> None:
-        await dispatcher.park_dead_letter(_wire(message))
+        with telling_no_more():
+            await dispatcher.park_dead_letter(_wire(message))
 
     _register(blueprint, context, queue, f"{context.name}_dead", park)
 
@@ -68,7 +71,8 @@ def sweep_every_minute(
             for other in failures[1:]:
                 log.error("another part of the sweep failed, too", exc_info=other)
         if failures:
-            raise failures[0]
+            with telling_no_more():
+                raise failures[0]
 
     timer = blueprint.timer_trigger(
         arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False, use_monitor=False

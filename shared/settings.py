@@ -73,7 +73,7 @@ class Connection(BaseModel):
     endpoint: str
     """Of Cosmos DB the account's URL; of Service Bus the namespace's host name."""
     client_id: str | None = None
-    connection_string: str | None = None
+    connection_string: str | None = Field(default=None, repr=False)
 
     @property
     def key(self) -> str:

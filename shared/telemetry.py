@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from shared.failures import traced_back
+
 _fields: ContextVar[dict[str, str]] = ContextVar("orderflow_log_fields")
 _TRACE_CONTEXT = re.compile("(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _traceparent: ContextVar[str | None] = ContextVar("orderflow_traceparent", default=None)
@@ -17,9 +19,12 @@ _traceparent: ContextVar[str | None] = ContextVar("orderflow_traceparent", defau
 class _Fields(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         fields = {name: value for name, value in _fields.get({}).items() if value}
+        text = record.getMessage()
         if fields:
-            told = ", ".join(f"{name}={value}" for name, value in fields.items())
-            record.msg, record.args = f"{record.getMessage()} ({told})", None
+            text += f" ({', '.join(f'{name}={value}' for name, value in fields.items())})"
+        if record.exc_info and record.exc_info[1]:
+            text += f"\n{traced_back(record.exc_info[1])}"
+        record.msg, record.args, record.exc_info = text, None, None
         for name, value in fields.items():
             setattr(record, name, value)
         return True

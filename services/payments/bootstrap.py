@@ -35,7 +35,7 @@ class PaymentsSettings(Settings):
         "https://api.stripe.com", alias="PAYMENT_PROVIDER_ADDRESS", pattern=r"^https?://[^/?#\s]+$"
     )
     """Where Stripe's API is, without a path."""
-    provider_key: Annotated[str, AfterValidator(_secret_key)] = Field(alias="PAYMENT_PROVIDER_KEY")
+    provider_key: Annotated[str, AfterValidator(_secret_key)] = Field(alias="PAYMENT_PROVIDER_KEY", repr=False)
     """The secret key."""
     provider_timeout: Seconds = Field(timedelta(seconds=10), alias="PAYMENT_PROVIDER_TIMEOUT_SECONDS")
     """The longest that a call of the provider may take."""

@@ -26,6 +26,7 @@ from shared.errors import (
     OrderflowError,
     Throttled,
     Unavailable,
+    Unexpected,
 )
 from shared.ports import Change, Condition, Create, Delete, Document, Operation, Patch, Query, Replace
 from shared.settings import Connection
@@ -115,7 +116,7 @@ class CosmosContainer:
                 return await call(client.get_database_client(self._database).get_container_client(self._name))
         except CosmosBatchOperationError as error:
             index = error.error_index
-            raise _translated(int(error.operation_responses[index]["statusCode"]), index, error) from error
+            raise _translated(int(error.operation_responses[index]["statusCode"]), index) from error
         except CosmosHttpResponseError as error:
             # 1003: the container itself isn't there, or not yet. That is no answer about a document.
             if error.status_code == 404 and error.sub_status not in (None, 0):
@@ -123,7 +124,7 @@ class CosmosContainer:
             if error.status_code == 429:
                 wait = int(error.headers.get("x-ms-retry-after-ms", 1000)) / 1000
                 raise Throttled("Cosmos DB answered 429", wait) from error
-            raise _translated(error.status_code or 500, 0, error) from error
+            raise _translated(error.status_code or 500, 0) from error
         except AzureError as error:
             raise Unavailable(f"Cosmos DB gave no clear answer: {type(error).__name__}") from error
         except TimeoutError as error:
@@ -148,12 +149,12 @@ class CosmosContainer:
         return client
 
 
-def _translated(status: int, index: int, error: Exception) -> Exception:
+def _translated(status: int, index: int) -> OrderflowError:
     detail = f"Cosmos DB answered {status}"
     if status >= 500:
         return Unavailable(detail)
     known = BY_STATUS.get(status)
-    return known(index, detail) if known else error
+    return known(index, detail) if known else Unexpected(detail)
 
 
 def _batch_operation(operation: Operation) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from shared.failures import told
 from shared.telemetry import log
 
 
@@ -45,7 +46,7 @@ class Opening[Opened]:
     def _ended(self, task: asyncio.Task[Opened]) -> None:
         if _failed(task):
             self._task = None
-            log.warning("opening a connection failed: %r", None if task.cancelled() else task.exception())
+            log.warning("opening a connection failed: %s", told(None if task.cancelled() else task.exception()))
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:

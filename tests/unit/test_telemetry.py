@@ -1,10 +1,13 @@
 """What the log says, and of whom: of a record nothing but its text reaches Azure."""
 
 import logging
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from shared.errors import Unavailable
 from shared.telemetry import log, log_event, logged_with
 from tests.unit.world import World
 
@@ -49,3 +52,39 @@ async def test_a_message_that_goes_later_is_named_with_its_order(
 
     assert texts(caplog)
     assert all(f"subject={order}" in text and f"message_id={wire.id}" in text for text in texts(caplog))
+
+
+def test_of_a_failure_that_is_not_ours_a_traceback_has_the_type_and_the_lines_and_no_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    try:
+        try:
+            int("12 Ockham Park")
+        except ValueError as fault:
+            raise Unavailable("the store gave no answer") from fault
+    except Unavailable:
+        with logged_with(order_id="ord_1"):
+            log.exception("it failed")
+
+    [text] = texts(caplog)
+    first, second, *rest = text.splitlines()
+    assert (first, second) == ("it failed (order_id=ord_1)", "Unavailable('the store gave no answer')")
+    assert "ValueError" in rest
+    assert text.count("in test_of_a_failure_that_is_not_ours") == 2
+    assert text.replace('int("12 Ockham Park")', "").count("Ockham") == 0
+    assert caplog.records[0].exc_info is None
+
+
+async def test_what_is_parked_for_a_fault_of_ours_says_where_it_came_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_: Any) -> None:
+        raise ValueError("12 Ockham Park")
+
+    world = World()
+    await world.stocked(MUG=1)
+    await world.placed(("MUG", 1))
+    monkeypatch.setattr("services.inventory.handlers.has_given_up", fault)
+
+    await world.drain(until=timedelta(hours=2))
+
+    [parked] = world.documents("inventory", "parked")
+    assert re.fullmatch(r"failed 10 times: ValueError at services/inventory/handlers\.py:\d+", parked["reason"])

@@ -27,7 +27,7 @@ from services.payments import functions as payments_functions
 from services.payments.domain import DeclineCode, Intent, IntentStatus, Refusal, RefusedByProvider
 from services.shipping import bootstrap as shipping
 from services.shipping import functions as shipping_functions
-from shared.access import Caller, Role
+from shared.access import Authenticator, Caller, Role
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.context import BoundedContext, bounded_context
 from shared.errors import InvalidToken
@@ -199,6 +199,7 @@ class World:
         provider: Callable[[], MemoryProvider] = MemoryProvider,
         environment: Mapping[str, str] = ENVIRONMENT,
         clock: Callable[[System], System] = lambda system: system,
+        authenticator: Callable[[], Authenticator] = PlainTokens,
     ) -> None:
         self.system = VirtualSystem(seed)
         self.broker = broker(TOPOLOGY, self.system)
@@ -209,7 +210,7 @@ class World:
         inventory_settings = inventory.InventorySettings.read(environment)
         self.contexts: dict[str, BoundedContext] = {
             settings.context: bounded_context(
-                settings, self.containers[settings.context], self.broker, clock(self.system), PlainTokens()
+                settings, self.containers[settings.context], self.broker, clock(self.system), authenticator()
             )
             for settings in (
                 catalog_settings,
