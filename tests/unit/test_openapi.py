@@ -76,7 +76,8 @@ def test_an_answer_leads_to_what_it_names(described: dict[str, Any]) -> None:
     listed = of["list_shipments"]["responses"]["200"]["links"]
 
     assert placed["get_order"]["parameters"] == {"orderId": "$response.body#/orderId"}
-    assert placed.keys() == {"get_order", "cancel_order"}  # and not to its customer's data: an order may have none
+    assert "cancel_order" in placed
+    assert "get_customer_data" not in placed  # its customer may be null
     assert listed["get_shipment"]["parameters"] == {"shipmentId": "$response.body#/value/0/shipmentId"}
 
 
