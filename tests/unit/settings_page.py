@@ -154,7 +154,9 @@ def _rows(cls: type[Settings], known: set[str]) -> Iterator[Sequence[str]]:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "none: required"
-    return f"`{text(field.default)}`" if field.default else "none" if field.default == "" else "the currency's"
+    if field.default is None:
+        return "the currency's"
+    return f"`{text(field.default)}`" if field.default != "" else "none"
 
 
 def _here(name: str, field: FieldInfo) -> str:

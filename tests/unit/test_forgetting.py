@@ -362,6 +362,34 @@ async def test_final_orders_are_forgotten_by_time_and_no_others() -> None:
         assert (await world.order(kept))["shippingAddress"]["name"] == "Canary Name"
 
 
+async def test_by_time_an_order_under_way_follows_when_it_ends_whoevers_it_is_and_no_other_is_looked_at_again() -> None:
+    world = World(environment=ENVIRONMENT | {"ORDERS_RETENTION_SECONDS": "3600"})
+    await world.stocked(MUG=100)
+    old, nobodys, under_way = await completed(world), await completed(world), await placed(world)
+    await spoilt(world, nobodys, customerId=None)
+    await world.drain()
+    await world.system.sleep(7200)
+    await settle(world)
+    assert sorted(announced(world)) == sorted([old, nobodys])
+
+    await world.dispatched(under_way)
+    await world.drain()
+    read: list[str] = []
+    get = world.orders.orders.get
+
+    async def noted(order_id: str) -> Any:
+        read.append(order_id)
+        return await get(order_id)
+
+    world.orders.orders.get = noted  # type: ignore[method-assign]
+    await world.functions["orders_sweep"](None)
+    await world.drain()
+
+    assert read == [under_way]
+    assert announced(world)[2:] == [under_way]
+    assert told(world) == []
+
+
 async def test_without_a_retention_nothing_is_forgotten_by_time(world: World) -> None:
     order_id = await completed(world)
     await world.system.sleep(timedelta(days=4000).total_seconds())
@@ -399,6 +427,18 @@ async def test_what_is_parked_of_the_order_later_has_no_words_either(world: Worl
 
     assert len(world.documents(context, "parked")) == 2
     assert told(world) == []
+
+
+@pytest.mark.parametrize("context", ["inventory", "payments", "shipping", "orders"])
+async def test_what_the_broker_gave_up_on_is_parked_without_words_too(world: World, context: str) -> None:
+    order_id = await completed(world)
+    await forget(world)
+
+    dead = WireMessage("m1", b"Canary", correlation_id=order_id, properties={"DeadLetterReason": "MaxDeliveryCount"})
+    await world.deliver(f"{context}-dead", dead)
+
+    [document] = world.documents(context, "parked")
+    assert (document["message"], told(world)) == ({"messageId": "m1", "correlationId": order_id, "body": MARK}, [])
 
 
 async def test_a_copy_of_the_news_that_comes_again_changes_nothing(world: World) -> None:
