@@ -74,10 +74,9 @@ class ParkedMessages:
         async def forgotten() -> None:
             parked = await self._container.read(place, _ID)
             if parked and parked.pop("subject", None):
-                kept = {name: parked["message"][name] for name in ("messageId", "correlationId")}
-                await self._container.write(
-                    place, [Replace(parked | {"message": kept | {"body": FORGOTTEN}}, parked["_etag"])]
-                )
+                ids = {name: parked["message"][name] for name in ("messageId", "correlationId")}
+                parked["message"] = ids | {"properties": {}, "body": FORGOTTEN}
+                await self._container.write(place, [Replace(parked, parked["_etag"])])
 
         await at_once(forgotten, self._system)
 
