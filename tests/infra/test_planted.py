@@ -172,7 +172,7 @@ def test_what_an_installation_must_say_itself_is_asked_for(copy: Sources, monkey
         ('"httpConcurrency": 16', '"httpConcurency": 16', "httpConcurrency"),
         ('"maximumInstances": 40', '"maximumInstances": 4000', "'app.maximumInstances' is not valid"),
         ('"instanceMemoryMB": 2048', '"instanceMemoryMB": 1024', "'app.instanceMemoryMB' is not valid"),
-        ('"paths": ["stock"]', '"paths": ["stock"], "timeout": 5', "timeout"),
+        ('"paths": ["stock", ', '"timeout": 5, "paths": ["stock", ', "timeout"),
     ],
 )
 def test_what_the_topology_may_not_say_of_an_app_is_named(copy: Sources, old: str, new: str, said: str) -> None:
@@ -183,7 +183,7 @@ def test_what_the_topology_may_not_say_of_an_app_is_named(copy: Sources, old: st
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ("param defaultThroughput = 1000", "throughput: catalog needs 1280 request units a second for one instance"),
+        ("param defaultThroughput = 1000", "throughput: catalog needs 1920 request units a second for one instance"),
         (
             "param alwaysReady = { oders: 2 }",
             "throughput, alwaysReady: oders is none of catalog, inventory, orders, payments, shipping",
