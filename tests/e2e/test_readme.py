@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.stack import stack
 from tests.processes import ROOT
+from tests.unit.access_page import operations
 
 pytestmark = pytest.mark.stack
 
@@ -44,11 +45,15 @@ def test_func_start_gets_settings_for_the_stand_ins_that_run(tmp_path: Path) -> 
     assert values["AzureFunctionsJobHost__telemetryMode"] == "ApplicationInsights"
     assert f"http://127.0.0.1:{written['Host']['LocalHttpPort']}/api" == running.api
     indexed = subprocess.run(
-        [*running.command()[:1], "-c", "import function_app; print(len(function_app.app.get_functions()))"],
+        [
+            *running.command()[:1],
+            "-c",
+            "import function_app as f; print(*[each.get_function_name() for each in f.app.get_functions()])",
+        ],
         cwd=ROOT,
         env=values,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert int(indexed.stdout) == 30
+    assert {each.id for each in operations()} < set(indexed.stdout.split())
