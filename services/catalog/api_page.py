@@ -39,7 +39,7 @@ def serve_api_page(http: HttpFunctions, signing_in: SigningIn) -> None:
     )
 
     def reply(file: File) -> Reply:
-        headers = {"ETag": f'"{sha256(file.content).hexdigest()[:32]}"'}
+        headers = {"ETag": _etag(file)}
         if file.media_type == _MEDIA_TYPES[".html"]:
             headers["Content-Security-Policy"] = policy
         return Reply(file, headers=headers)
@@ -81,12 +81,21 @@ def serve_api_page(http: HttpFunctions, signing_in: SigningIn) -> None:
         name = call.route["file"]
         if name == "page.json":
             return reply(told)
-        known = {each.name: each for each in FILES.iterdir() if each.suffix in _MEDIA_TYPES}
-        if name not in known:
+        if name not in _known():
             raise not_found(f"file {name[:100]}")
-        return reply(_read(known[name]))
+        return reply(_read(FILES / name))
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(each.name for each in FILES.iterdir() if each.suffix in _MEDIA_TYPES)
 
 
 @cache
 def _read(path: Path) -> File:
     return File(path.read_bytes(), _MEDIA_TYPES[path.suffix])
+
+
+@cache
+def _etag(file: File) -> str:
+    return f'"{sha256(file.content).hexdigest()[:32]}"'
