@@ -3,12 +3,12 @@
 from pydantic import ValidationError
 
 from shared.access import Role
-from shared.codec import parse_rfc3339, rfc3339
+from shared.codec import parse_rfc3339
 from shared.context import BoundedContext
 from shared.errors import Unparseable
 from shared.fields import Link, Moment, Time, View, optional
 from shared.http import Call, HttpFunctions, Reply, field_errors
-from shared.listing import find_readable
+from shared.listing import find_readable, keyset
 from shared.paging import PageParameters, Paging
 from shared.ports import Document, Query
 
@@ -68,8 +68,7 @@ def report_audit(http: HttpFunctions, context: BoundedContext) -> None:
         paging = Paging(call, route)
         since = (call.query.since, "") if call.query.since else None
         after = paging.after or since
-        keyset = (rfc3339(after[0]), after[1]) if after else ()
-        query = Query("audit", order_by=("createdAt", "id"), after=keyset, limit=call.query.limit)
+        query = Query("audit", order_by=("createdAt", "id"), after=keyset(after), limit=call.query.limit)
         found = await find_readable(context.container, query, {}, _view)
         next_link = paging.next_link([(parse_rfc3339(each.created_at), each.id) for each in found])
         return Reply(AuditPage(value=found, next_link=next_link))

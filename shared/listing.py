@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import product
 
+from shared.codec import rfc3339
 from shared.errors import Unparseable
 from shared.ports import Condition, Container, Document, Query
 from shared.telemetry import log_event
+
+
+def keyset(after: tuple[datetime, str] | None) -> tuple[str, ...]:
+    """A query's `after`: behind the item of this time and id, or from the beginning."""
+    return (rfc3339(after[0]), after[1]) if after else ()
 
 
 async def find_any(container: Container, query: Query, values: Mapping[str, Sequence[str]]) -> list[Document]:

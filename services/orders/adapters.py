@@ -11,7 +11,7 @@ from services.orders.prices import Price
 from shared.audit import AuditEntry
 from shared.codec import decode, encode, rfc3339
 from shared.errors import AlreadyExists, ConditionFailed
-from shared.listing import find_readable
+from shared.listing import find_readable, keyset
 from shared.messaging import Message, derived_id
 from shared.outbox import Outbox
 from shared.ports import Change, Condition, Container, Create, Document, Patch, Query, Replace
@@ -45,8 +45,7 @@ class OrderAdapter:
 
     async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Order]:
         """The next of those wanted, newest first, by keyset. What can't be read is left out."""
-        keyset = (rfc3339(after[0]), after[1]) if after else ()
-        query = Query("order", (), ("placedAt", "id"), keyset, size, descending=True)
+        query = Query("order", (), ("placedAt", "id"), keyset(after), size, descending=True)
         values = {"customerId": [wanted.customer_id]} if wanted.customer_id is not None else {}
         values |= {"step": [*map(str, wanted.steps)]} if wanted.statuses else {}
         return await find_readable(self._container, query, values, _order)
@@ -98,8 +97,8 @@ class ErasureAdapter:
 
     async def wished(self, after: Erasure | None, size: int) -> list[Erasure]:
         """Those of customers, oldest first."""
-        keyset = (rfc3339(after.created_at), _erasure_id(after.customer_id)) if after else ()
-        documents = await self._container.find(Query("erasure", (), ("createdAt", "id"), keyset, size))
+        behind = keyset((after.created_at, _erasure_id(after.customer_id)) if after else None)
+        documents = await self._container.find(Query("erasure", (), ("createdAt", "id"), behind, size))
         return [_erasure(document) for document in documents]
 
 

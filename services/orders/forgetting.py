@@ -20,6 +20,7 @@ from shared.codec import rfc3339
 from shared.concurrency import for_each
 from shared.contracts.customers import CustomerForgotten
 from shared.errors import Contended, Transient, Unparseable
+from shared.listing import keyset
 from shared.messaging import fact
 from shared.telemetry import log, log_event, logged_with
 
@@ -35,8 +36,7 @@ async def orders_of(
     customer_id: str, after: tuple[datetime, str] | None, size: int, deps: Dependencies
 ) -> list[tuple[Placed, Order | None]]:
     """The next of all that a customer placed, oldest first, by keyset; None for one that this version can't read."""
-    place = (rfc3339(after[0]), after[1]) if after else ()
-    placed = await deps.orders.placed(customer_id, deps.system.now(), place, size)
+    placed = await deps.orders.placed(customer_id, deps.system.now(), keyset(after), size)
 
     async def read(each: Placed) -> tuple[Placed, Order | None]:
         try:

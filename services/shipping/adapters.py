@@ -6,8 +6,8 @@ from datetime import datetime
 
 from services.shipping.domain import Shipment, State, Wanted, shipment_id
 from shared.audit import AuditEntry
-from shared.codec import decode, encode, rfc3339
-from shared.listing import find_readable
+from shared.codec import decode, encode
+from shared.listing import find_readable, keyset
 from shared.messaging import Message
 from shared.outbox import Outbox
 from shared.ports import Container, Create, Document, Query, Replace
@@ -37,8 +37,7 @@ class ShipmentAdapter:
 
     async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Shipment]:
         """The next ones in one of the states and with one of the carriers, oldest first, by keyset."""
-        keyset = (rfc3339(after[0]), after[1]) if after else ()
-        query = Query("shipment", (), ("createdAt", "id"), keyset, size)
+        query = Query("shipment", (), ("createdAt", "id"), keyset(after), size)
         values = {"carrier": wanted.carriers} if wanted.carriers else {}
         # As a shipment moves on, so that one which does so meanwhile is found.
         values |= {"state": tuple(str(state) for state in State if state in wanted.states)}
