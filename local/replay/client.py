@@ -15,6 +15,7 @@ TRIED_AGAIN = {429, 502, 503, 504}
 _LONGEST_PAUSE = 5.0
 
 ADMIN = Caller(Role.ADMIN, "admin")
+SUPPORT = Caller(Role.SUPPORT, "support")
 WAREHOUSE = Caller(Role.WAREHOUSE, "warehouse")
 
 

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 import httpx
 
-from local.replay.client import Api, explain, problem_of
+from local.identity.issuer import Caller
+from local.replay.client import SUPPORT, Api, explain, problem_of
 from local.replay.plan import PlannedOrder
 from local.replay.progress import Gauge
 from local.replay.warehouse import dispatch_all, moment
@@ -131,9 +132,10 @@ class Journey:
             self._gauge.step("settled")
             return
         if order.cancel == "at once":
-            await self._cancel(order, 0.0)
+            await self._cancel(order, order.caller, 0.0)
         elif order.cancel == "later":
-            group.create_task(self._cancel(order, moment(self._seed, order.invoice, _LONGEST_CANCEL)))
+            # Who has second thoughts later rings the shop up.
+            group.create_task(self._cancel(order, SUPPORT, moment(self._seed, order.invoice, _LONGEST_CANCEL)))
         self._to_follow.put_nowait((time.monotonic() + _FIRST_LOOK, order))
 
     def _refuse(self, invoice: str, response: httpx.Response) -> None:
@@ -145,10 +147,10 @@ class Journey:
         if reason is None:
             self._outcome.failures.append(f"Invoice {invoice}: {explain(response)}")
 
-    async def _cancel(self, order: PlannedOrder, wait: float) -> None:
+    async def _cancel(self, order: PlannedOrder, by: Caller, wait: float) -> None:
         await asyncio.sleep(wait)
         order_id = self._outcome.orders[order.invoice]["orderId"]
-        response = await self._api.call(order.caller, "POST", f"orders/{order_id}/cancel")
+        response = await self._api.call(by, "POST", f"orders/{order_id}/cancel")
         if response.status_code not in (202, 409):
             self._outcome.complaints.append(f"Cancelling invoice {order.invoice}: {explain(response)}")
 

@@ -45,7 +45,7 @@ def run(wish: Wish) -> int:
             groups = [[part("store", "serves")], [part("shop", wish.shop)]]
             supervisor = Supervisor(folder, "http://api", groups, print_at_once, wish.restart, patience=10.0, grace=2.0)
             if wish.shop == "dawdles":
-                supervisor.patience = 0.5
+                supervisor.patience = 3.0
             errand = ["small_stack", "errand", wish.errand] if wish.errand else []
             return supervisor.run(errand, then_end=wish.then_end)
     except StackError as error:

@@ -225,7 +225,7 @@ def test_a_part_that_never_becomes_ready_is_named(start: Start, state: Path) -> 
     status, output, errors = start(shop="dawdles").end()
 
     assert (status, output) == (1, "")
-    assert errors.startswith(f"shop did not become ready within 0.5 seconds. Its log, {state}/logs/shop.log, ends:\n")
+    assert errors.startswith(f"shop did not become ready within 3 seconds. Its log, {state}/logs/shop.log, ends:\n")
 
 
 @pytest.mark.parametrize(("errand", "status"), [("succeeds", 0), ("fails", 3)])
