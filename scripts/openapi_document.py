@@ -20,7 +20,8 @@ from scripts import http_examples
 from scripts.api_answers import REFUSALS, answers, in_path
 from scripts.openapi_schemas import SCHEMAS, Schema, array, name_of, reference, referred, schemas_of, without_defaults
 from shared.fields import Sku
-from shared.http import API, PROBLEM_TYPES, Operation
+from shared.http import API, Operation
+from shared.problems import PROBLEM_TYPES
 from tests.unit.access_page import operations
 
 ROOT = Path(__file__).parents[1]

@@ -7,10 +7,11 @@ from shared.codec import parse_rfc3339
 from shared.context import BoundedContext
 from shared.errors import Unparseable
 from shared.fields import Link, Moment, Time, View, optional
-from shared.http import Call, HttpFunctions, Reply, field_errors
+from shared.http import Call, HttpFunctions, Reply
 from shared.listing import find_readable, keyset
 from shared.paging import PageParameters, Paging
 from shared.ports import Document, Query
+from shared.problems import field_errors
 
 
 class AuditParameters(PageParameters):

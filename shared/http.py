@@ -9,7 +9,6 @@ an error.
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any
 
 import azure.functions as func
@@ -17,8 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.access import Authenticator, Caller, Role
 from shared.audit import Actor
-from shared.codec import encode
-from shared.errors import Contended, FieldError, InvalidToken, Refused, Throttled, Transient, invalid, sentence
+from shared.errors import Refused, invalid
 from shared.headers import (
     Preconditions,
     bearer_token,
@@ -28,19 +26,16 @@ from shared.headers import (
     preconditions,
     preconditions_of_change,
     refuse_preconditions,
-    unauthenticated,
 )
-from shared.json_body import JSON, MERGE_PATCH, MIB, parse_json, pointer
+from shared.json_body import JSON, MERGE_PATCH, MIB, parse_json
 from shared.ports import System
+from shared.problems import fault, field_errors, problem, refusal
 from shared.retry import at_once
-from shared.telemetry import log, logged_with, traced
+from shared.telemetry import logged_with, traced
 
 API = "/api"
 """What every path begins with, host.json's prefix of routes. Links are paths, so that they hold behind any proxy."""
 UNCHANGED = "If-None-Match names it: the caller has it as it is"
-PROBLEM_TYPES = "urn:orderflow:problem:"
-MOST_WRONG = 3000
-"""Wrong fields that a refusal names at most: an order of a thousand lines has fewer."""
 _NOBODY = Caller("", frozenset()), Role.CUSTOMER
 
 
@@ -196,7 +191,7 @@ class HttpFunctions:
                     try:
                         response = _success(await call(req, id), req)
                     except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
-                        response = _problem(_refusal(error))
+                        response = _problem(refusal(error))
                 response.headers.update(told)
                 return response
 
@@ -230,7 +225,7 @@ def _parameters(given: Mapping[str, str], model: type[BaseModel] | None) -> Base
         return model.model_validate(given) if model else None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise invalid_query(str(first["loc"][0]), f"It {_detail(first)}.") from None
+        raise invalid_query(str(first["loc"][0]), f"It {fault(first)}.") from None
 
 
 def invalid_query(name: str, detail: str) -> Refused:
@@ -264,51 +259,6 @@ def _parsed(
         raise invalid(field_errors(error)) from None
 
 
-def field_errors(error: ValidationError) -> list[FieldError]:
-    """Each wrong field once, in the words of whoever checks it; values are never repeated back.
-
-    Not of a body whose answer would be many times as large, and keep everybody else waiting while it is made.
-    """
-    if error.error_count() > MOST_WRONG:
-        return [FieldError("", f"has more than {MOST_WRONG} wrong fields")]
-    return [
-        FieldError(pointer(each["loc"]), _detail(each)) for each in error.errors(include_url=False, include_input=False)
-    ]
-
-
-def _detail(error: Any) -> str:
-    match error["type"]:
-        case "missing":
-            return "is missing"
-        case "too_short":
-            return f"should have at least {_items(error['ctx']['min_length'])}"
-        case "too_long":
-            return f"should have at most {_items(error['ctx']['max_length'])}"
-        case "model_type":
-            return "should be an object"
-        case "extra_forbidden":
-            return "is not a known field: remove it"
-        case _:
-            return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-
-
-def _items(number: int) -> str:
-    return "1 item" if number == 1 else f"{number} items"
-
-
-def _refusal(error: Exception) -> Refused:
-    if isinstance(error, Refused):
-        return error
-    if isinstance(error, Transient | Contended):
-        log.warning("answered 503: %r", error)
-        wait = max(5, ceil(error.wait)) if isinstance(error, Throttled) else 2
-        return Refused(503, "unavailable", "Please try again in a moment.", headers={"Retry-After": str(wait)})
-    if isinstance(error, InvalidToken):
-        return unauthenticated(sentence(error), 'Bearer error="invalid_token"')
-    log.error("the request failed", exc_info=error)
-    return Refused(500, "internal", "Something went wrong on our side.")
-
-
 def _success(reply: Reply, req: func.HttpRequest) -> func.HttpResponse:
     headers = _SECURITY | dict(reply.headers)
     file = reply.body if isinstance(reply.body, File) else _json(reply.body)
@@ -325,18 +275,8 @@ def _json(body: BaseModel) -> File:
 
 
 def _problem(refused: Refused) -> func.HttpResponse:
-    problem: dict[str, Any] = {
-        "type": PROBLEM_TYPES + refused.type,
-        "title": refused.title,
-        "status": refused.status,
-    }
-    if refused.detail:
-        problem["detail"] = refused.detail
-    if refused.errors:
-        problem["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in refused.errors]
-    problem |= encode(refused.extension) or {}
     return func.HttpResponse(
-        json.dumps(problem, ensure_ascii=False),
+        json.dumps(problem(refused), ensure_ascii=False),
         status_code=refused.status,
         headers=_SECURITY | refused.headers,
         mimetype="application/problem+json",

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SkipValidation, ValidationError
 from services.catalog.domain import Product
 from services.catalog.handlers import Failure, Outcome
 from shared.fields import Body, MoneyView, ShopCurrency, Sku, Text, View, optional, payable
-from shared.http import field_errors
+from shared.problems import field_errors
 
 MOST_PRODUCTS = 5000
 _HIGHEST_PRICE = 99_999_999

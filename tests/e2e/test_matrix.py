@@ -23,7 +23,8 @@ from local.identity import issuer
 from local.verify.looking import look
 from local.verify.reading import Reader, reader
 from shared.access import Role
-from shared.http import API, PROBLEM_TYPES, Operation
+from shared.http import API, Operation
+from shared.problems import PROBLEM_TYPES
 from tests.e2e.stack import AT_REST, Stack, small_order, stack
 from tests.processes import until
 from tests.unit.access_page import operations

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import Unavailable
-from shared.http import PROBLEM_TYPES
+from shared.problems import PROBLEM_TYPES
 from shared.telemetry import log
 from tests.unit.world import ENVIRONMENT, GUEST, SUPPORT, Answer, World, order_body
 

@@ -31,8 +31,9 @@ from shared.access import Authenticator, Caller, Role
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.context import BoundedContext, bounded_context
 from shared.errors import InvalidToken
-from shared.http import PROBLEM_TYPES, Operation
+from shared.http import Operation
 from shared.ports import Document, System, WireMessage
+from shared.problems import PROBLEM_TYPES
 from shared.settings import Settings
 
 TOPOLOGY: dict[str, Any] = json.loads((Path(__file__).parents[2] / "infra" / "topology.json").read_text())
