@@ -52,6 +52,13 @@ def encode(value: Any) -> Any:
     return value
 
 
+def present(value: Any) -> Any:
+    """JSON without the members that are null."""
+    if isinstance(value, dict):
+        return {name: present(member) for name, member in value.items() if member is not None}
+    return [present(member) for member in value] if isinstance(value, list) else value
+
+
 def decode[T](cls: type[T], data: Any) -> T:
     """The dataclass that `data` describes. Raises Unparseable, naming the field at fault."""
     decoded: T = _decoder(cast(Hashable, cls))(data, "")

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import azure.functions as func
 
-from services.orders import handlers
+from services.orders import handlers, placing
 from services.orders.domain import Wanted
 from services.orders.forgetting import Forgetting, due_of, forget_customer, orders_of
 from services.orders.http_models import (
@@ -82,9 +82,9 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         sends=["Location", "ETag"],
     )
     async def place_order(call: Call[OrderBody]) -> Reply:
-        new = call.body.new_order(handlers.owner_of(call.body.customer_id, call.customer))
-        order_id = handlers.order_id(call.role, call.caller.subject, call.idempotency_key, call.request_id)
-        order = await handlers.place_order(new, order_id, call.actor, deps)
+        new = call.body.new_order(placing.owner_of(call.body.customer_id, call.customer))
+        order_id = placing.order_id(call.role, call.caller.subject, call.idempotency_key, call.request_id)
+        order = await placing.place_order(new, order_id, call.actor, deps)
         return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
 
     @http.function(

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from services.orders.domain import Address, Order, Status
-from services.orders.handlers import NewOrder, WantedLine
+from services.orders.placing import NewOrder, WantedLine
 from services.orders.prices import Price
 from services.orders.process import Reason
 from shared.codec import encode, rfc3339

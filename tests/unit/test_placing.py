@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from services.orders.domain import Address
-from services.orders.handlers import NewOrder, WantedLine, order_id
+from services.orders.placing import NewOrder, WantedLine, order_id
 from shared.access import Role
 from shared.errors import Contended
 from shared.ports import Replace
