@@ -55,6 +55,7 @@ class StateFolder:
             for owner in ("operator", *contexts):
                 of_service.setdefault(owner, base64.b64encode(secrets.token_bytes(size)).decode())
         keys.setdefault("paymentProvider", f"sk_test_local_{secrets.token_hex(16)}")
+        keys.setdefault("operationsClient", secrets.token_urlsafe(32))
         if json.dumps(keys) != before:
             write_private(file, keys)
         return keys

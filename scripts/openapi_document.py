@@ -46,7 +46,8 @@ _BEARER: Schema = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "A token of the shop's OpenID issuer, with one of the roles customer, warehouse, support and admin.",
+    "description": "A token of the shop's OpenID issuer, with one of the roles customer, warehouse, operations, "
+    "support and admin.",
 }
 _TEXT: Schema = {"type": "string"}
 _PROBLEM: Schema = {

@@ -7,10 +7,12 @@ from typing import Protocol
 
 
 class Role(StrEnum):
-    """What somebody is to the shop, strongest last. A guest is a customer whose subject the shop made up."""
+    """What somebody is to the shop, strongest last. A guest is a customer whose subject the shop made up; `operations`
+    is the context of that name, which asks the others."""
 
     CUSTOMER = "customer"
     WAREHOUSE = "warehouse"
+    OPERATIONS = "operations"
     SUPPORT = "support"
     ADMIN = "admin"
 

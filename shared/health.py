@@ -1,15 +1,29 @@
-"""Whether an app answers, and which release it is."""
+"""Whether an app answers, whether it can work, and what it is."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Mapping
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from shared.access import OPEN
-from shared.fields import View
-from shared.http import Call, HttpFunctions, Reply
+import azure.functions as func
+
+from shared.access import OPEN, Role
+from shared.codec import rfc3339
+from shared.concurrency import PATIENCE_SECONDS
+from shared.context import BoundedContext
+from shared.errors import Refused
+from shared.failures import told
+from shared.fields import Moment, View
+from shared.http import API, Call, HttpFunctions, Reply
 
 RELEASE = Path(__file__).parents[1] / "release.json"
 """Version and commit, which `scripts/package` writes into a package. A checkout has none."""
+UP = "up"
+FRESH = timedelta(seconds=5)
+"""How long a look at what a context depends on stands for all who ask."""
 
 
 class Liveness(View):
@@ -20,9 +34,23 @@ class Liveness(View):
     commit: str = "unknown"
 
 
+class Readiness(View):
+    """That the context can work, and what it is made of."""
+
+    status: Literal["ready"] = "ready"
+    version: str
+    commit: str
+    checked_at: Moment
+    """When its dependencies were looked at."""
+    dependencies: dict[str, str]
+    """What it can't work without: `up`, or what is wrong with it."""
+    functions: dict[str, str]
+    """What starts each of its functions: a request, a queue, or the `timer`."""
+
+
 def report_liveness(http: HttpFunctions, context: str, release: Path = RELEASE) -> None:
     """Register `<context>_live`, open to all. It asks no store, so that one which is away ends no instance."""
-    answer = Liveness.model_validate(json.loads(release.read_text()) if release.exists() else {})
+    answer = _liveness(release)
 
     @http.function(
         operation=f"{context}_live",
@@ -35,3 +63,78 @@ def report_liveness(http: HttpFunctions, context: str, release: Path = RELEASE) 
     )
     async def live(call: Call[None]) -> Reply:
         return Reply(answer)
+
+
+def report_readiness(
+    functions: func.Blueprint, http: HttpFunctions, context: BoundedContext, destination: str | None = None
+) -> None:
+    """Register `<context>_ready`, which looks at the container and at the broker, where messages to `destination`, by
+    default the context's topic, would be taken; at most once in five seconds, whoever asks."""
+    release = _liveness(RELEASE)
+    declared = cache(lambda: _declared(functions))
+    looked: asyncio.Task[Readiness] | None = None
+    began_at: datetime
+
+    async def look() -> Readiness:
+        looks = {
+            "container": context.container.read("ready", "ready"),
+            "broker": context.sender.check(destination or f"{context.name}-events"),
+        }
+        states = await asyncio.gather(*map(_state, looks.values()))
+        return Readiness(
+            version=release.version,
+            commit=release.commit,
+            checked_at=rfc3339(began_at),
+            dependencies=dict(zip(looks, states, strict=True)),
+            functions=declared(),
+        )
+
+    @http.function(
+        operation=f"{context.name}_ready",
+        method="GET",
+        route=f"health/{context.name}/ready",
+        roles={Role.OPERATIONS, Role.ADMIN},
+        summary=f"Whether {context.name} can work, and what it is made of",
+        response=Readiness,
+        statuses={200: "It can", 503: "`not-ready`: its container or the broker is away"},
+    )
+    async def ready(call: Call[None]) -> Reply:
+        nonlocal looked, began_at
+        if looked is None or context.system.now() - began_at >= FRESH:
+            began_at = context.system.now()
+            looked = asyncio.create_task(look())
+        # Whoever gives up waiting for it ends it for nobody else.
+        found = await asyncio.shield(looked)
+        if away := [name for name, state in found.dependencies.items() if state != UP]:
+            known = found.model_dump(by_alias=True, exclude={"status"})
+            detail = f"It can't reach its {' and its '.join(away)}."
+            headers = {"Retry-After": str(FRESH.seconds)}
+            raise Refused(503, "not-ready", f"{context.name} can't work.", detail, headers=headers, extension=known)
+        return Reply(found)
+
+
+def _liveness(release: Path) -> Liveness:
+    return Liveness.model_validate(json.loads(release.read_text()) if release.exists() else {})
+
+
+async def _state(look: Awaitable[object]) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await look
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the context can't work with it
+        return told(failure)
+    return UP
+
+
+def _declared(functions: func.Blueprint) -> dict[str, str]:
+    app = func.FunctionApp()
+    app.register_functions(functions)
+    return {
+        str(each.get_function_name()): _trigger(json.loads(each.get_raw_bindings()[0])) for each in app.get_functions()
+    }
+
+
+def _trigger(binding: Mapping[str, Any]) -> str:
+    if "route" in binding:
+        return f"{binding['methods'][0]} {API}/{binding['route']}"
+    return f"queue {binding['queueName']}" if "queueName" in binding else "timer"

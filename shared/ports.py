@@ -153,3 +153,7 @@ class Sender(Protocol):
         Raises Unavailable, where some may have arrived, and Throttled where the broker is busy.
         """
         ...
+
+    async def check(self, destination: str) -> None:
+        """See, without sending any, whether the broker would take messages there now. Raises Unavailable."""
+        ...

@@ -28,7 +28,8 @@ def write_keys(state: Path) -> dict[str, dict[str, str]]:
         service: {holder: base64.b64encode(secrets.token_bytes(32)).decode() for holder in HOLDERS}
         for service in ("cosmos", "serviceBus")
     }
-    (state / "keys.json").write_text(json.dumps(keys | {"paymentProvider": "sk_test_local_tests"}))
+    others = {"paymentProvider": "sk_test_local_tests", "operationsClient": "s3cret"}
+    (state / "keys.json").write_text(json.dumps(keys | others))
     return keys
 
 

@@ -1,10 +1,13 @@
-"""The issuer over HTTP: discovery, keys, and the authorisation code with PKCE by which a page in a browser signs in.
+"""The issuer over HTTP: discovery, keys, the authorisation code with PKCE by which a page in a browser signs in, and
+client credentials for the one context that asks others.
 
-Follows https://openid.net/specs/openid-connect-discovery-1_0.html, RFC 6749 (section 4.1), RFC 7636, and
-https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html (section 2.1). The one client,
-`orderflow`, is public, and lives on this machine: other pages get neither a code nor an answer that they may read.
+Follows https://openid.net/specs/openid-connect-discovery-1_0.html, RFC 6749 (sections 4.1 and 4.4), RFC 7636, and
+https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html (section 2.1). The client `orderflow` is
+public, and lives on this machine: other pages get neither a code nor an answer that they may read. `operations` has
+a secret, in the state folder's `keys.json`.
 """
 
+import json
 import re
 import secrets
 import time
@@ -60,9 +63,9 @@ class _Identity:
             "token_endpoint": f"{at}/token",
             "response_types_supported": ["code"],
             "response_modes_supported": ["query", "fragment"],
-            "grant_types_supported": ["authorization_code"],
+            "grant_types_supported": ["authorization_code", "client_credentials"],
             "code_challenge_methods_supported": ["S256"],
-            "token_endpoint_auth_methods_supported": ["none"],
+            "token_endpoint_auth_methods_supported": ["none", "client_secret_post"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
         }
@@ -99,8 +102,10 @@ class _Identity:
         return code
 
     async def token(self, request: Request) -> Response:
-        """Redeem a code, once: a wrong attempt uses it up, too."""
+        """Redeem a code, once: a wrong attempt uses it up, too. Or a secret."""
         asked = await _parameters(request)
+        if asked.get("grant_type") == "client_credentials":
+            return self._own_token(asked)
         if asked.get("client_id") != CLIENT:
             return _refused("invalid_client", f"client_id must be {CLIENT}")
         if asked.get("grant_type") != "authorization_code":
@@ -115,8 +120,14 @@ class _Identity:
             return _refused("invalid_grant", "code_verifier does not match the code_challenge")
         token = issuer.mint(self._state, grant.caller, nonce=grant.nonce)
         # One token is both: its audience is the API, whose own page the client is.
-        granted = {"access_token": token, "id_token": token, "token_type": "Bearer", "expires_in": LIFETIME}
-        return JSONResponse(granted, headers={"Cache-Control": "no-store"})
+        return _granted(access_token=token, id_token=token)
+
+    def _own_token(self, asked: Mapping[str, str]) -> Response:
+        secret = str(json.loads((self._state / "keys.json").read_text())["operationsClient"])
+        known = secrets.compare_digest(asked.get("client_secret", "").encode(), secret.encode())
+        if asked.get("client_id") != Role.OPERATIONS or not known:
+            return _refused("invalid_client", "client_id must be operations, and client_secret its own")
+        return _granted(access_token=issuer.mint(self._state, Caller(Role.OPERATIONS, Role.OPERATIONS.value)))
 
     async def rotate(self, _: Request) -> Response:
         known = issuer.read(self._state)
@@ -143,6 +154,11 @@ def _back(asked: Mapping[str, str], **told: str) -> Response:
     to = asked["redirect_uri"]
     between = "#" if asked.get("response_mode") == "fragment" else "&" if "?" in to else "?"
     return RedirectResponse(f"{to}{between}{query}", 303)
+
+
+def _granted(**tokens: str) -> Response:
+    granted = {**tokens, "token_type": "Bearer", "expires_in": LIFETIME}
+    return JSONResponse(granted, headers={"Cache-Control": "no-store"})
 
 
 def _refused(error: str, description: str) -> Response:

@@ -33,6 +33,7 @@ class Role(StrEnum):
 
     CUSTOMER = "customer"
     WAREHOUSE = "warehouse"
+    OPERATIONS = "operations"
     SUPPORT = "support"
     ADMIN = "admin"
 

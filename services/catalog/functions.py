@@ -14,7 +14,7 @@ from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.fields import sku_in_route
 from shared.functions import sweep_every_minute
-from shared.health import report_liveness
+from shared.health import report_liveness, report_readiness
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.json_body import MIB
 
@@ -60,4 +60,5 @@ def blueprint(
     sweep_every_minute(functions, context)
     report_audit(http, context)
     report_liveness(http, context.name)
+    report_readiness(functions, http, context)
     return functions

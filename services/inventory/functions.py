@@ -12,7 +12,7 @@ from shared.context import BoundedContext
 from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
 from shared.fields import sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.health import report_liveness
+from shared.health import report_liveness, report_readiness
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import derived_id
 
@@ -68,4 +68,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     sweep_every_minute(functions, context)
     report_audit(http, context)
     report_liveness(http, context.name)
+    report_readiness(functions, http, context)
     return functions

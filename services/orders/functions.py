@@ -36,7 +36,7 @@ from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipme
 from shared.errors import not_found
 from shared.fields import id_in_route, sku_in_route, subject_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.health import report_liveness
+from shared.health import report_liveness, report_readiness
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import PageParameters, Paging
 
@@ -217,4 +217,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     sweep_every_minute(functions, context, Resending(deps).run, forgetting.at_their_wish, forgetting.by_time)
     report_audit(http, context)
     report_liveness(http, context.name)
+    report_readiness(functions, http, context)
     return functions

@@ -8,7 +8,7 @@ from services.payments import handlers
 from shared.context import BoundedContext
 from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPayment
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.health import report_liveness
+from shared.health import report_liveness, report_readiness
 from shared.http import HttpFunctions
 
 
@@ -22,4 +22,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
     report_liveness(http, context.name)
+    report_readiness(functions, http, context)
     return functions

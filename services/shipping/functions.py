@@ -16,7 +16,7 @@ from shared.contracts.shipping import CancelShipment, CreateShipment
 from shared.dispatch import Handler
 from shared.fields import id_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.health import report_liveness
+from shared.health import report_liveness, report_readiness
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import Paging
 
@@ -118,4 +118,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     sweep_every_minute(functions, context)
     report_audit(http, context)
     report_liveness(http, context.name)
+    report_readiness(functions, http, context)
     return functions

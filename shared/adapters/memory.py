@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from shared.errors import AlreadyExists, ConditionFailed, Missing
+from shared.errors import AlreadyExists, ConditionFailed, Missing, Unavailable
 from shared.ports import (
     Condition,
     Create,
@@ -159,6 +159,11 @@ class MemoryBroker:
                 self._seen[destination].add(message.id)
                 self.sent.append((destination, message))
                 self._route(destination, message, at or self._system.now())
+
+    async def check(self, destination: str) -> None:
+        """Whether there is such a queue or topic. Raises Unavailable."""
+        if destination not in self._queues.keys() | self._topics.keys():
+            raise Unavailable(f"there is no {destination}")
 
     def receive(self, queue: str) -> WireMessage | None:
         """Take the next visible message off a queue."""

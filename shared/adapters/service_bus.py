@@ -68,6 +68,15 @@ class ServiceBusOutput:
             self._links[destination] = link
         await link.send([_message(each, at) for each in messages])
 
+    async def check(self, destination: str) -> None:
+        """See whether the broker lets us send there, over a link of its own. Raises Unavailable."""
+        link = _SendingLink(self._connection, destination, self._timeout, self._open_timeout)
+        try:
+            opened = await link.open()
+        except Exception as error:
+            raise Unavailable(f"Service Bus opens no link to {destination}: {type(error).__name__}") from error
+        await _closed(*opened)
+
     async def close(self) -> None:
         """Let go of every link; the next message opens its own anew."""
         for link in self._links.values():
@@ -81,7 +90,7 @@ class _SendingLink:
         self._timeout = timeout
         self._waiting: list[tuple[list[ServiceBusMessage], asyncio.Future[None]]] = []
         self._draining: asyncio.Task[None] | None = None
-        self._link = Opening(self._open, open_timeout)
+        self._link = Opening(self.open, open_timeout)
         self._is_used = False
         self._busy_until = 0.0
 
@@ -151,7 +160,7 @@ class _SendingLink:
         async with asyncio.timeout(self._timeout):
             await sender.send_messages(messages)
 
-    async def _open(self) -> tuple[ServiceBusClient, ServiceBusSender]:
+    async def open(self) -> tuple[ServiceBusClient, ServiceBusSender]:
         client = self._client()
         is_topic = self._destination.endswith("-events")
         get_sender = client.get_topic_sender if is_topic else client.get_queue_sender

@@ -150,6 +150,19 @@ async def test_messages_too_many_for_one_transfer_go_in_several(broker: tuple[Se
     assert [each.id for each in await receive("orders-prices", 3)] == [each.id for each in large]
 
 
+async def test_a_look_at_a_queue_or_a_topic_says_whether_it_takes_messages_and_sends_none(
+    broker: tuple[Sender, Receive],
+) -> None:
+    sender, receive = broker
+    await sender.check("payments")
+    await sender.check("catalog-events")
+    with pytest.raises(Unavailable):
+        await sender.check("nowhere")
+    sent = message()
+    await sender.send("payments", [sent])
+    assert await receive("payments", 1) == [sent]
+
+
 async def test_a_broker_that_does_not_answer_is_unavailable_and_found_again_when_it_does() -> None:
     text = f"Endpoint=sb://127.0.0.1:{free_port()};SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true;"
     connection = Connection(endpoint="sb://127.0.0.1", connection_string=text)
@@ -159,6 +172,8 @@ async def test_a_broker_that_does_not_answer_is_unavailable_and_found_again_when
         await sender.send("orders", [message()])
     with pytest.raises(Unavailable):
         await sender.send("orders", [message()])
+    with pytest.raises(Unavailable):
+        await sender.check("orders")
     await sender.close()
 
 

@@ -80,12 +80,21 @@ async def _unavailable(world: World) -> Answer:
     return await _with_reads_failing(world, Unavailable("away"))
 
 
+async def _not_ready(world: World) -> Answer:
+    _fail_reads(world, Unavailable("Cosmos DB answered 503"), "payments")
+    return await world.call("payments_ready")
+
+
 async def _with_reads_failing(world: World, failure: Exception) -> Answer:
+    _fail_reads(world, failure)
+    return await world.call("get_order", route={"orderId": "ord_1"}, caller=SUPPORT)
+
+
+def _fail_reads(world: World, failure: Exception, context: str = "orders") -> None:
     async def fail(*_: Any) -> None:
         raise failure
 
-    world.containers["orders"].read = fail  # type: ignore[method-assign, assignment]
-    return await world.call("get_order", route={"orderId": "ord_1"}, caller=SUPPORT)
+    world.containers[context].read = fail  # type: ignore[method-assign, assignment]
 
 
 async def _payment_lapsed(world: World) -> Answer:
@@ -181,6 +190,11 @@ PROBLEMS: Mapping[str, Problem] = {
         "The body isn't JSON; `detail` says at which line and column it stops being it.",
         "Mend the body.",
         _raw(b'{"email": }'),
+    ),
+    "not-ready": Problem(
+        "A context can't reach its container or the broker. `dependencies` says which, and what is wrong.",
+        "See to what is away; the context is looked at anew after `Retry-After` seconds.",
+        _not_ready,
     ),
     "payment-lapsed": Problem(
         "The money for the shipment is no longer held.",

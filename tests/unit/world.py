@@ -102,6 +102,7 @@ class VirtualSystem:
 ADMIN = Caller("admin", frozenset({Role.ADMIN}))
 SUPPORT = Caller("support", frozenset({Role.SUPPORT}))
 WAREHOUSE = Caller("warehouse", frozenset({Role.WAREHOUSE}))
+OPERATIONS = Caller("operations", frozenset({Role.OPERATIONS}))
 GUEST = Caller("guest-1", frozenset({Role.CUSTOMER}))
 
 
@@ -291,7 +292,7 @@ class World:
         if operation == "place_order":
             named = body.get("customerId") if isinstance(body, dict) else None
             return customer(named) if isinstance(named, str) and named else GUEST
-        staff = (each for each in (ADMIN, SUPPORT, WAREHOUSE) if each.roles & roles)
+        staff = (each for each in (ADMIN, SUPPORT, WAREHOUSE, OPERATIONS) if each.roles & roles)
         return next(staff, GUEST)
 
     async def deliver(self, queue: str, wire: WireMessage) -> None:

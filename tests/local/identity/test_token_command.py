@@ -42,6 +42,7 @@ def claims(token: str) -> dict[str, Any]:
         (["--role", "customer", "--guest", "ada"], "guest-ada", "customer"),
         (["--role", "customer", "--guest", "guest-ada"], "guest-guest-ada", "customer"),
         (["--role", "warehouse"], "warehouse", "warehouse"),
+        (["--role", "operations"], "operations", "operations"),
         (["--role", "support"], "support", "support"),
         (["--role", "admin"], "admin", "admin"),
         (["--role", "admin", "--subject", "Grace Hopper"], "Grace Hopper", "admin"),
@@ -69,7 +70,7 @@ def test_a_token_is_good_for_as_long_as_it_is_asked_to(state: Path, seconds: int
     ("options", "complaint"),
     [
         ([], "Missing option '--role'"),
-        (["--role", "owner"], "'owner' is not one of 'customer', 'warehouse', 'support', 'admin'"),
+        (["--role", "owner"], "'owner' is not one of 'customer', 'warehouse', 'operations', 'support',"),
         (["--role", "customer"], "one of --customer ID and --guest NAME"),
         (["--role", "customer", "--customer", "1", "--guest", "ada"], "one of --customer ID and --guest NAME"),
         (["--role", "customer", "--subject", "ada"], "--subject: is for staff"),
