@@ -9,6 +9,7 @@ Source: CloudEvents 1.0.2 and its AMQP protocol binding, section 3.1.
 
 import importlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -66,15 +67,26 @@ def derived_id(*parts: object) -> str:
     return str(uuid5(_IDS, "\n".join(map(str, parts))))
 
 
+def contract_name(cls: type[Contract]) -> str:
+    """What is said, in whichever version: `ShipmentDispatched` of ShipmentDispatchedV2, too."""
+    return _name_and_version(cls)[0]
+
+
 def type_name(cls: type[Contract]) -> str:
-    """`orderflow.<context>.<Name>.v1`."""
-    return f"orderflow.{_owner(cls)}.{cls.__name__}.v1"
+    """`orderflow.<context>.<Name>.v1`, or `.v2` of a class `<Name>V2`."""
+    name, version = _name_and_version(cls)
+    return f"orderflow.{owner(cls)}.{name}.v{version}"
+
+
+def _name_and_version(cls: type[Contract]) -> tuple[str, str]:
+    name, *version = re.split(r"V(?=\d+$)", cls.__name__)
+    return name, "".join(version) or "1"
 
 
 @cache
 def contract_class(type: str) -> type[Contract]:
     """The contract of that type name. Raises Unparseable for one that nobody declares, UnknownType for one of ours."""
-    cls = _catalogue().get(type)
+    cls = catalogue().get(type)
     if cls is None:
         error = UnknownType if type.startswith("orderflow.") else Unparseable
         raise error(f"unknown type {type[:200]!r}")
@@ -82,7 +94,8 @@ def contract_class(type: str) -> type[Contract]:
 
 
 @cache
-def _catalogue() -> dict[str, type[Contract]]:
+def catalogue() -> Mapping[str, type[Contract]]:
+    """Every version of every contract, by its type."""
     modules = (
         importlib.import_module(each.name) for each in iter_modules(contracts.__path__, f"{contracts.__name__}.")
     )
@@ -97,8 +110,14 @@ def _catalogue() -> dict[str, type[Contract]]:
     }
 
 
-def _owner(cls: type[Contract]) -> str:
+def owner(cls: type[Contract]) -> str:
+    """Whose it is: who takes a command, or in whose topic an event goes."""
     return cls.__module__.rpartition(".")[2]
+
+
+def destination(cls: type[Contract]) -> str:
+    """Of a command the queue of whoever owns it, of an event its owner's topic."""
+    return owner(cls) if issubclass(cls, Command) else f"{owner(cls)}-events"
 
 
 def first(
@@ -108,16 +127,16 @@ def first(
 
     `subject` is the aggregate; `number` tells repeatable facts of one aggregate apart.
     """
-    type = type_name(contract.__class__)
-    event_id = derived_id(type, subject, number)
-    owner = _owner(contract.__class__)
+    cls = contract.__class__
+    # As in the first version: the fact is one, whichever tells it.
+    event_id = derived_id(f"orderflow.{owner(cls)}.{contract_name(cls)}.v1", subject, number)
     return Message(
         id=event_id,
         event_id=event_id,
-        type=type,
+        type=type_name(cls),
         subject=subject,
         time=codec.rfc3339(at),
-        destination=owner if isinstance(contract, Command) else f"{owner}-events",
+        destination=destination(cls),
         data=codec.encode(contract),
         retry_until=codec.rfc3339(retry_until) if retry_until else None,
     )

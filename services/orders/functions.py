@@ -32,7 +32,7 @@ from shared.contracts.payments import (
     PaymentNotCaptured,
     PaymentVoided,
 )
-from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched
+from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched, ShipmentDispatchedV2
 from shared.errors import not_found
 from shared.fields import id_in_route, sku_in_route, subject_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
@@ -52,6 +52,7 @@ FACTS = (
     PaymentNotCaptured,
     ShipmentCreated,
     ShipmentDispatched,
+    ShipmentDispatchedV2,
     ShipmentCancelled,
 )
 PRODUCT_STATES = (ProductListed, PriceChanged, ProductDelisted)

@@ -16,7 +16,7 @@ from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListe
 from shared.contracts.inventory import StockRejected
 from shared.contracts.payments import PaymentAuthorised, PaymentDeclined
 from shared.errors import Refused, TooEarly, not_found, sentence
-from shared.messaging import EventPublisher
+from shared.messaging import EventPublisher, contract_name
 from shared.parking import ParkedMessages
 from shared.ports import System
 from shared.telemetry import log, log_event, logged_with
@@ -87,7 +87,7 @@ async def on_fact(event: Event, deps: Dependencies) -> None:
     order = await deps.orders.get(order_id)
     if order is None:
         raise TooEarly(f"order {order_id} isn't there")
-    trigger = Trigger(type(event).__name__)
+    trigger = Trigger(contract_name(type(event)))
     shipment_id: str | None = getattr(event, "shipment_id", None)
     try:
         change = domain.react(_explained(order, event), trigger, deps.system.now(), deps.timeouts, shipment_id)

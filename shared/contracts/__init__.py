@@ -2,7 +2,8 @@
 
 A command is imperative and goes to its owner's queue; an event is in the past tense and goes to its publisher's topic.
 Both are declared in the module of the context that owns them. A field may be added, with a default; it is never
-renamed, retyped or removed within a version.
+renamed, retyped or removed within a version. Another version is a class of its own beside it, `<Name>V2`: the same is
+said, in another shape. `schemas` has what each looks like in JSON.
 """
 
 from dataclasses import dataclass
