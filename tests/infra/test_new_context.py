@@ -149,9 +149,10 @@ def test_the_page_followed_as_it_stands_makes_a_context_and_touches_nothing_else
         "azure.yaml",
         "local.settings.example.json",
         "openapi.json",
+        "asyncapi.json",
         "examples/orderflow.http",
         *(f"infra/{environment}.snapshot.json" for environment in ENVIRONMENTS),
-        *(f"docs/{page}.md" for page in ("api", "access", "settings", "cost")),
+        *(f"docs/{page}.md" for page in ("api", "access", "settings", "cost", "events")),
     }
     others = {path for path in copy.changed() - own if CONTEXT not in path}
     assert others == set()
