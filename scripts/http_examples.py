@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urlencode
 
 INTRODUCTION = """\
 # Every operation of the API once, from above to below: rendered from openapi.json by scripts/openapi.
@@ -67,7 +68,8 @@ def rendered(document: Mapping[str, Any]) -> str:
 
 def _request(step: _Step, steps: Sequence[_Step]) -> str:
     path = re.sub(r"{(\w+)}", lambda parameter: _value(step, parameter[1], steps), step.path)
-    lines = [f"\n### {step.operation['summary']}", f"# @name {step.name}", f"{step.method.upper()} {{{{host}}}}{path}"]
+    lines = [f"\n### {step.operation['summary']}", f"# @name {step.name}"]
+    lines.append(f"{step.method.upper()} {{{{host}}}}{path}{_query(step)}")
     lines += _headers(step, steps)
     for media, content in step.operation.get("requestBody", {}).get("content", {}).items():
         lines += [f"Content-Type: {media}", "", json.dumps(content["example"], indent=2, ensure_ascii=False)]
@@ -83,6 +85,13 @@ def _value(step: _Step, parameter: str, steps: Sequence[_Step]) -> str:
             return f"{{{{{before.name}.response.body.$.{re.sub(r'/(\d+)', r'[\1]', where).replace('/', '.')}}}}}"
     [example] = [each["example"] for each in step.operation["parameters"] if each["name"] == parameter]
     return str(example)
+
+
+def _query(step: _Step) -> str:
+    """The parameters that it can't do without."""
+    needed = [each for each in step.operation["parameters"] if each["in"] == "query" and each["required"]]
+    given = urlencode({each["name"]: each["schema"]["examples"][0] for each in needed}, quote_via=quote)
+    return f"?{given}" if given else ""
 
 
 def _headers(step: _Step, steps: Sequence[_Step]) -> Iterator[str]:

@@ -85,8 +85,13 @@ class Actor:
         )
 
 
+def audit_id(request_id: str, pk: str) -> str:
+    """Under which a request's entry is stored in a partition: the same in a batch that comes again."""
+    return derived_id("audit", request_id, pk)
+
+
 def audit_document(entry: AuditEntry, pk: str, at: datetime, kept: timedelta) -> Document:
-    """As it is stored in a partition. Its id is of the request, and so the same in a batch that comes again."""
-    id = derived_id("audit", entry.request_id, pk)
+    """As it is stored in a partition."""
+    id = audit_id(entry.request_id, pk)
     ttl = int(kept.total_seconds())
     return {"id": id, "pk": pk, "kind": "audit", "createdAt": rfc3339(at), "ttl": ttl, **encode(entry)}

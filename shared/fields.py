@@ -88,6 +88,16 @@ def _page_size(text: str | int) -> int:
 PageSize = Annotated[int, Field(ge=1, le=_MOST_ON_A_PAGE), BeforeValidator(_page_size)]
 """How many a page of a list has at most."""
 
+
+def _flag(text: str | bool) -> bool:
+    if text not in ("true", "false", True, False):
+        raise PydanticCustomError("field", "should be true or false")
+    return text in ("true", True)
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+"""A query parameter that is on or off."""
+
 # Of years that UTC and the one form of a stored time can express, whatever the offset.
 _TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 

@@ -21,6 +21,8 @@ from shared.parking import Cause, ParkedMessages
 from shared.ports import Condition, Container, Create, Delete, Document, Operation, Query, Sender, System, WireMessage
 from shared.telemetry import current_traceparent, log, logged_with
 
+OUTBOX = "outbox"
+"""What stands for the queue of what is parked because the outbox can't read it."""
 _PAGE = 200
 _MOST_IN_A_BATCH = 100
 
@@ -157,9 +159,9 @@ class Outbox:
     async def _park(self, document: Document, reason: str) -> None:
         pk, id = document["pk"], document["id"]
         whole = WireMessage(id, json.dumps(document).encode(), correlation_id=pk)
-        with logged_with(message_id=id, queue="outbox", subject=pk):
+        with logged_with(message_id=id, queue=OUTBOX, subject=pk):
             try:
-                await self._parked.park(id, whole, "outbox", Cause.UNREADABLE, reason)
+                await self._parked.park(id, whole, OUTBOX, Cause.UNREADABLE, reason)
                 await self._delete((pk, [Delete(id)]))
             except (Transient, Contended) as failure:
                 log.warning("parking failed, the next sweep tries again: %r", failure)

@@ -73,9 +73,10 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete a document. Refused with Missing."""
+    """Delete a document, one that still has this ETag where it is given. Refused with ConditionFailed or Missing."""
 
     id: str
+    etag: str | None = None
 
 
 type Operation = Create | Replace | Patch | Delete

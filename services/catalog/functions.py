@@ -17,6 +17,7 @@ from shared.functions import sweep_every_minute
 from shared.health import report_liveness, report_readiness
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.json_body import MIB
+from shared.replaying import report_parked
 
 
 def blueprint(
@@ -59,6 +60,7 @@ def blueprint(
     serve_api_page(http, signing_in)
     sweep_every_minute(functions, context)
     report_audit(http, context)
+    report_parked(http, context)
     report_liveness(http, context.name)
     report_readiness(functions, http, context)
     return functions

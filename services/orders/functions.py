@@ -39,6 +39,7 @@ from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness, report_readiness
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import PageParameters, Paging
+from shared.replaying import report_parked
 
 FACTS = (
     StockReserved,
@@ -217,6 +218,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     forgetting = Forgetting(deps)
     sweep_every_minute(functions, context, Resending(deps).run, forgetting.at_their_wish, forgetting.by_time)
     report_audit(http, context)
+    report_parked(http, context, dict.fromkeys(PRODUCT_STATES, "orders-prices"))
     report_liveness(http, context.name)
     report_readiness(functions, http, context)
     return functions

@@ -5,11 +5,13 @@ from functools import partial
 import azure.functions as func
 
 from services.payments import handlers
+from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPayment
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness, report_readiness
 from shared.http import HttpFunctions
+from shared.replaying import report_parked
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
@@ -21,6 +23,8 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_queue(functions, context, "payments", "payments_messages", commands)
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
+    report_audit(http, context)
+    report_parked(http, context)
     report_liveness(http, context.name)
     report_readiness(functions, http, context)
     return functions

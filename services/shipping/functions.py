@@ -19,6 +19,7 @@ from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness, report_readiness
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import Paging
+from shared.replaying import report_parked
 
 
 def _reply(shipment: Shipment) -> Reply:
@@ -117,6 +118,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     drain_dead_letters(functions, context)
     sweep_every_minute(functions, context)
     report_audit(http, context)
+    report_parked(http, context)
     report_liveness(http, context.name)
     report_readiness(functions, http, context)
     return functions

@@ -166,8 +166,8 @@ def _batch_operation(operation: Operation) -> tuple[Any, ...]:
         case Patch(id, changes, where):
             options = {"filter_predicate": f"from c where {_comparison(where)}"} if where else {}
             return "patch", (id, [_patch_operation(each) for each in changes]), options
-        case Delete(id):
-            return "delete", (id,)
+        case Delete(id, etag):
+            return "delete", (id,), {"if_match_etag": etag} if etag else {}
 
 
 def _patch_operation(change: Change) -> Document:

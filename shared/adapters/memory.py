@@ -109,8 +109,8 @@ class MemoryContainer:
                     added = changed.get(change.name, 0) if change.op == "incr" else None
                     changed[change.name] = change.value if added is None else added + change.value
                 return self._store(partition, pk, changed)
-            case Delete(id):
-                self._existing(partition, id, index, lambda _: True)
+            case Delete(id, etag):
+                self._existing(partition, id, index, lambda stored: etag in (None, stored["_etag"]))
                 del partition[id]
                 return ""
 

@@ -117,6 +117,21 @@ async def test_changing_what_is_not_there_is_refused_as_missing(container: Conta
     assert refused.value.index == 0
 
 
+async def test_deleting_under_an_etag_that_has_moved_on_is_refused_and_writes_nothing(
+    container: Container, pk: str
+) -> None:
+    [first] = await container.write(pk, [Create(document(pk, "a", n=1))])
+    [second] = await container.write(pk, [Replace(document(pk, "a", n=2), first)])
+
+    with pytest.raises(ConditionFailed) as refused:
+        await container.write(pk, [Create(document(pk, "b")), Delete("a", first)])
+    assert refused.value.index == 1
+    assert await container.read(pk, "b") is None
+
+    assert await container.write(pk, [Delete("a", second)]) == [""]
+    assert await container.read(pk, "a") is None
+
+
 async def test_a_deleted_document_is_gone(container: Container, pk: str) -> None:
     await container.write(pk, [Create(document(pk, "a")), Create(document(pk, "b"))])
 

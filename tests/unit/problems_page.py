@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import Unavailable
+from shared.ports import WireMessage
 from shared.problems import PROBLEM_TYPES
 from shared.telemetry import log
 from tests.unit.world import ENVIRONMENT, GUEST, SUPPORT, Answer, World, order_body
@@ -65,6 +66,11 @@ async def _cannot_dispatch(world: World) -> Answer:
     await world.dispatched(order)
     other = {"carrier": "DHL", "trackingNumber": "2"}
     return await world.call("dispatch_shipment", other, route={"shipmentId": f"shp_{order}"})
+
+
+async def _cannot_replay(world: World) -> Answer:
+    await world.deliver("payments", WireMessage("m-1", b"not json"))
+    return await world.call("payments_replay", route={"parkedId": "m-1"})
 
 
 async def _key_reused(world: World) -> Answer:
@@ -144,6 +150,11 @@ PROBLEMS: Mapping[str, Problem] = {
         "Read the shipment; what was cancelled stays in the house, and what was typed wrong is corrected.",
         _cannot_dispatch,
     ),
+    "cannot-replay": Problem(
+        "The parked message can't be read, or is forgotten with the order's customer.",
+        "Deploy a version that can read it, or discard it.",
+        _cannot_replay,
+    ),
     "forbidden": Problem(
         "The token's roles don't let its bearer do this, or a customer names another as an order's customer.",
         "Ask for the role, see [who may do what](access.md), or leave `customerId` out.",
@@ -182,7 +193,7 @@ PROBLEMS: Mapping[str, Problem] = {
         "The body came in chunks.", "Send it whole, with a `Content-Length`.", _raw(b"", transfer_encoding="chunked")
     ),
     "not-found": Problem(
-        "There is no such thing, perhaps not yet, or it is another customer's.",
+        "There is no such thing, perhaps not yet or no more, or it is another customer's.",
         "Look at the id. What was made a moment ago may be there in a moment.",
         lambda world: world.call("get_product", route={"sku": "NONE"}),
     ),

@@ -302,8 +302,9 @@ STAFF_WRITES = {
     "dispatch_shipment",
     "correct_shipment",
     "forget_customer",
+    *(f"{context}_{done}" for context in CONTEXTS for done in ("replay", "discard")),
 }
-"""Each has its test above, the last in test_forgetting.py: a new one needs its own."""
+"""Each has its test above, or in test_forgetting.py and test_replaying.py: a new one needs its own."""
 
 
 def test_every_function_by_which_staff_may_write_is_tested_here() -> None:
@@ -409,13 +410,13 @@ async def test_an_entry_that_cannot_be_read_is_left_out_and_the_others_are_told(
 
 
 @pytest.mark.parametrize("caller", [customer("C1"), WAREHOUSE, SUPPORT], ids=lambda each: each.subject)
-@pytest.mark.parametrize("context", ["catalog", "inventory", "orders", "shipping"])
+@pytest.mark.parametrize("context", CONTEXTS)
 async def test_nobody_but_admins_reads_the_audit(context: str, caller: Caller) -> None:
     assert (await World().call(f"{context}_audit", caller=caller)).status == 403
 
 
-def test_every_context_in_which_staff_may_write_tells_its_audit() -> None:
-    context_of = {path: app["context"] for app in TOPOLOGY["apps"] for path in app["paths"]}
+def test_every_context_tells_its_audit_since_admins_see_to_what_is_parked_there() -> None:
     declared = [each.operation for each in World().functions.values() if hasattr(each, "operation")]
-    written = {context_of[each.route.partition("/")[0]] for each in declared if each.method != "GET"}
-    assert {each.route for each in declared if each.route.startswith("audit/")} == {f"audit/{name}" for name in written}
+    assert {each.route for each in declared if each.route.startswith("audit/")} == {
+        f"audit/{name}" for name in CONTEXTS
+    }

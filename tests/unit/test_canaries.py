@@ -148,7 +148,8 @@ def routes(world: WatchedWorld, operation: Operation) -> list[dict[str, str]]:
 def path_to(order: Mapping[str, str]) -> dict[str, str]:
     """What stands in paths to an order, and to what belongs to it."""
     id = order["id"]
-    return {"orderId": id, "shipmentId": f"shp_{id}", "customerId": order.get("customerId", "ada"), "sku": SKU}
+    things = {"orderId": id, "shipmentId": f"shp_{id}", "parkedId": id}
+    return things | {"customerId": order.get("customerId", "ada"), "sku": SKU}
 
 
 async def test_on_every_way_of_an_order(world: WatchedWorld) -> None:
@@ -229,8 +230,18 @@ async def test_in_no_reason_of_a_message_that_is_parked(world: WatchedWorld) -> 
         dead = {"DeadLetterReason": "MaxDeliveryCountExceeded", "DeadLetterErrorDescription": secret(world, "property")}
         await world.deliver(f"{context}-dead", WireMessage(id="dead", body=secret(world).encode(), properties=dead))
     await world.drain(until=timedelta(days=2))
+    for context in CONTEXTS:
+        page = await world.call(f"{context}_parked", query={"limit": "1000"}, caller=SUPPORT)
+        world.emitted["parked list"].append(json.dumps(page.body))
 
     assert len(world.everything("parked")) > len(samples)
+    for context in CONTEXTS:
+        for parked in world.documents(context, "parked"):
+            route = {"parkedId": parked["pk"]}
+            await world.call(f"{context}_replay", route=route, query={"dryRun": "true"})
+            answer = await world.call(f"{context}_replay", route=route)
+            assert answer.status in (202, 409)
+            world.emitted["parked list"].append(json.dumps(answer.body))
     nowhere_else(world)
 
 
@@ -263,6 +274,8 @@ def poisoned(world: WatchedWorld, wire: WireMessage) -> Iterator[WireMessage]:
 async def test_in_nothing_that_is_said_of_what_is_stored_and_cannot_be_read(world: WatchedWorld) -> None:
     await journey(world)
     journeys = list(world.delivered)
+    for queue, wire in [each for each in journeys if "CreateShipment" in str(each[1].properties)][:1]:
+        await world.deliver(f"{queue}-dead", wire)
 
     for container in world.containers.values():
         for document in [container.documents(kind)[0] for kind in KINDS if container.documents(kind)]:
@@ -288,6 +301,7 @@ KINDS = (
     "audit",
     "outbox",
     "order-count",
+    "parked",
 )
 
 
@@ -297,6 +311,8 @@ async def look_at(world: WatchedWorld, document: dict[str, Any], journeys: list[
     for operation in declared(world):
         if operation.method == "GET":
             await world.call(operation.id, route=route)
+    for context in CONTEXTS:
+        await world.call(f"{context}_replay", route=route, query={"dryRun": "true"})
     await world.call("cancel_order", route=route)
     await world.sweep()
     for queue, wire in journeys:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 from scripts.http_examples import rendered
 from scripts.openapi_document import DOCUMENT, SESSION
-from tests.unit.world import ADMIN, WAREHOUSE, Answer, World, customer
+from tests.unit.world import ADMIN, CONTEXTS, WAREHOUSE, Answer, World, customer
 
 CALLERS = {"admin": ADMIN, "warehouse": WAREHOUSE, "customer": customer("ada")}
-REFUSED = {"cancel_order": "urn:orderflow:problem:too-late-to-cancel"}
-"""The order is dispatched by then."""
+REFUSED = {"cancel_order": "urn:orderflow:problem:too-late-to-cancel"} | {
+    f"{context}_{done}": "urn:orderflow:problem:not-found" for context in CONTEXTS for done in ("replay", "discard")
+}
+"""The order is dispatched by then, and nothing is parked."""
 
 
 def test_the_file_is_rendered_from_the_document() -> None:
@@ -40,12 +43,18 @@ class Editor:
 
     async def send(self, name: str, path: str, headers: dict[str, str], body: str) -> Answer:
         route = re.sub(r"{(\w+)}", r"(?P<\1>.+)", self.world.functions[name].operation.route)
+        path, _, query = path.partition("?")
         found = re.fullmatch(route, self.filled(path))
         assert found, path
         caller = CALLERS[headers.pop("Authorization", "Bearer {{admin}}").removeprefix("Bearer {{").rstrip("}")]
         sent = {header.lower(): self.filled(value) for header, value in headers.items()}
         answer = await self.world.call(
-            name, json.loads(body) if body else None, route=found.groupdict(), headers=sent, caller=caller
+            name,
+            json.loads(body) if body else None,
+            route=found.groupdict(),
+            query=dict(parse_qsl(query)),
+            headers=sent,
+            caller=caller,
         )
         await self.world.drain()
         self.answers[name] = answer

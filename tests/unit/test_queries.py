@@ -23,18 +23,17 @@ from tests.unit.world import CONTEXTS, ENVIRONMENT, TOPOLOGY, World
 
 ROOT = Path(__file__).parents[2]
 ORDERS, SHIPPING = ("orders",), ("shipping",)
-RECEIVING = tuple(each["name"] for each in TOPOLOGY["queues"] if each["name"] in CONTEXTS)
-AUDITED = ("catalog", "inventory", *ORDERS, *SHIPPING)
 LISTED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("outbox", "createdAt", "id"): CONTEXTS,
-    ("audit", "createdAt", "id"): AUDITED,
+    ("audit", "createdAt", "id"): CONTEXTS,
     ("order", "chaseAt", "id"): ORDERS,
     ("order", "placedAt", "id"): ORDERS,
     ("order", "customerId", "placedAt", "id"): ORDERS,
     ("order", "step", "placedAt", "id"): ORDERS,
     ("order", "customerId", "step", "placedAt", "id"): ORDERS,
     ("erasure", "createdAt", "id"): ORDERS,
-    ("parked", "subject", "parkedAt"): RECEIVING,
+    ("parked", "parkedAt", "pk"): CONTEXTS,
+    ("parked", "subject", "parkedAt", "pk"): CONTEXTS,
     ("shipment", "state", "createdAt", "id"): SHIPPING,
     ("shipment", "carrier", "state", "createdAt", "id"): SHIPPING,
 }
@@ -82,8 +81,10 @@ async def world() -> World:
     for status in ({}, {"status": "confirmed"}):
         for customer in ({}, {"customerId": "ada"}):
             assert (await world.call("list_orders", query=status | customer)).status == 200
-    for context in AUDITED:
-        assert (await world.call(f"{context}_audit")).status == 200
+    for context in CONTEXTS:
+        for listed in (f"{context}_audit", f"{context}_parked"):
+            assert (await world.call(listed)).status == 200
+        assert (await world.call(f"{context}_parked", query={"subject": forgotten})).status == 200
     return world
 
 
@@ -146,7 +147,7 @@ def fill(store: Store, world: World, finished: int) -> None:
             documents += map(json.loads, copies)
         documents += [one for kind in ("outbox", "audit", "erasure") for one in left_behind(kind, WAITING)]
         documents += [
-            parked | {"id": f"{parked['id']}-{order}", "subject": f"{order}", "parkedAt": parked["createdAt"]}
+            parked | {"pk": f"{parked['id']}-{order}", "subject": f"{order}", "parkedAt": parked["createdAt"]}
             for order in (forgotten, *range(finished // WAITING))
             for parked in left_behind("parked", WAITING)
         ]
