@@ -19,7 +19,8 @@ from local.replay.command import replay
 from local.stack import CORE_TOOLS_SETTINGS, settings, shop_currency, stack_of
 from local.state import StackError, hold, is_free
 from local.supervisor import REPOSITORY, Supervisor
-from local.verify.command import DEFAULT_STATE, State, order, parked, verify
+from local.verify.command import DEFAULT_STATE, State, order, verify
+from local.verify.parked import app as parked
 from local.verify.stack import NoStackError, read_stack
 
 app = typer.Typer(
@@ -76,8 +77,9 @@ def up(
     raise typer.Exit(status)
 
 
-for command in (replay, verify, order, parked, token):
+for command in (replay, verify, order, token):
     app.command()(command)
+app.add_typer(parked, name="parked")
 
 
 @app.command("settings")

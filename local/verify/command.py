@@ -1,4 +1,4 @@
-"""`verify`, `order` and `parked` of the command line."""
+"""`verify` and `order` of the command line."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -45,12 +45,6 @@ def order(
         typer.echo(line)
 
 
-def parked(state: State = DEFAULT_STATE) -> None:
-    """List the messages that could not be handled and are kept for a person."""
-    for line in _run(_parked(state)) or ["Nothing is parked."]:
-        typer.echo(line)
-
-
 def lines_of(findings: Iterable[Finding]) -> Iterable[str]:
     """The findings in lines of text: each with the number of things examined, and every offending id."""
     for finding in findings:
@@ -62,20 +56,6 @@ def lines_of(findings: Iterable[Finding]) -> Iterable[str]:
 async def _order(state: Path, order_id: str) -> list[str]:
     async with reader(state) as stack:
         return await tell(stack, order_id)
-
-
-async def _parked(state: Path) -> list[str]:
-    lines = []
-    async with reader(state) as stack:
-        for context in stack.contexts:
-            for found in await stack.query(context, "c.kind = 'parked'"):
-                properties = found["message"]["properties"]
-                lines.append(
-                    f"{context:<10} {found['pk']}  {properties.get('cloudEvents_type', 'no type')} from "
-                    f"{found['queue']}, parked at {found['parkedAt']}, {found['occurrences']} times in all, "
-                    f"after {found['attempts']} attempts: {found['reason']}"
-                )
-    return lines
 
 
 def _run[Found](reading: Coroutine[None, None, Found]) -> Found:

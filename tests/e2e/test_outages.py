@@ -17,6 +17,9 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
+from shared.adapters.system import RealSystem
+from shared.contracts.inventory import StockReserved
+from shared.messaging import fact, to_wire
 from tests.e2e.stack import Stack, small_order, stack
 from tests.processes import until
 
@@ -336,15 +339,20 @@ async def test_an_order_of_a_thousand_lines_settles(running: Stack, api: Callers
     await verified(running)
 
 
-async def test_a_poison_message_is_parked_with_a_reason_while_those_behind_it_go_on(running: Stack, shop: Shop) -> None:
+async def sends(running: Stack, queue: str, *messages: ServiceBusMessage) -> None:
+    """A stranger sends to a queue."""
     address = str(running.parts()["service_bus"]["address"])
     keys = json.loads((running.state / "keys.json").read_text())
     text = (
         f"Endpoint={address};SharedAccessKeyName=operator;SharedAccessKey={keys['serviceBus']['operator']};"
         "UseDevelopmentEmulator=true;"
     )
-    async with ServiceBusClient.from_connection_string(text) as client, client.get_queue_sender("orders") as sender:
-        await sender.send_messages(ServiceBusMessage(b"\xff nonsense", message_id="poison"))
+    async with ServiceBusClient.from_connection_string(text) as client, client.get_queue_sender(queue) as sender:
+        await sender.send_messages([*messages])
+
+
+async def test_a_poison_message_is_parked_with_a_reason_while_those_behind_it_go_on(running: Stack, shop: Shop) -> None:
+    await sends(running, "orders", ServiceBusMessage(b"\xff nonsense", message_id="poison"))
     await shop.complete(await shop.place())
 
     status, output = await running.run("parked")
@@ -352,3 +360,33 @@ async def test_a_poison_message_is_parked_with_a_reason_while_those_behind_it_go
     assert "poison" in output
     assert "not a CloudEvent" in output
     await verified(running, expected=1)
+
+    status, output = await running.run("parked", "replay", "orders", "poison")
+    assert (status, "The message can't be replayed. Not a CloudEvent" in output) == (1, True)
+    status, output = await running.run("parked", "discard", "orders", "poison", "--reason", "a stranger's")
+    assert (status, output) == (0, "It is discarded.\n")
+    await verified(running)
+
+
+async def test_what_the_broker_gave_up_on_is_replayed_to_the_queue_that_takes_it(running: Stack, shop: Shop) -> None:
+    order = await shop.place()
+    await shop.complete(order)
+    event = fact(StockReserved(order), order, RealSystem())
+    wire = to_wire(event)
+    properties: Any = dict(wire.properties or {})
+    dead = ServiceBusMessage(wire.body, message_id="dead", correlation_id=order, application_properties=properties)
+    await sends(running, "orders-dead", dead)
+
+    async def is_parked() -> bool:
+        _, output = await running.run("parked", "list")
+        return event.event_id in output
+
+    await until(is_parked)
+    status, output = await running.run("parked", "replay", "orders", event.event_id, "--dry-run")
+    assert (status, output) == (0, f"The event {event.event_id} would be sent to orders.\n")
+    status, output = await running.run("parked", "replay", "orders", event.event_id)
+    assert status == 0, output
+    assert await running.run("parked") == (0, "Nothing is parked.\n")
+    status, output = await running.run("parked", "replay", "orders", event.event_id)
+    assert (status, "It was replayed or discarded" in output) == (1, True)
+    await verified(running)
