@@ -26,7 +26,7 @@ class Died(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How probable each fault is: of a call (die, unavailable … freeze), of a message (lost), of a moment (lapse,
+    """How probable each fault is: of a call (die, unavailable … freeze), of a message (lost, dead), of a moment (lapse,
     forget); and how far the contexts' clocks may be apart, in seconds."""
 
     die: float = 0.0
@@ -39,6 +39,8 @@ class Faults:
     old_read: float = 0.0
     freeze: float = 0.0
     lost: float = 0.0
+    dead: float = 0.0
+    """The broker gave up on it, and so it is parked, for a person to replay."""
     lapse: float = 0.0
     forget: float = 0.0
     """The broker's window of duplicate detection ends."""

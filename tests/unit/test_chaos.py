@@ -3,8 +3,9 @@
 One thread and a seed. An adversary at every I/O call lets others run first, for short or for longer than anybody waits
 (a frozen copy), lets the call fail before or after its effect, lets the SDK send a batch twice, shows an old state, or
 kills the handler. Messages are delivered in any order, some twice at a time, and again while a copy is frozen; some are
-lost, and the broker forgets what it has seen. Authorisations lapse, and the contexts' clocks are apart. A witness looks
-at every write, message and movement of money; `local.verify` at what is left in the end.
+lost, on some the broker gives up, and a person replays them, and it forgets what it has seen. Authorisations lapse, and
+the contexts' clocks are apart. A witness looks at every write, message and movement of money; `local.verify` at what is
+left in the end.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from shared.texts import FORGOTTEN
 from tests.unit.chaos import ChaoticWorld, Died, Faults
 from tests.unit.witness import SWEEP_BEGAN
 from tests.unit.witness.notes import data_of, name_of
-from tests.unit.world import SUPPORT, TOPOLOGY, Answer, customer, order_body
+from tests.unit.world import CONTEXTS, SUPPORT, TOPOLOGY, Answer, customer, order_body
 
 ORDERS = 12
 SCARCE = {"MUG": 25, "TRAY": 20, "BOWL": 15}
@@ -49,12 +50,13 @@ EVERYTHING = Faults(
     old_read=0.06,
     freeze=0.002,
     lost=0.03,
+    dead=0.02,
     lapse=0.001,
     forget=0.01,
     apart=4,
 )
 NOTHING_LOST = replace(
-    EVERYTHING, lost=0, lapse=0, die=0.002, unavailable=0.002, throttled=0.001, old_read=0.03, freeze=0
+    EVERYTHING, lost=0, dead=0, lapse=0, die=0.002, unavailable=0.002, throttled=0.001, old_read=0.03, freeze=0
 )
 CLEAR_ANSWERS = Faults(freeze=0.002, forget=0.01)
 """Only order and repetition are the adversary's: no answer is lost, and none is old."""
@@ -102,6 +104,7 @@ class Run:
         wishes.append(self._warehouse())
         wishes += [self._corrector(name) for name in ("A", "B")]
         wishes.append(self._officer())
+        wishes += [self._operator() for _ in range(2)]
         everybody = [asyncio.create_task(wish) for wish in wishes]
         while self.ticks < 1000 or not all(task.done() for task in everybody):
             self.ticks += 1
@@ -192,6 +195,23 @@ class Run:
             self.forgotten.add(guest)
             await self._alive(wish)
 
+    async def _operator(self) -> None:
+        """Sees to what is parked, as another does, too."""
+        for _ in range(10):
+            await self._wait(150)
+            await self._see_to_parked()
+
+    async def _see_to_parked(self) -> None:
+        for context in CONTEXTS:
+            page = await self._alive(partial(self.world.call, f"{context}_parked"))
+            for parked in page.body["value"] if page else ():
+                see_to = partial(self.world.call, route={"parkedId": parked["id"]})
+                with suppress(Died):
+                    answer = await see_to(f"{context}_replay")
+                    self.adversary.met[f"replay answered {answer.status}"] += 1
+                    if answer.status == 409:
+                        await see_to(f"{context}_discard", query={"reason": "forgotten"})
+
     async def _stocktaker(self, counts: range) -> None:
         """Counts one product again and again, now and then under a precondition, or a key until it is answered for; no
         two counts are alike."""
@@ -243,9 +263,11 @@ class Run:
             if self.random.random() < 0.5 and (message := self.world.broker.receive(queue)):
                 if self.adversary.befalls("lost"):
                     continue
+                is_dead = not queue.endswith("-dead") and self.adversary.befalls("dead")
+                to = f"{queue.partition('-')[0]}-dead" if is_dead else queue
                 copies = 2 if self.random.random() < 0.2 else 1
                 for _ in range(copies):
-                    self._spawn(queue, message)
+                    self._spawn(to, message)
         if self.locked and self.random.random() < 0.3:
             self._spawn(*self.locked.pop(self.random.randrange(len(self.locked))))
         while self._frozen and self._frozen[0][0] < self.ticks - _LOCK_TICKS:
@@ -286,6 +308,7 @@ class Run:
                 await self.world.deliver(*self.locked.pop())
             await self.world.drain(timedelta(seconds=15))
             await self.world.sweep()
+            await self._see_to_parked()
             for shipment in self.world.documents("shipping", "shipment"):
                 if shipment["state"] == "pending":
                     await self.world.dispatched(shipment["orderId"])
@@ -361,6 +384,7 @@ class Run:
                 yield f"{order['id']} is {order['customerId']}'s, and was placed for {owner}"
         yield from (f"{order_id} was cancelled by a stranger" for order_id in self.seen_by_strangers)
         yield from self._not_forgotten()
+        yield from self._not_seen_to()
         intents = self.world.provider.intents.values()
         lost = {each["order"] for each in intents if each["lapsed"] or "captureRefused" in each["method"]}
         for order in self.orders:
@@ -386,6 +410,15 @@ class Run:
             marks = [each["name"] == FORGOTTEN for each in told] + [order["email"] == FORGOTTEN]
             if set(marks) != {order["customerId"] in self.forgotten}:
                 yield f"of {of} of {order['customerId']} stands {told}"
+
+    def _not_seen_to(self) -> Iterator[str]:
+        """Where what was parked wasn't seen to once, or its replay wasn't sent."""
+        entries = [each for context in CONTEXTS for each in self.world.documents(context, "audit")]
+        ends = [each["after"] for each in entries if each["target"]["kind"] == "parked"]
+        if len(ends) != self.world.witness.parked:
+            yield f"{self.world.witness.parked} messages were parked, and {len(ends)} of them seen to"
+        sent = {wire.id for _, wire in self.world.broker.sent}
+        yield from (f"{each} was never sent" for each in ends if each.get("messageId", "") not in sent | {""})
 
     def _announced_otherwise(self) -> Iterator[str]:
         """Shipments of which the corrections announced, in the order of their numbers, don't end at what is stored."""
@@ -443,6 +476,8 @@ REACHED = (
     "count asked for again",
     "correction asked for again",
     "forgotten again",
+    "replay answered 202",
+    "replay answered 404",
     "correction answered 200",
     "correction answered 412",
     "import with a fault",

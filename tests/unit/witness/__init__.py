@@ -43,6 +43,8 @@ class Witness:
         """How often each count of stock was applied."""
         self.typed: Counter[str] = Counter()
         """How often each tracking number was."""
+        self.parked = 0
+        """How often a message was parked."""
         self.later: list[WireMessage] = []
         """What was to be tried again, but for commands that waited for units which other orders held."""
 
@@ -63,6 +65,8 @@ class Witness:
         written: list[tuple[Document | None, Document]] = []
         for operation, was in zip(operations, before, strict=True):
             match operation:
+                case Delete("parked"):
+                    pass
                 case Delete(id):
                     self._messages.cleared(id)
                 case Patch(id, _, _):
@@ -88,6 +92,8 @@ class Witness:
         match now["kind"]:
             case "outbox":
                 self._messages.stored(now)
+            case "parked":
+                self.parked += was is None
             case "order":
                 self._orders.changed(was, now)
                 if was is None:
@@ -107,7 +113,9 @@ class Witness:
             self.later.append(message)
 
     def completed(self, queue: str, delivery: Delivery) -> None:
-        """A message was handled without a failure."""
+        """A message was handled, or parked, without a failure."""
+        if queue.endswith("-dead"):
+            return
         if queue == "orders":
             self._orders.completed(delivery)
         elif not queue.startswith("orders"):

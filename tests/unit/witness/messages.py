@@ -111,4 +111,6 @@ class Messages:
             return True
         properties = delivery.message.properties or {}
         next_attempt = self._notes.now(context) + timedelta(seconds=2 * 2 ** int(str(properties.get(_ATTEMPT, 0))))
-        return next_attempt >= datetime.fromisoformat(str(properties["orderflow_retryUntil"]))
+        # What a person replays is sent again by nobody else.
+        resend = properties.get("orderflow_retryUntil")
+        return resend is not None and next_attempt >= datetime.fromisoformat(str(resend))
