@@ -78,6 +78,9 @@ class Shipment:
     shipping_address: Destination | None = None
     carrier: str | None = None
     tracking_number: str | None = None
+    typed_carrier: str | None = None
+    typed_tracking_number: str | None = None
+    """What was typed at the dispatch, which its fact says however often it is told, whatever was put right since."""
     dispatched_at: datetime | None = None
     authorised_until: datetime | None = None
     corrections: int = 0
@@ -106,7 +109,15 @@ class Shipment:
             return self
         if self.authorised_until and self.authorised_until <= at and not accept_risk:
             raise PaymentLapsed(f"the money for it was held until {self.authorised_until:%Y-%m-%d %H:%M} UTC")
-        return replace(self, state=State.DISPATCHED, carrier=carrier, tracking_number=tracking_number, dispatched_at=at)
+        return replace(
+            self,
+            state=State.DISPATCHED,
+            carrier=carrier,
+            tracking_number=tracking_number,
+            typed_carrier=carrier,
+            typed_tracking_number=tracking_number,
+            dispatched_at=at,
+        )
 
     def corrected(self, carrier: str, tracking_number: str) -> "Shipment":
         """With what was typed at its dispatch put right, where an empty text leaves it; what is so already changes

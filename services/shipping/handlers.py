@@ -24,7 +24,7 @@ from shared.contracts.shipping import (
     ShipmentCancelled,
     ShipmentCorrected,
     ShipmentCreated,
-    ShipmentDispatched,
+    ShipmentDispatchedV2,
 )
 from shared.errors import Refused, TooEarly, not_found, precondition_failed, sentence
 from shared.headers import Preconditions
@@ -47,7 +47,6 @@ async def handle(command: CreateShipment | CancelShipment, deps: Dependencies) -
     act = PROCESS[type(command).__name__][shipment.state if shipment else None]
     new = shipment or _new(command, deps.system.now())
     created = fact(ShipmentCreated(new.order_id, new.id), new.order_id, deps.system)
-    dispatched = fact(ShipmentDispatched(new.order_id, new.id), new.order_id, deps.system)
     cancelled = fact(ShipmentCancelled(new.order_id), new.order_id, deps.system)
     match act:
         case Act.CREATE:
@@ -59,7 +58,7 @@ async def handle(command: CreateShipment | CancelShipment, deps: Dependencies) -
         case Act.CREATED_AGAIN:
             await deps.publisher.publish_again(created)
         case Act.DISPATCHED_AGAIN:
-            await deps.publisher.publish_again(dispatched)
+            await deps.publisher.publish_again(_dispatched(new, deps))
         case Act.CANCELLED_AGAIN:
             await deps.publisher.publish_again(cancelled)
         case Act.NOTHING:
@@ -112,9 +111,8 @@ async def dispatch(
         raise Refused(409, "cannot-dispatch", "The shipment can't be dispatched.", sentence(fault)) from None
     if dispatched is shipment:
         return shipment
-    announced = fact(ShipmentDispatched(shipment.order_id, shipment.id), shipment.order_id, deps.system)
     audit = by.changed("shipment", shipment.id, _recorded(shipment), _recorded(dispatched))
-    return await deps.shipments.save(dispatched, [announced], audit)
+    return await deps.shipments.save(dispatched, [_dispatched(dispatched, deps)], audit)
 
 
 async def correct(
@@ -141,6 +139,16 @@ async def correct(
         raise precondition_failed("shipment")
     audit = by.changed("shipment", shipment.id, _recorded(shipment), _recorded(corrected))
     return await deps.shipments.save(corrected, [_announced(corrected, deps)], audit)
+
+
+def _dispatched(shipment: Shipment, deps: Dependencies) -> Message:
+    # Of one that was dispatched before it was kept what was typed, what is right is told.
+    carrier = shipment.typed_carrier or shipment.carrier
+    tracking_number = shipment.typed_tracking_number or shipment.tracking_number
+    assert carrier
+    assert tracking_number
+    event = ShipmentDispatchedV2(shipment.order_id, shipment.id, carrier, tracking_number)
+    return fact(event, shipment.order_id, deps.system)
 
 
 def _announced(corrected: Shipment, deps: Dependencies) -> Message:

@@ -56,20 +56,19 @@ class ShipmentDispatched(Event):
 
 @dataclass(frozen=True, slots=True)
 class ShipmentDispatchedV2(Event):
-    """The goods are on their way, with this carrier under this number; the shipment can't be cancelled any more. Told
-    once more after corrections, it tells what is right: `number` counts them, as in ShipmentCorrected."""
+    """The goods are on their way, with this carrier under this number, as it was typed at the dispatch; the shipment
+    can't be cancelled any more."""
 
     order_id: str
     shipment_id: str
     carrier: str
     tracking_number: str
-    number: int
 
 
 @dataclass(frozen=True, slots=True)
 class ShipmentCorrected(Event):
-    """They went with this carrier under this number, otherwise than was typed before. Of several, and of
-    the dispatch, the one with the highest `number` stands, in whatever order they come; the first is 1."""
+    """They went with this carrier under this number, otherwise than was typed before. Of several the one with the
+    highest `number` stands, in whatever order they come; the first is 1."""
 
     order_id: str
     shipment_id: str

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts import Contract
-from shared.contracts.shipping import ShipmentDispatchedV2
+from shared.contracts.shipping import ShipmentDispatched
 from shared.messaging import catalogue, fact, to_wire
 from shared.ports import WireMessage
 from tests.unit.world import World
 
 _ORDER = "ord_f4579d2cd5955a4eb5eebda34b640f1a"
-UNSENT: tuple[Contract, ...] = (ShipmentDispatchedV2(_ORDER, f"shp_{_ORDER}", "Royal Mail", "RM1", 0),)
+UNSENT: tuple[Contract, ...] = (ShipmentDispatched(_ORDER, f"shp_{_ORDER}"),)
 """An example of each version that only older, or newer, senders send."""
 
 

@@ -421,17 +421,18 @@ class Run:
         yield from (f"{each} was never sent" for each in ends if each.get("messageId", "") not in sent | {""})
 
     def _announced_otherwise(self) -> Iterator[str]:
-        """Shipments of which the corrections announced, in the order of their numbers, don't end at what is stored."""
+        """Shipments of which what was announced of dispatch and corrections, in the order of their numbers, doesn't end
+        at what is stored."""
         announced: dict[str, dict[int, Document]] = defaultdict(dict)
         for _, wire in self.world.broker.sent:
-            if name_of(wire) == "ShipmentCorrected":
-                announced[wire.correlation_id][data_of(wire)["number"]] = data_of(wire)
+            if name_of(wire) in ("ShipmentDispatched", "ShipmentCorrected"):
+                announced[wire.correlation_id][data_of(wire).get("number", 0)] = data_of(wire)
         for shipment in self.world.documents("shipping", "shipment"):
-            told = announced[shipment["orderId"]]
-            if sorted(told) != [*range(1, shipment["corrections"] + 1)]:
+            told, is_dispatched = announced[shipment["orderId"]], shipment["state"] == "dispatched"
+            if sorted(told) != [*range(shipment["corrections"] + 1 if is_dispatched else 0)]:
                 yield f"{shipment['id']} was corrected {shipment['corrections']} times, and announced as {sorted(told)}"
             elif told and any(told[max(told)][name] != shipment[name] for name in ("carrier", "trackingNumber")):
-                yield f"{shipment['id']} is not what its last correction says"
+                yield f"{shipment['id']} is not what was announced of it last"
 
 
 async def played(seed: int, faults: Faults, environment: dict[str, str]) -> Run:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from shared.adapters.memory import MemoryContainer
+from shared.contracts.shipping import CancelShipment
 from shared.errors import Contended
-from shared.messaging import from_wire
+from shared.messaging import first, from_wire, to_wire
 from tests.unit.world import Answer, World
 
 TYPED = {"carrier": "Royal Mail", "trackingNumber": "RM1"}
@@ -50,10 +51,10 @@ async def corrected(world: World, order: str, right: Any, etag: str | None = "*"
     return await world.call("correct_shipment", right, route={"shipmentId": f"shp_{order}"}, headers=named)
 
 
-def told(world: World) -> list[dict[str, Any]]:
-    """What was announced of corrections."""
+def told(world: World, of: str = "ShipmentCorrected.v1") -> list[dict[str, Any]]:
+    """What was announced of corrections, or of what else shipping says."""
     sent = [from_wire(wire, destination) for destination, wire in world.broker.sent if destination == "shipping-events"]
-    return [message.data for message in sent if message.type == "orderflow.shipping.ShipmentCorrected.v1"]
+    return [message.data for message in sent if message.type == f"orderflow.shipping.{of}"]
 
 
 def note(answer: Answer) -> dict[str, Any]:
@@ -84,6 +85,16 @@ async def test_several_corrections_are_told_apart_and_numbered(world: World, ord
     ]
     announced = [wire for _, wire in world.broker.sent if "ShipmentCorrected" in str(wire.properties)]
     assert len({wire.id for wire in announced}) == 3
+
+
+async def test_a_dispatch_that_is_told_again_tells_what_was_typed_whatever_was_put_right_since(
+    world: World, order: str
+) -> None:
+    await corrected(world, order, {"trackingNumber": "RM2"})
+    await world.deliver("shipping", to_wire(first(CancelShipment(order), order, world.system.now())))
+
+    typed = {"orderId": order, "shipmentId": f"shp_{order}"} | TYPED
+    assert told(world, "ShipmentDispatched.v2") == [typed, typed]
 
 
 async def test_without_if_match_nothing_is_corrected_not_even_what_is_so_already(world: World, order: str) -> None:

@@ -33,7 +33,7 @@ def old(order: str) -> Event:
 
 
 def new(order: str) -> Event:
-    return ShipmentDispatchedV2(order, f"shp_{order}", "Royal Mail", "RM1", 0)
+    return ShipmentDispatchedV2(order, f"shp_{order}", "Royal Mail", "RM1")
 
 
 @pytest.mark.parametrize("versions", [[old], [new], [old, new], [new, old]])
