@@ -78,3 +78,8 @@ def test_every_operation_is_documented_with_every_status_that_it_declares() -> N
 def test_every_decision_is_listed() -> None:
     decisions = {page.name for page in (DOCS / "adr").glob("[0-9]*.md")}
     assert decisions == {link for link in links(DOCS / "adr" / "README.md") if link[0].isdigit()}
+
+
+def test_the_way_in_leads_to_every_page() -> None:
+    others = {page.name for page in DOCS.glob("*.md")} - {"README.md"}
+    assert others <= {link.partition("#")[0] for link in links(DOCS / "README.md")}
