@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -13,11 +14,15 @@ from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Create, Document, Replace, System, WireMessage
 from tests.unit.witness import DELIVERY, SWEEP_BEGAN, Delivery, Witness
-from tests.unit.world import ENVIRONMENT, MemoryProvider, World
+from tests.unit.world import ENVIRONMENT, Answer, MemoryProvider, World
 
 _TURNS = (0, 0, 1, 2, 3, 5, 8, 60)
 _FROZEN_TURNS = 2000
 _LONG = 10
+
+
+_SEEN: ContextVar[str | None] = ContextVar("seen", default=None)
+"""The ETag that the request under way names: its caller meets no instance that is older than what they have seen."""
 
 
 class Died(BaseException):
@@ -115,9 +120,10 @@ class ChaoticContainer(MemoryContainer):
 
     async def read(self, pk: str, id: str) -> Any:
         if (pk, id) in self._history and self._adversary.befalls("old_read"):
-            *earlier, last, _ = self._history[pk, id]
-            # A caller who has seen an ETag of a stock item meets no instance that is older than that.
-            return last if id == "stock" else self._adversary.random.choice([last, *earlier])
+            history = self._history[pk, id]
+            since = next((at for at, each in enumerate(history) if each and each["_etag"] == _SEEN.get()), 0)
+            if older := history[since:-1]:
+                return older[-1] if id == "stock" else self._adversary.random.choice(older)
         return await self._adversary(lambda: MemoryContainer.read(self, pk, id))
 
     async def read_many(self, keys: Any) -> Any:
@@ -234,6 +240,15 @@ class ChaoticWorld(World):
             environment=ENVIRONMENT | environment,
             clock=lambda system: OffsetSystem(system, timedelta(seconds=chance.uniform(-1, 1) * faults.apart / 2)),
         )
+
+    async def call(
+        self, operation: str, body: Any = None, *, headers: Mapping[str, str] | None = None, **rest: Any
+    ) -> Answer:
+        seen = _SEEN.set((headers or {}).get("if-match"))
+        try:
+            return await super().call(operation, body, headers=headers, **rest)
+        finally:
+            _SEEN.reset(seen)
 
     async def sweep(self) -> None:
         SWEEP_BEGAN.set(self.witness.writes)

@@ -227,7 +227,7 @@ class Run:
             self.counts[count] = None
             while self.counts[count] in (None, 503):
                 with suppress(Died):
-                    answer = await self.world.call("put_stock", {"onHand": count}, **put)  # type: ignore[arg-type]
+                    answer = await self.world.call("put_stock", {"onHand": count}, **put)
                     self.counts[count] = answer.status
                 if not has_key:
                     break
@@ -396,8 +396,8 @@ class Run:
                 yield f"the count of {count} was answered {status}, and applied {applied} times"
         for number, status in self.corrections.items():
             applied = self.world.witness.typed[number]
-            # One whose answer was lost is refused when it comes again over the next one's, or sees an old state.
-            if applied > 1 or (status == 200 and not applied):
+            # One whose answer was lost is refused when it comes again over the next one's.
+            if applied > 1 or (status == 200 and not applied) or (status in (404, 409) and applied):
                 yield f"the correction to {number} was answered {status}, and applied {applied} times"
         yield from self._announced_otherwise()
 

@@ -107,7 +107,9 @@ class Messages:
         if any(type.split(".")[2] in _ANSWERS[name] for type in outbox):
             return True
         decides = partition.get(_DECIDES[context].format(order_id))
-        if delivery.is_past_its_time or (decides and decides["state"] in _OVERTAKEN.get(name, ())):
+        # It may have given up while this copy was frozen.
+        given_up = delivery.has_given_up(self._notes.now(context))
+        if given_up or (decides and decides["state"] in _OVERTAKEN.get(name, ())):
             return True
         properties = delivery.message.properties or {}
         next_attempt = self._notes.now(context) + timedelta(seconds=2 * 2 ** int(str(properties.get(_ATTEMPT, 0))))

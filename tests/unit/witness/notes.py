@@ -34,8 +34,12 @@ class Delivery:
     @property
     def is_past_its_time(self) -> bool:
         """Whether its order had given up before."""
+        return self.has_given_up(self.at)
+
+    def has_given_up(self, now: datetime) -> bool:
+        """Whether its order has."""
         gives_up_at = self._moment("giveUpAt")
-        return gives_up_at is not None and gives_up_at <= self.at
+        return gives_up_at is not None and gives_up_at <= now
 
     def _moment(self, name: str) -> datetime | None:
         moment = data_of(self.message).get(name)
