@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
 
 from services.orders.domain import Order, Wanted
 from services.orders.erasure import Erasure, Placed
 from services.orders.prices import Price
 from shared.audit import AuditEntry
 from shared.codec import decode, encode, rfc3339
-from shared.errors import AlreadyExists, ConditionFailed
+from shared.errors import AlreadyExists, ConditionFailed, Unparseable
 from shared.listing import find_readable, keyset
 from shared.messaging import Message, derived_id
 from shared.outbox import Outbox
@@ -51,11 +50,11 @@ class OrderAdapter:
         return await find_readable(self._container, query, values, _order)
 
     async def placed(self, customer_id: str | None, until: datetime, after: tuple[str, ...], size: int) -> list[Placed]:
-        """Where a customer's, or anybody's, that were placed by then are, oldest first."""
+        """A customer's, or anybody's, that were placed by then, oldest first."""
         of_customer = (Condition("customerId", "=", customer_id),) if customer_id is not None else ()
         where = (*of_customer, Condition("placedAt", "<=", rfc3339(until)))
         documents = await self._container.find(Query("order", where, ("placedAt", "id"), after, size))
-        return [Placed(each["placedAt"], each["id"], bool(each.get("forgottenAt"))) for each in documents]
+        return [_placed(each) for each in documents]
 
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
         """Those to be sent again or given up by now, longest due first."""
@@ -111,7 +110,7 @@ class OrderCountAdapter:
     async def count(self, subject: str, minute: datetime, most: int) -> bool:
         """Count one more; False where there were `most` already."""
         # A subject may hold what no key may, and is nobody's business there.
-        partition = f"orders-of:{sha256(subject.encode()).hexdigest()}"
+        partition = derived_id("orders-of", subject)
         id = rfc3339(minute)
         first = {"id": id, "pk": partition, "kind": "order-count", "count": 1, "ttl": _COUNT_KEPT_SECONDS}
         try:
@@ -172,6 +171,15 @@ def _price(document: Document) -> Price:
 
 def _order(document: Document) -> Order:
     return replace(decode(Order, document), etag=document["_etag"])
+
+
+def _placed(document: Document) -> Placed:
+    order: Order | Unparseable
+    try:
+        order = _order(document)
+    except Unparseable as fault:
+        order = fault
+    return Placed(document["placedAt"], document["id"], bool(document.get("forgottenAt")), order)
 
 
 def _document(order: Order) -> Document:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.orders.domain import Order
+from shared.errors import Unparseable
+
 SURELY_STORED = timedelta(minutes=5)
 """An order that was placed so long ago is stored, or never will be, however far apart the clocks are."""
 
@@ -27,11 +30,12 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order's place among others, whether or not this version can read it."""
+    """An order in its place among others, or why this version can't read it."""
 
     at: str
     id: str
     is_forgotten: bool
+    order: Order | Unparseable
 
     @property
     def place(self) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from functools import partial
 from itertools import batched
 
 from services.orders import domain
-from services.orders.domain import Order
 from services.orders.erasure import SURELY_STORED, Erasure, Placed
 from services.orders.handlers import Dependencies
 from services.orders.process import FINAL
@@ -34,26 +33,20 @@ _OPEN = 100
 
 async def orders_of(
     customer_id: str, after: tuple[datetime, str] | None, size: int, deps: Dependencies
-) -> list[tuple[Placed, Order | None]]:
-    """The next of all that a customer placed, oldest first, by keyset; None for one that this version can't read."""
+) -> list[Placed]:
+    """The next of all that a customer placed, oldest first, by keyset; the log says why one can't be read."""
     placed = await deps.orders.placed(customer_id, deps.system.now(), keyset(after), size)
-
-    async def read(each: Placed) -> tuple[Placed, Order | None]:
-        try:
-            return each, await deps.orders.get(each.id)
-        except Unparseable as fault:
-            log_event("unreadable_document", "order %s can't be given out: %s", each.id, fault)
-            return each, None
-
-    return await for_each(placed, read)
+    for each in placed:
+        if isinstance(each.order, Unparseable):
+            log_event("unreadable_document", "order %s can't be given out: %s", each.id, each.order)
+    return placed
 
 
-async def due_of(customer_id: str, deps: Dependencies) -> list[str]:
+async def due_of(erasure: Erasure | None, deps: Dependencies) -> list[str]:
     """The customer's orders that are still to be forgotten, or the first of them."""
-    erasure = await deps.erasures.get(customer_id)
     if erasure is None:
         return []
-    behind = await deps.orders.placed(customer_id, erasure.until, erasure.place, MOST_DUE)
+    behind = await deps.orders.placed(erasure.customer_id, erasure.until, erasure.place, MOST_DUE)
     return list(dict.fromkeys([*erasure.due, *(each.id for each in behind if not each.is_forgotten)]))
 
 

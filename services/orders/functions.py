@@ -6,7 +6,7 @@ from urllib.parse import quote
 import azure.functions as func
 
 from services.orders import handlers, placing
-from services.orders.domain import Wanted
+from services.orders.domain import Order, Wanted
 from services.orders.forgetting import Forgetting, due_of, forget_customer, orders_of
 from services.orders.http_models import (
     CustomerDataPage,
@@ -33,7 +33,7 @@ from shared.contracts.payments import (
     PaymentVoided,
 )
 from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched, ShipmentDispatchedV2
-from shared.errors import not_found
+from shared.errors import Unparseable, not_found
 from shared.fields import id_in_route, sku_in_route, subject_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness, report_readiness
@@ -184,10 +184,10 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         found = await orders_of(customer_id, paging.after, call.query.limit, deps)
         page = CustomerDataPage(
             customer_id=customer_id,
-            value=[WholeOrderView.of(order) for _, order in found if order],
-            unreadable=[placed.id for placed, order in found if order is None],
-            due=await due_of(customer_id, deps),
-            next_link=paging.next_link([(parse_rfc3339(placed.at), placed.id) for placed, _ in found]),
+            value=[WholeOrderView.of(each.order) for each in found if isinstance(each.order, Order)],
+            unreadable=[each.id for each in found if isinstance(each.order, Unparseable)],
+            due=await due_of(await deps.erasures.get(customer_id), deps),
+            next_link=paging.next_link([(parse_rfc3339(each.at), each.id) for each in found]),
         )
         return Reply(page)
 
@@ -207,7 +207,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     async def delete_customer_data(call: Call[None]) -> Reply:
         customer_id = subject_in_route(call.route, "customerId")
         erasure = await forget_customer(customer_id, call.actor, deps)
-        due = await due_of(customer_id, deps)
+        due = await due_of(erasure, deps)
         return Reply(ErasureView(customer_id=customer_id, until=rfc3339(erasure.until), due=due), 202)
 
     on_fact = partial(handlers.on_fact, deps=deps)

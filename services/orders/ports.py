@@ -31,8 +31,8 @@ class Orders(Protocol):
         ...
 
     async def placed(self, customer_id: str | None, until: datetime, after: tuple[str, ...], size: int) -> list[Placed]:
-        """Where those of a customer, or of anybody, that were placed by then are, oldest first, strictly after this
-        place; those that can't be read, too."""
+        """Those of a customer, or of anybody, that were placed by then, oldest first, strictly after this place; those
+        that can't be read, too."""
         ...
 
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:

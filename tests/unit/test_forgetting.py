@@ -1,6 +1,7 @@
 """A customer is forgotten: at their wish and by time, in every context, whatever crashes and whatever comes late."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from services.orders.forgetting import RUN
 from shared.adapters.memory import MemoryContainer
 from shared.errors import AlreadyExists, Unavailable
-from shared.ports import Document, Operation, Replace, WireMessage
+from shared.ports import Document, Operation, Query, Replace, WireMessage
 from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.world import ENVIRONMENT, Answer, World, order_body
 
@@ -158,6 +159,39 @@ async def test_an_admin_is_given_all_that_is_known_of_a_customer_and_what_is_due
     assert left["due"] == [under_way]
     assert [each["email"] for each in left["value"]] == [MARK, PERSONAL["email"]]
     assert "forgottenAt" in left["value"][0]
+
+
+class Counting(MemoryContainer):
+    """Counts what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+
+    async def read(self, pk: str, id: str) -> Document | None:
+        self.asked["reads"] += 1
+        return await super().read(pk, id)
+
+    async def find(self, query: Query) -> list[Document]:
+        self.asked["queries"] += 1
+        return await super().find(query)
+
+
+async def test_to_tell_and_to_forget_a_customer_the_store_is_asked_for_nothing_twice() -> None:
+    world = World(container=Counting)
+    await world.stocked(MUG=100)
+    for _ in range(3):
+        await placed(world)
+    store = world.containers["orders"]
+    assert isinstance(store, Counting)
+
+    store.asked.clear()
+    assert len((await data(world))["value"]) == 3
+    assert store.asked == {"queries": 1, "reads": 1}
+
+    store.asked.clear()
+    assert len((await wish(world)).body["due"]) == 3
+    assert store.asked == {"queries": 1, "reads": 1}
 
 
 async def test_of_whom_nothing_is_known_nothing_is_told_and_nothing_is_due(world: World) -> None:
