@@ -31,7 +31,7 @@ from shared.errors import (
     Unparseable,
 )
 from shared.failures import told
-from shared.messaging import LONGEST_ATTRIBUTE, derived_id, from_wire, restated
+from shared.messaging import LONGEST_ATTRIBUTE, Message, derived_id, from_wire, restated
 from shared.parking import Cause, ParkedMessages
 from shared.ports import Container, Sender, System, WireMessage
 from shared.retry import at_once
@@ -39,6 +39,18 @@ from shared.telemetry import log, logged_with, traced
 
 type Handler = Callable[..., Awaitable[None]]
 """Takes its contract; what else it needs is bound already."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfMessages:
+    """A handler that takes the message itself: its ids, time and trace as well as its contract."""
+
+    handle: Handler
+
+    async def __call__(self, message: Message) -> None:
+        """Handle it."""
+        await self.handle(message)
+
 
 _ATTEMPT = "orderflow_attempt"
 _STRIKES = "orderflow_strikes"
@@ -97,7 +109,7 @@ class Dispatcher:
                     if wire.id != message.event_id and await self._parked.has_broken_promise(message.event_id):
                         await self._parked.count(message.event_id)
                     else:
-                        await self._deliver(contract)
+                        await self._deliver(message, contract)
             except MessageTooLarge as fault:
                 await self._park(wire, Cause.FAILURE, str(fault))
             except (Transient, Contended) as failure:
@@ -115,14 +127,15 @@ class Dispatcher:
             reason = (wire.properties or {}).get("DeadLetterReason", "unknown reason")
             await self._park(wire, Cause.FAILURE, f"dead-lettered: {reason}")
 
-    async def _deliver(self, contract: Contract) -> None:
+    async def _deliver(self, message: Message, contract: Contract) -> None:
         handler = self._handlers.get(type(contract))
         if isinstance(contract, CustomerForgotten):
             await self._parked.forget(contract.order_id)
         elif handler is None:
             log.info("nobody here wants %s", type(contract).__name__)
         if handler:
-            await at_once(lambda: handler(contract), self._system)
+            what = message if isinstance(handler, OfMessages) else contract
+            await at_once(lambda: handler(what), self._system)
 
     async def _later(self, wire: WireMessage, failure: Exception, strikes: int) -> None:
         now = self._system.now()

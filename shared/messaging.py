@@ -201,6 +201,10 @@ def from_wire(wire: WireMessage, queue: str) -> Message:
                 f"the property cloudEvents_{name} should be a text of 1 to {LONGEST_ATTRIBUTE} characters"
             )
     try:
+        codec.rfc3339(codec.parse_rfc3339(str(attributes["time"])))
+    except (ValueError, OverflowError):
+        raise Unparseable("the property cloudEvents_time should be a time (RFC 3339)") from None
+    try:
         data = json.loads(wire.body)
     except (ValueError, RecursionError):
         raise Unparseable("the body is not JSON") from None

@@ -10,7 +10,7 @@ import json
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.errors import AlreadyExists, ConditionFailed, Missing, Unavailable
@@ -35,6 +35,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
 }
 _MOST_OPERATIONS = 100
+_BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _copy[T](document: T) -> T:
@@ -47,6 +48,8 @@ class MemoryContainer:
     """shared.ports.Container as a dictionary."""
 
     def __init__(self) -> None:
+        self.now: Callable[[], datetime] = lambda: _BEGINNING
+        """The store's own clock, by which it stamps what is written: `_ts`, in seconds."""
         self._partitions: dict[str, dict[str, Document]] = defaultdict(dict)
         self._etags = 0
 
@@ -128,7 +131,7 @@ class MemoryContainer:
             raise ValueError(f"{document['id']} belongs to partition {document['pk']}, not {pk}")
         self._etags += 1
         etag = f'"{self._etags}"'
-        partition[document["id"]] = _copy(document) | {"_etag": etag}
+        partition[document["id"]] = _copy(document) | {"_etag": etag, "_ts": int(self.now().timestamp())}
         return etag
 
 

@@ -221,7 +221,7 @@ class OffsetSystem:
 
 
 class ChaoticWorld(World):
-    """Five contexts with the adversary all around them."""
+    """Every context with the adversary all around them."""
 
     def __init__(self, seed: int, faults: Faults, environment: dict[str, str]) -> None:
         self.adversary = adversary = Adversary(seed, faults)

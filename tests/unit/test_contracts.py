@@ -5,11 +5,13 @@ import inspect
 import json
 from dataclasses import fields
 from datetime import UTC, datetime
+from pkgutil import iter_modules
 from typing import Any, cast
 
 import pytest
 
 from shared import codec
+from shared import contracts as declared
 from shared.contracts import Command, Event, Line
 from shared.contracts.catalog import PriceChanged
 from shared.contracts.inventory import ReleaseStock, ReserveStock, StockReserved
@@ -17,13 +19,12 @@ from shared.contracts.shipping import Address, CreateShipment, ShipmentDispatche
 from shared.errors import Unparseable
 from shared.messaging import MAX_BYTES, contract_class, first, from_wire, to_wire, type_name
 from shared.ports import WireMessage
-from tests.unit.world import CONTEXTS
 
 NOW = datetime(2026, 11, 24, 6, 0, 0, 120, UTC)
 
 
 def contracts() -> list[type[Any]]:
-    modules = (importlib.import_module(f"shared.contracts.{context}") for context in (*CONTEXTS, "customers"))
+    modules = (importlib.import_module(each.name) for each in iter_modules(declared.__path__, f"{declared.__name__}."))
     return [
         cls
         for module in modules

@@ -1,4 +1,4 @@
-"""An order's journey through all five contexts, in memory: the ways on which it can end."""
+"""An order's journey through all contexts, in memory: the ways on which it can end."""
 
 from datetime import timedelta
 

@@ -20,6 +20,8 @@ from services.catalog import bootstrap as catalog
 from services.catalog import functions as catalog_functions
 from services.inventory import bootstrap as inventory
 from services.inventory import functions as inventory_functions
+from services.operations import bootstrap as operations
+from services.operations import functions as operations_functions
 from services.orders import bootstrap as orders
 from services.orders import functions as orders_functions
 from services.payments import bootstrap as payments
@@ -60,7 +62,7 @@ ENVIRONMENT = {
 NEWCOMERS = {
     name: import_module(f"services.{name}.bootstrap")
     for name in CONTEXTS
-    if name not in ("catalog", "inventory", "orders", "payments", "shipping")
+    if name not in ("catalog", "inventory", "orders", "payments", "shipping", "operations")
 }
 """Contexts of the topology that aren't written out in `World`: put in by what each has, its settings, `dependencies`
 and `blueprint`."""
@@ -210,6 +212,9 @@ class World:
         orders_settings = orders.OrdersSettings.read(environment)
         catalog_settings = catalog.CatalogSettings.read(environment)
         inventory_settings = inventory.InventorySettings.read(environment)
+        operations_settings = operations.OperationsSettings.read(environment)
+        for each in self.containers.values():
+            each.now = self.system.now
         self.contexts: dict[str, BoundedContext] = {
             settings.context: bounded_context(
                 settings, self.containers[settings.context], self.broker, clock(self.system), authenticator()
@@ -220,6 +225,7 @@ class World:
                 orders_settings,
                 payments.PaymentsSettings.read(environment),
                 shipping.ShippingSettings.read(environment),
+                operations_settings,
                 *(settings_of(bootstrap).read(environment) for bootstrap in NEWCOMERS.values()),
             )
         }
@@ -228,6 +234,7 @@ class World:
         self.inventory = inventory.dependencies(of["inventory"], inventory_settings)
         self.payments = payments.dependencies(of["payments"], self.provider)
         self.shipping = shipping.dependencies(of["shipping"])
+        self.operations = operations.dependencies(of["operations"], operations_settings)
         blueprints = (
             catalog_functions.blueprint(
                 of["catalog"],
@@ -239,6 +246,7 @@ class World:
             orders_functions.blueprint(of["orders"], self.orders),
             payments_functions.blueprint(of["payments"], self.payments),
             shipping_functions.blueprint(of["shipping"], self.shipping),
+            operations_functions.blueprint(of["operations"], self.operations),
             *(
                 import_module(f"services.{name}.functions").blueprint(of[name], bootstrap.dependencies(of[name]))
                 for name, bootstrap in NEWCOMERS.items()

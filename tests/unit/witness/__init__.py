@@ -126,7 +126,7 @@ def _is_corrected(was: Document, now: Document) -> bool:
     """Whether of a shipment only that has changed which may be put right."""
     right = {name: now.get(name) for name in ("carrier", "trackingNumber")}
     return now["kind"] == "shipment" and now == {
-        **{name: value for name, value in was.items() if name != "_etag"},
+        **{name: value for name, value in was.items() if name not in ("_etag", "_ts")},
         **right,
         "corrections": was["corrections"] + 1,
     }
@@ -134,7 +134,7 @@ def _is_corrected(was: Document, now: Document) -> bool:
 
 def _is_forgotten(was: Document, now: Document) -> bool:
     """Whether of an order or shipment only what told of its customer has changed, at its end."""
-    personal = {"shippingAddress", "email", "requestHash", "forgottenAt", "version", "_etag"}
+    personal = {"shippingAddress", "email", "requestHash", "forgottenAt", "version", "_etag", "_ts"}
     kept = [{name: value for name, value in each.items() if name not in personal} for each in (was, now)]
     is_marked = (now.get("shippingAddress") or {}).get("name") == FORGOTTEN
     return is_marked and was["shippingAddress"] != now["shippingAddress"] and kept[0] == kept[1]

@@ -1,0 +1,1 @@
+"""Operations: what became of every order, told from what all contexts announce."""

@@ -1,0 +1,87 @@
+"""What operations keeps of an event, and where an order stands by its events."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+TEXT = 200
+SHORTAGES = 20
+_TOLD = ("reason", "code", "total", "currency", "shortages", "shortageCount", "shipmentId", "number", "authorisedUntil")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One event: which, of what, when, in which trace, and what of it a timeline tells. Nothing of a person is in it.
+
+    `order_id` is None of what no order's event is; `recorded_at` is by the store's clock, in seconds.
+    """
+
+    event_id: str
+    order_id: str | None
+    subject: str = field(metadata={"stored_as": "of"})  # what is called `subject` is in the index, and costs
+    context: str
+    name: str
+    at: datetime
+    trace_id: str | None
+    told: dict[str, Any]
+    recorded_at: int = field(default=0, metadata={"stored": False})
+
+
+def told(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an event's data is kept: of its lines the number, and of nothing more than a timeline shows."""
+    kept = {name: _short(data[name]) for name in _TOLD if data.get(name) not in (None, [])}
+    return kept | ({"lines": len(data["lines"])} if "lines" in data else {})
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, list):
+        return value[:SHORTAGES]
+    return value[:TEXT] if isinstance(value, str) else value
+
+
+class State(StrEnum):
+    """Where an order stands: what it waits for, or how it ended."""
+
+    STOCK = "stock"
+    PAYMENT = "payment"
+    DISPATCH = "dispatch"
+    UNDO = "undo"
+    SETTLE = "settle"
+    COMPLETED = "completed"
+    PAYMENT_DUE = "payment_due"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+_SHOWN_BY: tuple[tuple[State, frozenset[str]], ...] = (
+    (State.COMPLETED, frozenset({"OrderCompleted"})),
+    (State.PAYMENT_DUE, frozenset({"OrderPaymentDue"})),
+    (State.CANCELLED, frozenset({"OrderCancelled"})),
+    (State.REJECTED, frozenset({"OrderRejected"})),
+    (State.SETTLE, frozenset({"OrderShipped", "ShipmentDispatched"})),
+    (
+        State.UNDO,
+        frozenset({"StockRejected", "PaymentDeclined", "ShipmentCancelled", "StockReleased", "PaymentVoided"}),
+    ),
+    (State.DISPATCH, frozenset({"OrderConfirmed", "PaymentAuthorised", "ShipmentCreated"})),
+    (State.PAYMENT, frozenset({"StockReserved"})),
+    (State.STOCK, frozenset({"OrderPlaced"})),
+)
+"""By which events each state is known, the latest state first: which events there are counts, not in which order they
+came or which time they say, since the contexts' clocks are apart."""
+
+
+def standing(events: Iterable[Recorded]) -> tuple[State, datetime] | None:
+    """Where an order with these events stands, and since when; None where they tell nothing of that.
+
+    That an order is recalled, or undone because it took too long, no event tells until somebody has answered.
+    """
+    at: dict[str, datetime] = {}
+    for event in events:
+        at[event.name] = min(event.at, at.get(event.name, event.at))
+    for state, names in _SHOWN_BY:
+        if known := names & at.keys():
+            return state, min(at[name] for name in known)
+    return None

@@ -1,0 +1,49 @@
+"""Operations' functions: who reacts to what."""
+
+from functools import partial
+
+import azure.functions as func
+
+from services.operations import handlers, queries
+from services.operations.http_models import TimelineView
+from shared.access import Role
+from shared.audit_trail import report_audit
+from shared.context import BoundedContext
+from shared.contracts import Contract, Event
+from shared.dispatch import Handler, OfMessages
+from shared.fields import id_in_route
+from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
+from shared.health import report_liveness, report_readiness
+from shared.http import Call, HttpFunctions, Reply
+from shared.messaging import catalogue
+from shared.replaying import report_parked
+
+
+def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
+    """Every function of the context."""
+    functions = func.Blueprint()
+    http = HttpFunctions(functions, context.system, context.authenticator)
+
+    @http.function(
+        operation="get_timeline",
+        method="GET",
+        route="operations/orders/{orderId}",
+        roles={Role.SUPPORT, Role.ADMIN},
+        summary="What became of an order, event by event, and why it is where it is",
+        response=TimelineView,
+        statuses={200: "The timeline", 404: "No event of such an order is kept, perhaps not yet"},
+    )
+    async def get_timeline(call: Call[None]) -> Reply:
+        timeline = await queries.get_timeline(id_in_route(call.route, "orderId"), deps)
+        return Reply(TimelineView.of(timeline))
+
+    record = OfMessages(partial(handlers.record, deps=deps))
+    wanted: dict[type[Contract], Handler] = {each: record for each in catalogue().values() if issubclass(each, Event)}
+    drain_queue(functions, context, "operations", "operations_messages", wanted)
+    drain_dead_letters(functions, context)
+    sweep_every_minute(functions, context)
+    report_audit(http, context)
+    report_parked(http, context)
+    report_liveness(http, context.name)
+    report_readiness(functions, http, context, "operations")
+    return functions
