@@ -24,6 +24,8 @@ RELEASE = Path(__file__).parents[1] / "release.json"
 UP = "up"
 FRESH = timedelta(seconds=5)
 """How long a look at what a context depends on stands for all who ask."""
+LONGEST_LOOK_SECONDS = 3.0
+"""What gives no answer for so long is away."""
 
 
 class Liveness(View):
@@ -69,10 +71,12 @@ def report_readiness(
     functions: func.Blueprint, http: HttpFunctions, context: BoundedContext, destination: str | None = None
 ) -> None:
     """Register `<context>_ready`, which looks at the container and at the broker, where messages to `destination`, by
-    default the context's topic, would be taken; at most once in five seconds, whoever asks."""
+    default the context's topic, would be taken; at most once in five seconds, whoever asks. A look that takes its time
+    goes on: who asks meanwhile is told of the one before, soon enough for operations."""
     release = _liveness(RELEASE)
     declared = cache(lambda: _declared(functions))
-    looked: asyncio.Task[Readiness] | None = None
+    known: Readiness | None = None
+    looking: asyncio.Task[Readiness] | None = None
     began_at: datetime
 
     async def look() -> Readiness:
@@ -99,18 +103,18 @@ def report_readiness(
         statuses={200: "It can", 503: "`not-ready`: its container or the broker is away"},
     )
     async def ready(call: Call[None]) -> Reply:
-        nonlocal looked, began_at
-        if looked is None or context.system.now() - began_at >= FRESH:
+        nonlocal known, looking, began_at
+        if looking is None or (looking.done() and context.system.now() - began_at >= FRESH):
             began_at = context.system.now()
-            looked = asyncio.create_task(look())
-        # Whoever gives up waiting for it ends it for nobody else.
-        found = await asyncio.shield(looked)
-        if away := [name for name, state in found.dependencies.items() if state != UP]:
-            known = found.model_dump(by_alias=True, exclude={"status"})
+            looking = asyncio.create_task(look())
+        await asyncio.wait({looking}, timeout=PATIENCE_SECONDS if known else None)
+        known = looking.result() if looking.done() or known is None else known
+        if away := [name for name, state in known.dependencies.items() if state != UP]:
+            whole = known.model_dump(by_alias=True, exclude={"status"})
             detail = f"It can't reach its {' and its '.join(away)}."
             headers = {"Retry-After": str(FRESH.seconds)}
-            raise Refused(503, "not-ready", f"{context.name} can't work.", detail, headers=headers, extension=known)
-        return Reply(found)
+            raise Refused(503, "not-ready", f"{context.name} can't work.", detail, headers=headers, extension=whole)
+        return Reply(known)
 
 
 def _liveness(release: Path) -> Liveness:
@@ -119,7 +123,7 @@ def _liveness(release: Path) -> Liveness:
 
 async def _state(look: Awaitable[object]) -> str:
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
             await look
     except Exception as failure:  # noqa: BLE001 - whatever it is, the context can't work with it
         return told(failure)

@@ -58,6 +58,7 @@ class ServiceBusOutput:
         self._timeout = timeout.total_seconds()
         self._open_timeout = open_timeout.total_seconds()
         self._links: dict[str, _SendingLink] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, destination: str, messages: Sequence[WireMessage], at: datetime | None = None) -> None:
         """Hand the messages over; returns once the broker has them. Raises Unavailable, where some may have arrived,
@@ -75,10 +76,14 @@ class ServiceBusOutput:
             opened = await link.open()
         except Exception as error:
             raise Unavailable(f"Service Bus opens no link to {destination}: {type(error).__name__}") from error
-        await _closed(*opened)
+        # The SDK takes half a second to close one, and nobody needs to wait for that.
+        closing = asyncio.create_task(_closed(*opened))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Let go of every link; the next message opens its own anew."""
+        await asyncio.gather(*self._closing)
         for link in self._links.values():
             await link.close()
 

@@ -10,6 +10,7 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from shared import health
+from shared.errors import Unavailable
 from shared.health import report_liveness
 from shared.http import HttpFunctions
 from tests.unit.world import CONTEXTS, OPERATIONS, PlainTokens, VirtualSystem, World
@@ -74,7 +75,7 @@ async def hangs(*_: Any) -> None:
 async def test_what_is_away_is_named_in_time_and_without_what_it_said(
     what: Any, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(health, "LONGEST_LOOK_SECONDS", 0.01)
     world = World()
     monkeypatch.setattr(world.containers["orders"], "read", what)
     monkeypatch.setattr(world.broker, "check", what)
@@ -101,6 +102,27 @@ async def test_a_look_stands_for_all_who_ask_within_five_seconds_and_no_longer(
 
     assert [each.status for each in (first, second, third)] == [503, 503, 200]
     assert first.body["checkedAt"] == second.body["checkedAt"] < third.body["checkedAt"]
+
+
+async def test_while_a_look_takes_its_time_what_is_told_is_what_the_one_before_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.01)
+    world, answered = World(), asyncio.Event()
+
+    async def is_slow(_: str) -> None:
+        await answered.wait()
+        raise Unavailable("the broker is away")
+
+    first = await world.call("orders_ready")
+    monkeypatch.setattr(world.broker, "check", is_slow)
+    await world.system.sleep(5)
+    meanwhile = [await world.call("orders_ready") for _ in range(2)]
+    answered.set()
+    then = await world.call("orders_ready")
+
+    assert [each.body for each in meanwhile] == [first.body] * 2
+    assert then.body["dependencies"]["broker"] == "Unavailable('the broker is away')"
 
 
 async def test_all_who_ask_at_once_have_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
