@@ -2,10 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -113,6 +122,29 @@ def _time(text: object) -> datetime:
 
 Time = Annotated[datetime, BeforeValidator(_time)]
 """A query parameter's moment (RFC 3339)."""
+
+
+_DURATION = re.compile(
+    r"P(?=[\dT])((?P<days>\d{1,4})D)?(T(?=\d)((?P<hours>\d{1,5})H)?((?P<minutes>\d{1,7})M)?((?P<seconds>\d{1,9})S)?)?",
+    re.ASCII,
+)
+
+
+def _duration(text: object) -> timedelta:
+    if isinstance(text, timedelta):
+        return text
+    if isinstance(text, str) and (found := _DURATION.fullmatch(text)):
+        return timedelta(**{unit: int(number) for unit, number in found.groupdict("0").items()})
+    raise PydanticCustomError("field", "should be a duration in days or less (ISO 8601), such as PT10M or P1DT12H")
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(lambda duration: f"PT{duration // timedelta(seconds=1)}S"),
+    described(format="duration"),
+]
+"""A query parameter's duration, of days and less: how long a month is depends."""
 
 
 def _split(value: object) -> object:

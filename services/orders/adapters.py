@@ -7,6 +7,7 @@ from datetime import datetime
 from services.orders.domain import Order, Wanted
 from services.orders.erasure import Erasure, Placed
 from services.orders.prices import Price
+from services.orders.process import FINAL, Step
 from shared.audit import AuditEntry
 from shared.codec import decode, encode, rfc3339
 from shared.errors import AlreadyExists, ConditionFailed, Unparseable
@@ -55,6 +56,14 @@ class OrderAdapter:
         where = (*of_customer, Condition("placedAt", "<=", rfc3339(until)))
         documents = await self._container.find(Query("order", where, ("placedAt", "id"), after, size))
         return [_placed(each) for each in documents]
+
+    async def waiting(
+        self, steps: Sequence[Step], until: datetime, after: tuple[datetime, str] | None, size: int
+    ) -> list[Order]:
+        """The next of those in these steps since then or longer, by keyset. What can't be read is left out."""
+        since = Condition("since", "<=", rfc3339(until))
+        query = Query("order", (since,), ("since", "id"), keyset(after), size)
+        return await find_readable(self._container, query, {"step": [*map(str, steps)]}, _order)
 
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:
         """Those to be sent again or given up by now, longest due first."""
@@ -183,4 +192,6 @@ def _placed(document: Document) -> Placed:
 
 
 def _document(order: Order) -> Document:
-    return {**encode(order), "id": order.id, "pk": order.id, "kind": "order"}
+    # What is final waits for nothing, and isn't to be found among what does.
+    waiting = {} if order.step in FINAL else {"since": rfc3339(order.since)}
+    return {**encode(order), **waiting, "id": order.id, "pk": order.id, "kind": "order"}

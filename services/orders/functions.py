@@ -16,6 +16,9 @@ from services.orders.http_models import (
     OrdersQuery,
     OrderView,
     PriceView,
+    WaitPage,
+    WaitsQuery,
+    WaitView,
     WholeOrderView,
 )
 from services.orders.resending import Resending
@@ -143,6 +146,34 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     async def cancel_order(call: Call[None]) -> Reply:
         order = await handlers.cancel_order(id_in_route(call.route, "orderId"), call.customer, call.actor, deps)
         return Reply(OrderView.of(order), 202, {"ETag": order.etag})
+
+    @http.function(
+        operation="list_waits",
+        method="GET",
+        route="waits",
+        roles={Role.OPERATIONS, Role.ADMIN},
+        summary="Orders that wait, longest first",
+        response=WaitPage,
+        statuses={200: "A page of orders", 400: "A query parameter is wrong"},
+        query=WaitsQuery,
+    )
+    async def list_waits(call: Call[None, WaitsQuery]) -> Reply:
+        paging, asked = Paging(call, "waits"), call.query
+        orders = await handlers.list_waiting(asked.waiting, asked.over, paging.after, asked.limit, deps)
+        next_link = paging.next_link([(each.since, each.id) for each in orders])
+        return Reply(WaitPage(value=[WaitView.of(each) for each in orders], next_link=next_link))
+
+    @http.function(
+        operation="get_wait",
+        method="GET",
+        route="waits/{orderId}",
+        roles={Role.OPERATIONS, Role.ADMIN},
+        summary="What an order waits for",
+        response=WaitView,
+        statuses={200: "What it waits for, if it isn't final", 404: "No such order"},
+    )
+    async def get_wait(call: Call[None]) -> Reply:
+        return Reply(WaitView.of(await handlers.get_order(id_in_route(call.route, "orderId"), None, deps)))
 
     @http.function(
         operation="get_price",

@@ -1,19 +1,21 @@
 """Orders' requests and facts: load, act, commit."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.orders import domain, messages
 from services.orders.domain import Change, Order, Timeouts, TooLate, TooSoon, Wanted
 from services.orders.ports import Erasures, Orders, Prices
 from services.orders.prices import Price
-from services.orders.process import Step, Trigger
+from services.orders.process import WAITING, Step, Trigger
 from services.orders.rate_limit import RateLimit
 from shared.audit import Actor, AuditEntry, Personal, Recorded
 from shared.codec import encode, present
 from shared.contracts import Event
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockRejected
+from shared.contracts.orders import Waiting
 from shared.contracts.payments import PaymentAuthorised, PaymentDeclined
 from shared.errors import Refused, TooEarly, not_found, sentence
 from shared.messaging import EventPublisher, contract_name
@@ -68,6 +70,14 @@ async def get_order(order_id: str, customer: str | None, deps: Dependencies) -> 
     if order is None or customer not in (None, order.customer_id):
         raise not_found(f"order {order_id[:100]}")
     return order
+
+
+async def list_waiting(
+    waiting: Collection[Waiting], over: timedelta, after: tuple[datetime, str] | None, size: int, deps: Dependencies
+) -> list[Order]:
+    """Orders that have waited for one of these, or for anything, for so long or longer; the longest first."""
+    steps = [step for step, what in WAITING.items() if not waiting or what in waiting]
+    return await deps.orders.waiting(steps, deps.system.now() - over, after, size)
 
 
 async def cancel_order(order_id: str, customer: str | None, by: Actor, deps: Dependencies) -> Order:

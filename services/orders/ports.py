@@ -7,6 +7,7 @@ from typing import Protocol
 from services.orders.domain import Order, Wanted
 from services.orders.erasure import Erasure, Placed
 from services.orders.prices import Price
+from services.orders.process import Step
 from shared.audit import AuditEntry
 from shared.messaging import Message
 
@@ -33,6 +34,13 @@ class Orders(Protocol):
     async def placed(self, customer_id: str | None, until: datetime, after: tuple[str, ...], size: int) -> list[Placed]:
         """Those of a customer, or of anybody, that were placed by then, oldest first, strictly after this place; those
         that can't be read, too."""
+        ...
+
+    async def waiting(
+        self, steps: Sequence[Step], until: datetime, after: tuple[datetime, str] | None, size: int
+    ) -> list[Order]:
+        """The next of those that came to one of these steps by then, longest there first, strictly after (since, id).
+        What can't be read is left out."""
         ...
 
     async def due(self, now: datetime, after: tuple[str, str] | None, size: int) -> list[tuple[str, str]]:

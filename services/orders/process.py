@@ -7,6 +7,8 @@ rendered from this table.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.contracts.orders import Waiting
+
 
 class Step(StrEnum):
     """Where an order is: it only ever comes to a later one. The last four are final."""
@@ -24,6 +26,16 @@ class Step(StrEnum):
 
 
 FINAL = frozenset({Step.COMPLETED, Step.PAYMENT_DUE, Step.CANCELLED, Step.REJECTED})
+
+WAITING = {
+    Step.RESERVING_STOCK: Waiting.STOCK,
+    Step.AUTHORISING_PAYMENT: Waiting.PAYMENT,
+    Step.AWAITING_DISPATCH: Waiting.DISPATCH,
+    Step.RECALLING: Waiting.RECALL,
+    Step.UNDOING: Waiting.UNDO,
+    Step.SETTLING: Waiting.SETTLE,
+}
+"""What an order waits for, as others call it."""
 
 
 class Trigger(StrEnum):

@@ -1,8 +1,21 @@
 """What orders announces. The last fact of an order is one of Rejected, Cancelled, Completed and PaymentDue."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from shared.contracts import Event
+
+
+class Waiting(StrEnum):
+    """What an order waits for that isn't final: that its stock is set aside, its payment authorised, its goods
+    dispatched, or their dispatch recalled; that all is undone, or stock and payment are settled."""
+
+    STOCK = "stock"
+    PAYMENT = "payment"
+    DISPATCH = "dispatch"
+    RECALL = "recall"
+    UNDO = "undo"
+    SETTLE = "settle"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ LISTED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("order", "placedAt", "id"): ORDERS,
     ("order", "customerId", "placedAt", "id"): ORDERS,
     ("order", "step", "placedAt", "id"): ORDERS,
+    ("order", "step", "since", "id"): ORDERS,
     ("order", "customerId", "step", "placedAt", "id"): ORDERS,
     ("erasure", "createdAt", "id"): ORDERS,
     ("parked", "parkedAt", "pk"): CONTEXTS,
@@ -83,6 +84,7 @@ async def world() -> World:
     for status in ({}, {"status": "confirmed"}):
         for customer in ({}, {"customerId": "ada"}):
             assert (await world.call("list_orders", query=status | customer)).status == 200
+    assert (await world.call("list_waits", query={"waiting": "dispatch"})).status == 200
     for context in CONTEXTS:
         for listed in (f"{context}_audit", f"{context}_parked"):
             assert (await world.call(listed)).status == 200
