@@ -21,7 +21,7 @@ INTRODUCTION = """\
 @warehouse = paste-a-token
 @customer = paste-a-token
 """
-_AREAS = ("products", "stock", "prices", "orders", "shipments")
+_AREAS = ("products", "stock", "prices", "orders", "shipments", "waits", "reservations", "payments")
 """Those of an order's journey, in its order; what else there is comes behind it."""
 _METHODS = ("post", "put", "get", "patch", "delete")
 _CALLERS = ("customer", "warehouse", "admin", "support")

@@ -9,7 +9,7 @@ nothing twice.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.inventory.domain import Decision, StockItem
+from services.inventory.domain import Decision, ReservationState, StockItem
 from shared.audit import AuditEntry
 from shared.codec import decode, encode
 from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Contended, Missing
@@ -68,10 +68,10 @@ class StockAdapter:
         except ConditionFailed as failed:
             await self._expect(sku, order_id, "committed", failed)
 
-    async def held(self, order_id: str, skus: Sequence[str]) -> set[str]:
-        """Those of the SKUs of which there is a reservation of the order."""
+    async def reservations(self, order_id: str, skus: Sequence[str]) -> dict[str, ReservationState]:
+        """How those reservations of the order stand that there are, by SKU."""
         documents = await self._container.read_many([(_partition(sku), _id(order_id)) for sku in skus])
-        return {document["sku"] for document in documents}
+        return {document["sku"]: ReservationState(document["state"]) for document in documents}
 
     async def _end(self, sku: str, order_id: str, state: str, change: Change) -> None:
         end = (Change("set", "state", state), Change("set", "ttl", _KEPT_SECONDS))

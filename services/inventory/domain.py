@@ -16,6 +16,14 @@ class State(StrEnum):
     COMMITTED = "committed"
 
 
+class ReservationState(StrEnum):
+    """Of what one order set aside of one product."""
+
+    ACTIVE = "active"
+    RELEASED = "released"
+    COMMITTED = "committed"
+
+
 class Act(StrEnum):
     """What a command asks for, given the decision."""
 

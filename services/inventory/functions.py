@@ -5,12 +5,12 @@ from functools import partial
 import azure.functions as func
 
 from services.inventory import handlers
-from services.inventory.http_models import StockCount, StockView
+from services.inventory.http_models import ReservationsView, StockCount, StockView
 from shared.access import Role
 from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
-from shared.fields import sku_in_route
+from shared.fields import id_in_route, sku_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness, report_readiness
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
@@ -61,6 +61,18 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
             sku_in_route(call.route), call.body.on_hand, deps.items, call.preconditions, count_id, call.actor
         )
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag} if item.etag else {})
+
+    @http.function(
+        operation="get_reservations",
+        method="GET",
+        route="reservations/{orderId}",
+        roles={Role.OPERATIONS, Role.ADMIN},
+        summary="What is set aside for an order, or was",
+        response=ReservationsView,
+        statuses={200: "What was decided, and each line", 404: "Nothing was decided about it yet"},
+    )
+    async def get_reservations(call: Call[None]) -> Reply:
+        return Reply(ReservationsView.of(*await handlers.get_reservations(id_in_route(call.route, "orderId"), deps)))
 
     handle = partial(handlers.handle, deps=deps)
     commands = {ReserveStock: handle, ReleaseStock: handle, CommitStock: handle}

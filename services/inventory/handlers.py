@@ -11,6 +11,7 @@ from services.inventory.domain import (
     BelowReserved,
     Count,
     Decision,
+    ReservationState,
     ReservedLine,
     Shortage,
     State,
@@ -132,7 +133,7 @@ async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies
 async def _shortages(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies) -> tuple[Shortage, ...]:
     """The lines that are short by now. Raises Contended where none is any more: take again."""
     skus = [line.sku for line in lines]
-    short = shortages(lines, await deps.items.find(skus), await deps.stock.held(order_id, skus))
+    short = shortages(lines, await deps.items.find(skus), await deps.stock.reservations(order_id, skus))
     if not short:
         raise Contended("what was short has come back")
     return short
@@ -197,6 +198,14 @@ async def get_stock(sku: str, items: StockItems) -> StockItem:
     if item is None:
         raise not_found(f"stock item {sku}")
     return item
+
+
+async def get_reservations(order_id: str, deps: Dependencies) -> tuple[Decision, dict[str, ReservationState]]:
+    """What was decided about an order, and how its reservations stand, by SKU. Refused with 404."""
+    decision = await deps.decisions.get(order_id)
+    if decision is None:
+        raise not_found(f"decision about order {order_id}")
+    return decision, await deps.stock.reservations(order_id, [line.sku for line in decision.lines])
 
 
 async def count_stock(

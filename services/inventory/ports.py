@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.inventory.domain import Decision, StockItem
+from services.inventory.domain import Decision, ReservationState, StockItem
 from shared.audit import AuditEntry
 from shared.messaging import Message
 
@@ -26,8 +26,8 @@ class Stock(Protocol):
         """End the reservation: what it held has left the house. Raises BrokenPromise where it isn't active."""
         ...
 
-    async def held(self, order_id: str, skus: Sequence[str]) -> set[str]:
-        """Those of the SKUs of which the order has something set aside, or had."""
+    async def reservations(self, order_id: str, skus: Sequence[str]) -> dict[str, ReservationState]:
+        """How the order's reservation stands, by SKU; without those of which it has, or had, none."""
         ...
 
 

@@ -168,7 +168,8 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
         reason = Refusal(DeclineCode.AUTHENTICATION_REQUIRED, said["status"])
     elif status is IntentStatus.DECLINED:
         reason = refusal(said.get("last_payment_error") or {})
-    return Intent(answer.id, status, _authorised_until(said.get("latest_charge")), reason)
+    held, captured = said.get("amount_capturable") or 0, said.get("amount_received") or 0
+    return Intent(answer.id, status, _authorised_until(said.get("latest_charge")), held, captured, reason)
 
 
 def _authorised_until(charge: Any) -> datetime | None:

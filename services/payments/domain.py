@@ -102,7 +102,7 @@ class IntentStatus(StrEnum):
     UNCONFIRMED = "unconfirmed"
     HELD = "held"
     DECLINED = "declined"
-    NEEDS_ACTION = "needs the customer's action"
+    NEEDS_ACTION = "needs_action"
     CAPTURED = "captured"
     CANCELLED = "cancelled"
 
@@ -128,11 +128,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An intent at the provider, as it is after a request; `refusal` where that was refused for good."""
+    """An intent at the provider, as it is after a request; `refusal` where that was refused for good. `held` and
+    `captured` are in minor units."""
 
     id: str
     status: IntentStatus
     authorised_until: datetime | None = None
+    held: int = 0
+    captured: int = 0
     refusal: Refusal | None = field(default=None, compare=False)
 
 

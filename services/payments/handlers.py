@@ -2,6 +2,7 @@
 id is stored can ever hold money. An unclear answer of the provider is never guessed: the message goes later, and looks.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from services.payments.domain import (
     State,
 )
 from services.payments.ports import Payments, Provider
+from shared.concurrency import PATIENCE_SECONDS
 from shared.contracts import Contract
 from shared.contracts.payments import (
     AuthorisePayment,
@@ -28,7 +30,7 @@ from shared.contracts.payments import (
     PaymentVoided,
     VoidPayment,
 )
-from shared.errors import BrokenPromise, Contended, TooEarly, Unavailable
+from shared.errors import BrokenPromise, Contended, TooEarly, Transient, Unavailable, not_found
 from shared.messaging import EventPublisher, fact, has_given_up
 from shared.ports import System
 from shared.telemetry import log
@@ -69,6 +71,22 @@ async def handle(command: AuthorisePayment | VoidPayment | CapturePayment, deps:
         case _:
             assert payment
             await _STEPS[act](payment, deps)
+
+
+async def get_payment(order_id: str, deps: Dependencies) -> tuple[Payment, Intent | None]:
+    """The payment of an order, and what the provider says of it: None where there is no intent, or no answer in time.
+    Refused with 404."""
+    payment = await deps.payments.get(order_id)
+    if payment is None:
+        raise not_found(f"payment of order {order_id}")
+    if payment.intent_id is None:
+        return payment, None
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return payment, await deps.provider.look(payment.intent_id)
+    except (Transient, TimeoutError) as failure:
+        log.warning("what the provider says of the intent isn't known: %r", failure)
+        return payment, None
 
 
 async def _authorise(command: AuthorisePayment, deps: Dependencies) -> None:

@@ -50,7 +50,8 @@ async def test_an_intent_holds_nothing_until_it_is_confirmed(provider: Provider)
     assert created.status is IntentStatus.UNCONFIRMED
     assert await provider.look(created.id) == created
     assert (await provider.confirm(created.id)).status is IntentStatus.HELD
-    assert (await provider.look(created.id)).status is IntentStatus.HELD
+    held = await provider.look(created.id)
+    assert (held.status, held.held, held.captured) == (IntentStatus.HELD, 2250, 0)
 
 
 async def test_confirming_again_answers_with_what_stands(provider: Provider) -> None:
@@ -72,6 +73,8 @@ async def test_what_is_held_is_captured_once(provider: Provider) -> None:
     await provider.confirm(id)
     assert (await provider.capture(id, 2250)).status is IntentStatus.CAPTURED
     assert (await provider.capture(id, 2250)).status is IntentStatus.CAPTURED
+    captured = await provider.look(id)
+    assert (captured.held, captured.captured) == (0, 2250)
 
 
 @pytest.mark.parametrize("method", [VISA, DECLINED])

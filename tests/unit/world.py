@@ -149,7 +149,9 @@ class MemoryProvider:
         return Intent(id, status)
 
     async def look(self, intent_id: str) -> Intent:
-        return Intent(intent_id, self.intents[intent_id]["status"])
+        intent = self.intents[intent_id]
+        held = intent["amount"] if intent["status"] is IntentStatus.HELD else 0
+        return Intent(intent_id, intent["status"], held=held, captured=intent.get("captured", 0))
 
     async def confirm(self, intent_id: str) -> Intent:
         intent = self.intents[intent_id]
