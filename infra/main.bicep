@@ -119,6 +119,13 @@ var database = 'orderflow'
 // Below 32 characters: the host id is made of so many, and two apps that share one are stopped.
 var appNames = [for app in topology.apps: 'func-${app.context}-${environmentName}-${take(suffix, 4)}']
 
+// Where each context answers, for whoever asks them as itself: the app's own address, in a private network as well. It is
+// written out, since a loop can't refer to what it makes.
+var addresses = join(
+  map(range(0, length(appNames)), i => '${topology.apps[i].context}=https://${appNames[i]}.azurewebsites.net/api'),
+  ','
+)
+
 // Instances × what each works on at once × writes of each × request units of a write stay within a second's throughput,
 // so that a full load is slowed down rather than refused. A document of up to 1 KiB costs 5 to write.
 var requestUnitsPerDocument = 5
@@ -302,12 +309,17 @@ module apps 'modules/app.bicep' = [
       namespaceName: namespaceName
       vaultName: vaultName
       references: settings.secrets[?app.context] ?? {}
-      appSettings: union(settings.every, settings.contexts[?app.context] ?? {}, {
-        SHOP_CURRENCY: currency
-        COSMOS_DATABASE: database
-        IDENTITY_ISSUER: tokenIssuer
-        IDENTITY_AUDIENCE: tokenAudience
-      })
+      appSettings: union(
+        settings.every,
+        settings.contexts[?app.context] ?? {},
+        {
+          SHOP_CURRENCY: currency
+          COSMOS_DATABASE: database
+          IDENTITY_ISSUER: tokenIssuer
+          IDENTITY_AUDIENCE: tokenAudience
+        },
+        app.?asksOthers ?? false ? { '${toUpper(app.context)}_ADDRESSES': addresses } : {}
+      )
     }
     // An app that starts before it may read its settings' secrets, or its queues, waits for minutes before it looks again.
     dependsOn: [monitoring, cosmosGrants, serviceBusGrants, keyVault, endpoints]

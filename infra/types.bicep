@@ -7,6 +7,8 @@ type App = {
   context: string
   @description('The first parts of its HTTP routes, after `/api`; the first two of those that every context has.')
   paths: string[]
+  @description('Whether it is told where all apps answer, to ask them as itself.')
+  asksOthers: bool?
   instanceMemoryMB: 512 | 2048 | 4096
   @description('The most instances that are worth having; the container\'s throughput may allow fewer.')
   @minValue(1)

@@ -92,7 +92,8 @@ def print_settings(state: State = DEFAULT_STATE) -> None:
         raise typer.Exit(1) from None
     ports = {name: urlsplit(part.address).port or 0 for name, part in stack.parts.items()}
     contexts = topology.load().contexts
-    values = CORE_TOOLS_SETTINGS | settings(contexts, ports, stack.keys) | {"SHOP_CURRENCY": stack.currency}
+    values = CORE_TOOLS_SETTINGS | settings(contexts, ports, stack.keys, dict.fromkeys(contexts, stack.api))
+    values["SHOP_CURRENCY"] = stack.currency
     at = {"LocalHttpPort": urlsplit(stack.api).port}
     typer.echo(json.dumps({"IsEncrypted": False, "Values": values, "Host": at}, indent=2))
 

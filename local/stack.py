@@ -61,6 +61,8 @@ def stack_of(
         command = (f"local.{name}", "--state", str(folder.path), "--port", str(ports[name]), *arguments)
         return Part(name, command, f"{http(name)}/", f"{http(name)}/_health")
 
+    # Where each context answers: its own host, or the one that has all.
+    apis = {name: f"{http(f'functions_host_{name}') if split else f'http://127.0.0.1:{port}'}/api" for name in contexts}
     control = ports["service_bus_control"]
     service_bus = Part(
         "service_bus",
@@ -73,7 +75,7 @@ def stack_of(
     def host(name: str, at: int, of: Sequence[str]) -> Part:
         address = f"http://127.0.0.1:{at}/"
         command = ("local.functions_host", "--state", str(folder.path), "--port", str(at))
-        return Part(name, command, address, f"{address}admin/host/status", environment=settings(of, ports, keys))
+        return Part(name, command, address, f"{address}admin/host/status", environment=settings(of, ports, keys, apis))
 
     standing_in = [part("cosmos"), service_bus, part("payment_provider"), part("identity")]
     if not split:
@@ -89,8 +91,11 @@ def stack_of(
     return [standing_in, [*split_hosts, gateway]]
 
 
-def settings(contexts: Sequence[str], ports: Mapping[str, int], keys: Mapping[str, Any]) -> dict[str, str]:
-    """What a host of these contexts finds in its environment: its own contexts' connections, no others'."""
+def settings(
+    contexts: Sequence[str], ports: Mapping[str, int], keys: Mapping[str, Any], apis: Mapping[str, str]
+) -> dict[str, str]:
+    """What a host of these contexts finds in its environment: its own contexts' connections, no others'. `apis` is
+    where each context answers, for the one that asks them."""
     found = {name: os.environ.get(name) or value for name, value in LOCAL_SETTINGS.items()}
     found |= {"COSMOS_DATABASE": "orderflow", "ORDERFLOW_SERVICES": ",".join(contexts)}
     found |= {"IDENTITY_ISSUER": f"http://127.0.0.1:{ports['identity']}", "IDENTITY_AUDIENCE": AUDIENCE}
@@ -103,6 +108,9 @@ def settings(contexts: Sequence[str], ports: Mapping[str, int], keys: Mapping[st
             f"Endpoint=sb://127.0.0.1:{ports['service_bus']};SharedAccessKeyName={context};"
             f"SharedAccessKey={keys['serviceBus'][context]};UseDevelopmentEmulator=true;"
         )
+    if "operations" in contexts:
+        found["OPERATIONS_ADDRESSES"] = ",".join(f"{name}={address}" for name, address in apis.items())
+        found["OPERATIONS_CLIENT_SECRET"] = keys["operationsClient"]
     if "payments" in contexts:
         found["PAYMENT_PROVIDER_ADDRESS"] = f"http://127.0.0.1:{ports['payment_provider']}"
         found["PAYMENT_PROVIDER_KEY"] = keys["paymentProvider"]

@@ -21,7 +21,10 @@ INTRODUCTION = """\
 @warehouse = paste-a-token
 @customer = paste-a-token
 """
-_AREAS = ("products", "stock", "prices", "orders", "shipments", "waits", "reservations", "payments")
+_AREAS = (
+    *("products", "stock", "prices", "orders", "shipments"),
+    *("waits", "reservations", "payments", "operations"),
+)
 """Those of an order's journey, in its order; what else there is comes behind it."""
 _METHODS = ("post", "put", "get", "patch", "delete")
 _CALLERS = ("customer", "warehouse", "admin", "support")

@@ -1,12 +1,21 @@
-"""Operations' storage: each event a document in its order's partition."""
+"""Operations' storage, each event a document in its order's partition; and the contexts over HTTP, asked as itself."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import aiohttp
 
 from services.operations.domain import Recorded
+from services.operations.ports import Said
+from shared.adapters.json_answers import json_object
+from shared.adapters.opening import Opening
 from shared.codec import decode, encode
-from shared.ports import Condition, Container, Create, Document, Query
+from shared.errors import Transient, Unavailable
+from shared.failures import told
+from shared.ports import Condition, Container, Create, Document, Query, System
+from shared.telemetry import log
 
 
 class EventAdapter:
@@ -33,3 +42,58 @@ class EventAdapter:
 
 def _recorded(document: Document) -> Recorded:
     return replace(decode(Recorded, document), recorded_at=document["_ts"])
+
+
+type Issue = Callable[[], Awaitable[tuple[str, datetime]]]
+"""Makes a token, and says until when it is good."""
+
+PATIENCE_SECONDS = 1.0
+_RENEWED = timedelta(minutes=1)
+
+
+class OwnToken:
+    """Operations' own token, which is had once for all who ask, and anew shortly before it ends."""
+
+    def __init__(self, issue: Issue, system: System, open_timeout: timedelta) -> None:
+        self._issued = Opening(issue, open_timeout.total_seconds())
+        self._system = system
+
+    async def get(self) -> str:
+        """The token. Raises what having it raised."""
+        token, until = await self._issued.get()
+        if until - self._system.now() < _RENEWED:
+            self._issued.forget()
+            token, _ = await self._issued.get()
+        return token
+
+    def forget(self) -> None:
+        """Have another one: this one was refused."""
+        self._issued.forget()
+
+
+class ContextsOverHttp:
+    """services.operations.ports.Contexts, at the addresses of the settings."""
+
+    def __init__(self, addresses: Mapping[str, str], token: OwnToken) -> None:
+        self._addresses = addresses
+        self._token = token
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those whose addresses are known."""
+        return tuple(self._addresses)
+
+    async def ask(self, context: str, path: str) -> Said | None:
+        """What the context answers within a second, or None."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), aiohttp.ClientSession(auto_decompress=False) as session:
+                headers = {"Authorization": f"Bearer {await self._token.get()}", "Accept-Encoding": "identity"}
+                address = f"{self._addresses[context]}/{path}"
+                async with session.get(address, headers=headers, allow_redirects=False) as response:
+                    if response.status in (401, 403):
+                        self._token.forget()
+                        raise Unavailable("it refuses our token: see that operations has its role")
+                    return Said(response.status, await json_object(response, "its answer"))
+        except (aiohttp.ClientError, OSError, KeyError, ValueError, Transient) as failure:
+            log.warning("%s gave no answer: %s", context, told(failure))
+            return None

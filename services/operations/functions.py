@@ -4,8 +4,8 @@ from functools import partial
 
 import azure.functions as func
 
-from services.operations import handlers, queries
-from services.operations.http_models import TimelineView
+from services.operations import asked, handlers, queries
+from services.operations.http_models import RegistryView, TimelineView
 from shared.access import Role
 from shared.audit_trail import report_audit
 from shared.context import BoundedContext
@@ -17,6 +17,7 @@ from shared.health import report_liveness, report_readiness
 from shared.http import Call, HttpFunctions, Reply
 from shared.messaging import catalogue
 from shared.replaying import report_parked
+from shared.waits import WaitPage, WaitsQuery
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
@@ -35,7 +36,32 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     )
     async def get_timeline(call: Call[None]) -> Reply:
         timeline = await queries.get_timeline(id_in_route(call.route, "orderId"), deps)
-        return Reply(TimelineView.of(timeline))
+        return Reply(TimelineView.of(timeline, await asked.holdings(timeline.order_id, deps.contexts)))
+
+    @http.function(
+        operation="list_waiting",
+        method="GET",
+        route="operations/orders",
+        roles={Role.SUPPORT, Role.ADMIN},
+        summary="Orders that wait, longest first",
+        response=WaitPage,
+        statuses={200: "A page of orders", 400: "A query parameter is wrong"},
+        query=WaitsQuery,
+    )
+    async def list_waiting(call: Call[None, WaitsQuery]) -> Reply:
+        return Reply(await asked.waiting(call.query, deps.contexts))
+
+    @http.function(
+        operation="get_registry",
+        method="GET",
+        route="operations/registry",
+        roles={Role.SUPPORT, Role.ADMIN},
+        summary="Every context: its release, its functions, and how it is",
+        response=RegistryView,
+        statuses={200: "What each told, those that gave no answer by name alone"},
+    )
+    async def get_registry(call: Call[None]) -> Reply:
+        return Reply(RegistryView.of(await asked.readiness(deps.contexts)))
 
     record = OfMessages(partial(handlers.record, deps=deps))
     wanted: dict[type[Contract], Handler] = {each: record for each in catalogue().values() if issubclass(each, Event)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.operations.domain import Recorded, told
-from services.operations.ports import Events
+from services.operations.ports import Contexts, Events
 from shared.codec import parse_rfc3339
 from shared.errors import AlreadyExists
 from shared.messaging import Message
@@ -17,6 +17,7 @@ class Dependencies:
     """What the handlers need; `keep` is how long an order is remembered after its last event."""
 
     events: Events
+    contexts: Contexts
     system: System
     keep: timedelta
 

@@ -1,12 +1,17 @@
 """Operations' bodies."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
+from services.operations.asked import Holdings
 from services.operations.domain import Recorded, State
+from services.operations.ports import Said
 from services.operations.queries import Timeline, estimated_request_units
 from shared.codec import rfc3339
 from shared.fields import Moment, MoneyView, View, optional
+from shared.waits import WaitView
 
 
 class ShortLineView(View):
@@ -55,6 +60,64 @@ class EventView(View):
         )
 
 
+class Health(StrEnum):
+    """How a context is, or all of them: the last that fits one."""
+
+    READY = "ready"
+    UNKNOWN = "unknown"
+    NOT_READY = "not_ready"
+
+
+class ContextView(View):
+    """A context as it tells of itself; its name alone where it gives no answer."""
+
+    name: str
+    health: Health
+    version: str | None = optional()
+    commit: str | None = optional()
+    checked_at: Moment | None = optional()
+    dependencies: dict[str, str] | None = optional()
+    """What it can't work without: `up`, or what is wrong with it."""
+    functions: dict[str, str] | None = optional()
+    """What starts each of its functions: a request, a queue, or the `timer`."""
+
+    @classmethod
+    def of(cls, name: str, said: Said | None) -> "ContextView":
+        """What the context said, if it said how it is."""
+        if said is None or "dependencies" not in said.body:
+            return cls(name=name, health=Health.UNKNOWN)
+        health = Health.READY if said.status == 200 else Health.NOT_READY
+        return cls.model_validate(said.body | {"name": name, "health": health})
+
+
+class RegistryView(View):
+    """Every context, and how they are in all."""
+
+    health: Health
+    contexts: list[ContextView]
+
+    @classmethod
+    def of(cls, said: Mapping[str, Said | None]) -> "RegistryView":
+        """What each context said."""
+        contexts = [ContextView.of(*each) for each in said.items()]
+        worst = max((each.health for each in contexts), key=[*Health].index, default=Health.UNKNOWN)
+        return cls(health=worst, contexts=contexts)
+
+
+class HoldingsView(View):
+    """What the others say of the order now."""
+
+    words: str
+    wait: WaitView | None
+    """What orders says that it waits for."""
+    reservations: dict[str, Any] | None
+    """As `GET /api/reservations/{orderId}` has it."""
+    payment: dict[str, Any] | None
+    """As `GET /api/payments/{orderId}` has it."""
+    unknown: list[str]
+    """Contexts that gave no answer."""
+
+
 class TimelineView(View):
     """What became of an order, told by its events."""
 
@@ -69,6 +132,8 @@ class TimelineView(View):
     line_count: int | None = optional()
     trace_id: str | None = optional()
     """The trace of the request that placed it."""
+    others: HoldingsView
+    """What the others say of it now."""
     events: list[EventView]
     """Earliest first."""
     is_whole: bool
@@ -79,7 +144,7 @@ class TimelineView(View):
     """What an order of so many lines costs on its whole way, by the count on paper: no measurement of this one."""
 
     @classmethod
-    def of(cls, timeline: Timeline) -> "TimelineView":
+    def of(cls, timeline: Timeline, others: Holdings) -> "TimelineView":
         """The timeline as it is shown."""
         events = timeline.events
         placed = timeline.first("OrderPlaced")
@@ -96,6 +161,7 @@ class TimelineView(View):
             state=timeline.state,
             since=rfc3339(timeline.since),
             why=timeline.why,
+            others=HoldingsView.model_validate(others, from_attributes=True),
             events=[EventView.of(*pair) for pair in zip(events, (events[0], *events[:-1]), strict=True)],
             is_whole=timeline.is_whole,
             messages=timeline.messages,

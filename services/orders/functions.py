@@ -16,10 +16,8 @@ from services.orders.http_models import (
     OrdersQuery,
     OrderView,
     PriceView,
-    WaitPage,
-    WaitsQuery,
-    WaitView,
     WholeOrderView,
+    wait_of,
 )
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
@@ -43,6 +41,7 @@ from shared.health import report_liveness, report_readiness
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import PageParameters, Paging
 from shared.replaying import report_parked
+from shared.waits import WaitPage, WaitsQuery, WaitView
 
 FACTS = (
     StockReserved,
@@ -161,7 +160,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         paging, asked = Paging(call, "waits"), call.query
         orders = await handlers.list_waiting(asked.waiting, asked.over, paging.after, asked.limit, deps)
         next_link = paging.next_link([(each.since, each.id) for each in orders])
-        return Reply(WaitPage(value=[WaitView.of(each) for each in orders], next_link=next_link))
+        return Reply(WaitPage(value=[wait_of(each) for each in orders], next_link=next_link))
 
     @http.function(
         operation="get_wait",
@@ -173,7 +172,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={200: "What it waits for, if it isn't final", 404: "No such order"},
     )
     async def get_wait(call: Call[None]) -> Reply:
-        return Reply(WaitView.of(await handlers.get_order(id_in_route(call.route, "orderId"), None, deps)))
+        return Reply(wait_of(await handlers.get_order(id_in_route(call.route, "orderId"), None, deps)))
 
     @http.function(
         operation="get_price",

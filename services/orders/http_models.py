@@ -1,7 +1,6 @@
 """Orders' bodies."""
 
 import re
-from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -13,11 +12,9 @@ from services.orders.placing import NewOrder, WantedLine
 from services.orders.prices import Price
 from services.orders.process import WAITING, Reason
 from shared.codec import encode, rfc3339
-from shared.contracts.orders import Waiting
 from shared.countries import country_code
 from shared.fields import (
     Body,
-    Duration,
     Email,
     Link,
     Moment,
@@ -36,6 +33,7 @@ from shared.fields import (
 )
 from shared.messaging import type_name
 from shared.paging import PageParameters
+from shared.waits import WaitView
 
 MOST_LINES = 1000
 _PAYMENT_METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,100}", re.ASCII)
@@ -268,57 +266,18 @@ class OrdersQuery(PageParameters):
     """Parted by commas; all without."""
 
 
-class WaitView(View):
-    """What an order waits for, in ids and times alone."""
-
-    order_id: str
-    status: Status
-    waiting: Waiting | None = optional()
-    """Left out once it is final."""
-    since: Moment
-    """When it came to this."""
-    awaiting: list[str]
-    """The types of the commands whose replies are due."""
-    chases: int
-    """How often they were sent again."""
-    chase_at: Moment | None = optional()
-    """When they are sent again next."""
-    give_up_at: Moment | None = optional()
-    """When it is given up; left out where it never is."""
-    shipment_id: str | None = optional()
-    """Where the warehouse knows of it."""
-
-    @classmethod
-    def of(cls, order: Order) -> "WaitView":
-        """The order as whoever operates it sees it."""
-        return cls(
-            order_id=order.id,
-            status=order.status,
-            waiting=WAITING.get(order.step),
-            since=rfc3339(order.since),
-            awaiting=[type_name(type(contract_of(send, order))) for send in order.outstanding],
-            chases=order.resends,
-            chase_at=rfc3339(order.resend_at) if order.resend_at else None,
-            give_up_at=rfc3339(order.give_up_at) if order.give_up_at else None,
-            shipment_id=order.shipment_id,
-        )
-
-
-class WaitPage(View):
-    """Some orders that wait, and where the next ones are."""
-
-    value: list[WaitView]
-    next_link: Link | None = optional()
-    """Leads on, perhaps to an empty page; left out at the end."""
-
-
-class WaitsQuery(PageParameters):
-    """What for, and for how long at least."""
-
-    waiting: Several[Waiting] = ()
-    """Parted by commas; anything without."""
-    over: Duration = timedelta(0)
-    """For so long or longer, as in ISO 8601: `PT10M`, `P1DT12H`."""
+def wait_of(order: Order) -> WaitView:
+    """What the order waits for, as whoever operates it sees it."""
+    return WaitView(
+        order_id=order.id,
+        waiting=WAITING.get(order.step),
+        since=rfc3339(order.since),
+        awaiting=[type_name(type(contract_of(send, order))) for send in order.outstanding],
+        chases=order.resends,
+        chase_at=rfc3339(order.resend_at) if order.resend_at else None,
+        give_up_at=rfc3339(order.give_up_at) if order.give_up_at else None,
+        shipment_id=order.shipment_id,
+    )
 
 
 def _shortages(order: Order) -> ShortagesView | None:

@@ -17,6 +17,7 @@ FORBIDDEN = re.compile(
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_a_setting_has_the_value_that_the_code_takes_without_it(deployed: Deployment, context: str) -> None:
     chosen = {"SHOP_CURRENCY", "IDENTITY_ISSUER", "IDENTITY_AUDIENCE", *SETTINGS["secrets"].get(context, {})}
+    chosen.add("OPERATIONS_ADDRESSES")
     settings = deployed.app_settings()[context]
     for name, (_, field) in fields(settings_class(context)).items():
         if name not in chosen:
@@ -38,6 +39,16 @@ def test_connections_are_by_the_apps_own_identity(deployed: Deployment) -> None:
                 assert value == "managedidentity"
             if name.endswith("__clientId") or name == "APPLICATIONINSIGHTS_AUTHENTICATION_STRING":
                 assert referred(value, "clientId") == identities[context]
+
+
+def test_who_asks_the_others_is_told_where_each_of_them_answers_and_nobody_else_is(deployed: Deployment) -> None:
+    told = {context: settings.get("OPERATIONS_ADDRESSES") for context, settings in deployed.app_settings().items()}
+    addresses = dict(each.split("=") for each in (told.pop("operations") or "").split(","))
+
+    assert set(told.values()) == {None}
+    assert list(addresses) == list(CONTEXTS)
+    for context, address in addresses.items():
+        assert re.fullmatch(rf"https://func-{context}-[a-z]+-[^.]+\.azurewebsites\.net/api", address), address
 
 
 def test_no_app_is_given_what_its_plan_forbids(deployed: Deployment) -> None:

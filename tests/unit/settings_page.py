@@ -32,8 +32,9 @@ Rendered from the settings classes ([shared/settings.py](../shared/settings.py),
 All are read from the environment at start, and every fault of every context is named at once. An empty value is none,
 and a reference that Azure couldn't resolve (`@Microsoft.KeyVault(…)` as text) is a fault.
 In Azure the Bicep templates set each of them: most from [infra/settings.json](../infra/settings.json), to the defaults
-below; `SHOP_CURRENCY`, `IDENTITY_ISSUER` and `IDENTITY_AUDIENCE` by parameters; `PAYMENT_PROVIDER_KEY` by a reference
-to Key Vault. *Here* is what the local stack sets ([local/stack.py](../local/stack.py)), where it differs.
+below; `SHOP_CURRENCY`, `IDENTITY_ISSUER` and `IDENTITY_AUDIENCE` by parameters, `OPERATIONS_ADDRESSES` from the apps'
+names; `PAYMENT_PROVIDER_KEY` by a reference to Key Vault. *Here* is what the local stack sets
+([local/stack.py](../local/stack.py)), where it differs.
 `scripts/local settings` prints a `local.settings.json` for `func start`."""
 
 CONNECTIONS = {
@@ -160,7 +161,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _here(name: str, field: FieldInfo) -> str:
-    if name in ("PAYMENT_PROVIDER_ADDRESS", "PAYMENT_PROVIDER_KEY", "IDENTITY_ISSUER"):
+    if name == "OPERATIONS_ADDRESSES":
+        return "the hosts'"
+    if name in ("PAYMENT_PROVIDER_ADDRESS", "PAYMENT_PROVIDER_KEY", "IDENTITY_ISSUER", "OPERATIONS_CLIENT_SECRET"):
         return "the stand-in's"
     if name == "IDENTITY_AUDIENCE":
         return "`orderflow`"

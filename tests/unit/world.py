@@ -22,6 +22,7 @@ from services.inventory import bootstrap as inventory
 from services.inventory import functions as inventory_functions
 from services.operations import bootstrap as operations
 from services.operations import functions as operations_functions
+from services.operations.ports import Said
 from services.orders import bootstrap as orders
 from services.orders import functions as orders_functions
 from services.payments import bootstrap as payments
@@ -194,6 +195,32 @@ class MemoryProvider:
         intent["movements"].append({"seq": self._movements, "kind": kind, "amount": intent["amount"]})
 
 
+class Neighbours:
+    """services.operations.ports.Contexts in the same world: each context's functions, called as operations."""
+
+    names = CONTEXTS
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.away: set[str] = set()
+        """Contexts that give no answer."""
+
+    async def ask(self, context: str, path: str) -> Said | None:
+        if context in self.away:
+            return None
+        parts = urlsplit(path)
+        [area] = [each["paths"] for each in TOPOLOGY["apps"] if each["context"] == context]
+        assert parts.path.split("/")[0] in area or parts.path.startswith((f"health/{context}/", *area)), path
+        for name, function in self._world.functions.items():
+            route = getattr(function, "operation", None) and function.operation.route
+            found = route and re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route), parts.path)
+            if found and function.operation.method == "GET":
+                query = dict(parse_qsl(parts.query))
+                answer = await self._world.call(name, route=found.groupdict(), query=query, caller=OPERATIONS)
+                return Said(answer.status, answer.body)
+        raise AssertionError(f"nobody answers {path}")
+
+
 class World:
     """Every context, its functions as the host would call them, and the broker between them."""
 
@@ -210,6 +237,7 @@ class World:
         self.system = VirtualSystem(seed)
         self.broker = broker(TOPOLOGY, self.system)
         self.provider = provider()
+        self.neighbours = Neighbours(self)
         self.containers = {name: container() for name in CONTEXTS}
         orders_settings = orders.OrdersSettings.read(environment)
         catalog_settings = catalog.CatalogSettings.read(environment)
@@ -236,7 +264,7 @@ class World:
         self.inventory = inventory.dependencies(of["inventory"], inventory_settings)
         self.payments = payments.dependencies(of["payments"], self.provider)
         self.shipping = shipping.dependencies(of["shipping"])
-        self.operations = operations.dependencies(of["operations"], operations_settings)
+        self.operations = operations.dependencies(of["operations"], operations_settings, self.neighbours)
         blueprints = (
             catalog_functions.blueprint(
                 of["catalog"],
