@@ -167,7 +167,7 @@ def test_the_example_is_one_that_every_context_takes(context: str) -> None:
 
 def test_a_settings_unit_is_the_last_word_of_its_name() -> None:
     classes: list[type[Settings]] = [Settings, *map(settings_class, CONTEXTS)]
-    numbers = ("minor units", "orders a minute")
+    numbers = ("days", "minor units", "orders a minute")
     of_types: dict[Any, tuple[str, ...]] = {timedelta: ("seconds",), int: numbers, int | None: numbers}
     for name, (_, field) in (each for cls in classes for each in fields(cls).items()):
         units = of_types.get(field.annotation, (None,))

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "settings.md"
 EXAMPLE = ROOT / "local.settings.example.json"
 
-UNITS = {"SECONDS": "seconds", "TOTAL": "minor units", "MINUTE": "orders a minute"}
+UNITS = {"SECONDS": "seconds", "DAYS": "days", "TOTAL": "minor units", "MINUTE": "orders a minute"}
 """By the last word of a setting's name."""
 
 INTRODUCTION = """\
