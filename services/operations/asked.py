@@ -67,6 +67,12 @@ async def readiness(contexts: Contexts) -> Mapping[str, Said | None]:
     return await _all({name: f"health/{name}/ready" for name in contexts.names}, contexts)
 
 
+async def parked(subject: str | None, contexts: Contexts) -> Mapping[str, Said | None]:
+    """The first page of what each context has parked, of one order or product alone where it is named."""
+    about = f"?{urlencode({'subject': subject})}" if subject else ""
+    return await _all({name: f"parked/{name}{about}" for name in contexts.names}, contexts)
+
+
 async def waiting(query: WaitsQuery, contexts: Contexts) -> WaitPage:
     """A page of the orders that wait; its link leads to operations' own. Refused as orders refuses it; raises
     Unavailable where that gives no answer."""

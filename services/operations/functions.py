@@ -5,7 +5,7 @@ from functools import partial
 import azure.functions as func
 
 from services.operations import asked, handlers, queries
-from services.operations.http_models import RegistryView, TimelineView
+from services.operations.http_models import ParkedEverywhereView, ParkedQuery, RegistryView, TimelineView
 from shared.access import Role
 from shared.audit_trail import report_audit
 from shared.context import BoundedContext
@@ -62,6 +62,19 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     )
     async def get_registry(call: Call[None]) -> Reply:
         return Reply(RegistryView.of(await asked.readiness(deps.contexts)))
+
+    @http.function(
+        operation="list_parked",
+        method="GET",
+        route="operations/parked",
+        roles={Role.SUPPORT, Role.ADMIN},
+        summary="The messages that can't succeed, in every context",
+        response=ParkedEverywhereView,
+        statuses={200: "The oldest of each, and who gave no answer", 400: "A query parameter is wrong"},
+        query=ParkedQuery,
+    )
+    async def list_parked(call: Call[None, ParkedQuery]) -> Reply:
+        return Reply(ParkedEverywhereView.of(await asked.parked(call.query.subject, deps.contexts)))
 
     record = OfMessages(partial(handlers.record, deps=deps))
     wanted: dict[type[Contract], Handler] = {each: record for each in catalogue().values() if issubclass(each, Event)}

@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from pydantic import ValidationError
+
 from services.operations.asked import Holdings
 from services.operations.domain import Recorded, State
 from services.operations.ports import Said
 from services.operations.queries import Timeline, estimated_request_units
 from shared.codec import rfc3339
-from shared.fields import Moment, MoneyView, View, optional
+from shared.fields import Moment, MoneyView, OptionalText, Parameters, View, optional
+from shared.replaying import ParkedPage, ParkedView
 from shared.waits import WaitView
 
 
@@ -102,6 +105,42 @@ class RegistryView(View):
         contexts = [ContextView.of(*each) for each in said.items()]
         worst = max((each.health for each in contexts), key=[*Health].index, default=Health.UNKNOWN)
         return cls(health=worst, contexts=contexts)
+
+
+class ParkedQuery(Parameters):
+    """Of which order."""
+
+    subject: OptionalText = None
+    """Only what is about this order, or product."""
+
+
+class ParkedInContextView(View):
+    """What a context has parked, the oldest of it."""
+
+    name: str
+    value: list[ParkedView]
+    has_more: bool
+    """Whether `GET /api/parked/{context}` has more."""
+
+
+class ParkedEverywhereView(View):
+    """What is parked in every context."""
+
+    contexts: list[ParkedInContextView]
+    unknown: list[str]
+    """Contexts that gave no answer."""
+
+    @classmethod
+    def of(cls, said: Mapping[str, Said | None]) -> "ParkedEverywhereView":
+        """What each context said, if it was that."""
+        contexts, unknown = [], []
+        for name, each in said.items():
+            try:
+                page = ParkedPage.model_validate(each and each.body)
+                contexts.append(ParkedInContextView(name=name, value=page.value, has_more=page.next_link is not None))
+            except ValidationError:
+                unknown.append(name)
+        return cls(contexts=contexts, unknown=unknown)
 
 
 class HoldingsView(View):
