@@ -55,10 +55,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         conditional=True,
     )
     async def put_stock(call: Call[StockCount]) -> Reply:
-        key = call.idempotency_key
-        count_id = derived_id("count", key) if key else call.request_id
+        sku, key = sku_in_route(call.route), call.idempotency_key
+        # A key is its caller's own: another's of the same name names another count.
+        count_id = derived_id("count", call.caller.subject, sku, key) if key else call.request_id
         item, new = await handlers.count_stock(
-            sku_in_route(call.route), call.body.on_hand, deps.items, call.preconditions, count_id, call.actor
+            sku, call.body.on_hand, deps.items, call.preconditions, count_id, call.actor
         )
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag} if item.etag else {})
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from shared.access import Caller, Role
 from shared.errors import AlreadyExists, ConditionFailed
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import Answer, World
+from tests.unit.world import ADMIN, Answer, World
 
 SKU = {"sku": "MUG"}
 
@@ -86,6 +87,20 @@ async def test_a_key_stands_for_one_count(world: World) -> None:
     assert await stock(world) == (10, 10)
     other = await world.call("put_stock", {"onHand": 11}, route={"sku": "TRAY"}, headers={"idempotency-key": "c-1"})
     assert other.status == 201
+
+
+async def test_a_key_is_its_callers_own(world: World) -> None:
+    olga, piet = (Caller(subject, frozenset({Role.WAREHOUSE})) for subject in ("olga", "piet"))
+
+    for caller, on_hand in ((olga, 10), (piet, 10), (ADMIN, 11)):
+        counted = await world.call(
+            "put_stock", {"onHand": on_hand}, route=SKU, headers={"idempotency-key": "1"}, caller=caller
+        )
+        assert (counted.status, counted.body["onHand"]) == (201 if caller is olga else 200, on_hand)
+
+    assert await stock(world) == (11, 11)
+    entries = (await world.call("inventory_audit")).body["value"]
+    assert {entry["subject"] for entry in entries} == {"olga", "piet", "admin"}
 
 
 async def test_what_is_taken_and_given_back_leaves_the_remembered_counts_alone(world: World) -> None:
