@@ -26,8 +26,7 @@ LOCAL_SETTINGS = {
     "PAYMENT_PROVIDER_TIMEOUT_SECONDS": "4",
     "API_PAGE_CLIENT_ID": "orderflow",
 }
-"""Settings of the application that differ from what it does in Azure, the same for every context; what this process
-finds in its environment wins over them."""
+"""Settings of the application that differ from what it does in Azure, the same for every context."""
 
 CORE_TOOLS_SETTINGS = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
@@ -95,10 +94,18 @@ def settings(
     contexts: Sequence[str], ports: Mapping[str, int], keys: Mapping[str, Any], apis: Mapping[str, str]
 ) -> dict[str, str]:
     """What a host of these contexts finds in its environment: its own contexts' connections, no others'. `apis` is
-    where each context answers, for the one that asks them."""
-    found = {name: os.environ.get(name) or value for name, value in LOCAL_SETTINGS.items()}
+    where each context answers, for the one that asks them.
+
+    What this process finds in its own wins, but for the connections to the stores, and which contexts the host runs."""
+    made = LOCAL_SETTINGS | {"IDENTITY_ISSUER": f"http://127.0.0.1:{ports['identity']}", "IDENTITY_AUDIENCE": AUDIENCE}
+    if "operations" in contexts:
+        made["OPERATIONS_ADDRESSES"] = ",".join(f"{name}={address}" for name, address in apis.items())
+        made["OPERATIONS_CLIENT_SECRET"] = keys["operationsClient"]
+    if "payments" in contexts:
+        made["PAYMENT_PROVIDER_ADDRESS"] = f"http://127.0.0.1:{ports['payment_provider']}"
+        made["PAYMENT_PROVIDER_KEY"] = keys["paymentProvider"]
+    found = {name: os.environ.get(name) or value for name, value in made.items()}
     found |= {"COSMOS_DATABASE": "orderflow", "ORDERFLOW_SERVICES": ",".join(contexts)}
-    found |= {"IDENTITY_ISSUER": f"http://127.0.0.1:{ports['identity']}", "IDENTITY_AUDIENCE": AUDIENCE}
     for context in contexts:
         name = context.upper()
         found[f"COSMOS_{name}"] = (
@@ -108,10 +115,4 @@ def settings(
             f"Endpoint=sb://127.0.0.1:{ports['service_bus']};SharedAccessKeyName={context};"
             f"SharedAccessKey={keys['serviceBus'][context]};UseDevelopmentEmulator=true;"
         )
-    if "operations" in contexts:
-        found["OPERATIONS_ADDRESSES"] = ",".join(f"{name}={address}" for name, address in apis.items())
-        found["OPERATIONS_CLIENT_SECRET"] = keys["operationsClient"]
-    if "payments" in contexts:
-        found["PAYMENT_PROVIDER_ADDRESS"] = f"http://127.0.0.1:{ports['payment_provider']}"
-        found["PAYMENT_PROVIDER_KEY"] = keys["paymentProvider"]
     return found

@@ -349,14 +349,25 @@ def test_service_bus_answers_where_it_is_asked_to_and_the_host_is_told(state: Pa
 def test_what_the_environment_sets_wins_over_the_stacks_own_settings(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SHOP_CURRENCY", "JPY")
-    monkeypatch.setenv("COSMOS_DATABASE", "another")
+    given = {
+        "SHOP_CURRENCY": "JPY",
+        "IDENTITY_ISSUER": "https://login.example",
+        "IDENTITY_AUDIENCE": "shop",
+        "PAYMENT_PROVIDER_ADDRESS": "https://payments.example",
+        "PAYMENT_PROVIDER_KEY": "sk_test_1",
+        "OPERATIONS_ADDRESSES": "orders=https://orders.example",
+        "OPERATIONS_CLIENT_SECRET": "a-secret",
+    }
+    of_the_stores = ("COSMOS_DATABASE", "COSMOS_ORDERS", "SERVICEBUS_ORDERS", "ORDERFLOW_SERVICES")
+    for name, value in (given | dict.fromkeys(of_the_stores, "another")).items():
+        monkeypatch.setenv(name, value)
 
     with hold(state) as folder:
         _, (host,) = stack_of(folder, 7071)
 
-    assert (host.environment["SHOP_CURRENCY"], shop_currency()) == ("JPY", "JPY")
-    assert host.environment["COSMOS_DATABASE"] == "orderflow"  # the stand-in has no other
+    assert {name: host.environment[name] for name in given} == given
+    assert shop_currency() == "JPY"
+    assert [name for name in of_the_stores if host.environment[name] == "another"] == []  # the stand-ins have no other
 
 
 def test_split_hosts_are_told_their_own_connections_alone_and_the_gateway_where_they_are(state: Path) -> None:
