@@ -14,7 +14,7 @@ from shared.access import Caller, Role
 from shared.errors import InvalidToken
 from shared.ports import System
 from shared.signing_keys import SigningKey, SigningKeys
-from shared.texts import is_subject
+from shared.texts import parse_subject
 
 LEEWAY = timedelta(seconds=30)
 """How far the issuer's clock may be off."""
@@ -148,9 +148,12 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float:
 
 def _subject(claims: Mapping[str, Any], claim: str) -> str:
     subject = claims.get(claim)
-    if not isinstance(subject, str) or not is_subject(subject):
-        raise InvalidToken(f"the token's claim {claim} isn't a text of 1 to 200 printable characters in normal form C")
-    return subject
+    if not isinstance(subject, str):
+        raise InvalidToken(f"the token's claim {claim} isn't a text")
+    try:
+        return parse_subject(subject)
+    except ValueError as fault:
+        raise InvalidToken(f"the token's claim {claim} {fault}") from None
 
 
 def _roles(claims: Mapping[str, Any], claim: str) -> frozenset[Role]:

@@ -21,10 +21,9 @@ from pydantic_core import PydanticCustomError
 from shared.codec import parse_rfc3339
 from shared.currencies import amount_step
 from shared.errors import Refused, not_found
-from shared.texts import is_empty, is_subject, parse_email, parse_sku, parse_subject, parse_text
+from shared.texts import is_empty, parse_email, parse_sku, parse_subject, parse_text, with_slashes
 
 _LONGEST_ID = 100
-_ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 def described(**schema: Any) -> WithJsonSchema:
@@ -202,22 +201,19 @@ def optional(**options: Any) -> Any:
 
 
 def sku_in_route(route: Mapping[str, str]) -> str:
-    """The SKU that a path names, in its one form. Refused with 422 where it can't be one.
-
-    The host has decoded the path once, but for a slash, which would have parted it.
-    """
+    """The SKU that a path names, in its one form. Refused with 422 where it can't be one."""
     try:
-        return parse_sku(_ENCODED_SLASH.sub("/", route["sku"]))
+        return parse_sku(with_slashes(route["sku"]))
     except ValueError as fault:
         raise Refused(422, "invalid-sku", "The SKU in the path is not one.", f"It {fault}.") from None
 
 
 def subject_in_route(route: Mapping[str, str], name: str) -> str:
     """The caller's subject that a path names. Refused with 404 where nobody can have it."""
-    subject = _ENCODED_SLASH.sub("/", route[name])
-    if not is_subject(subject):
-        raise not_found(f"{name.removesuffix('Id')} of that id")
-    return subject
+    try:
+        return parse_subject(with_slashes(route[name]))
+    except ValueError:
+        raise not_found(f"{name.removesuffix('Id')} of that id") from None
 
 
 def id_in_route(route: Mapping[str, str], name: str) -> str:

@@ -11,6 +11,7 @@ FORGOTTEN = "[forgotten]"
 _MOST_IN_A_TEXT = 200
 _MOST_IN_AN_EMAIL = 254
 _SKU = re.compile(r'[^"\\#?%a-z\x00-\x1f\x7f-\U0010ffff]{1,40}')
+_ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"[^@\s]{{1,64}}@{_LABEL}(\.{_LABEL})+")
 
@@ -37,30 +38,33 @@ def parse_sku(text: str) -> str:
 
 def parse_text(text: str) -> str:
     """A text of one line, in Unicode's normal form C."""
-    normal = normalize("NFC", text)
-    if is_empty(normal):
-        raise ValueError("should not be empty")
-    if len(normal) > _MOST_IN_A_TEXT:
-        raise ValueError(f"should have {_MOST_IN_A_TEXT} characters at most")
-    if _REFUSED.search(normal):
-        raise ValueError("should be one line, without control characters and what overrides the direction of writing")
-    return normal
+    return _checked(normalize("NFC", text))
 
 
 def parse_subject(text: str) -> str:
-    """What names a caller: a text all of whose characters are printable."""
-    subject = parse_text(text)
-    if not subject.isprintable():
+    """What names a caller, as it is: in another normal form of Unicode it may name another. A path can name it, in
+    which a slash is `%2F`."""
+    _checked(text)
+    if not text.isprintable():
         raise ValueError("should be printable characters")
-    return subject
+    if text in (".", "..") or with_slashes(text) != text:
+        raise ValueError("should be what a path can name: not . or .., and without the characters %2F")
+    return text
 
 
-def is_subject(text: str) -> bool:
-    """Whether it names a caller, in the one form in which it is stored and compared."""
-    try:
-        return parse_subject(text) == text
-    except ValueError:
-        return False
+def with_slashes(text: str) -> str:
+    """Part of a path as the host hands it over: decoded once, but for a slash, which would have parted it."""
+    return _ENCODED_SLASH.sub("/", text)
+
+
+def _checked(text: str) -> str:
+    if is_empty(text):
+        raise ValueError("should not be empty")
+    if len(text) > _MOST_IN_A_TEXT:
+        raise ValueError(f"should have {_MOST_IN_A_TEXT} characters at most")
+    if _REFUSED.search(text):
+        raise ValueError("should be one line, without control characters and what overrides the direction of writing")
+    return text
 
 
 def is_empty(text: str) -> bool:

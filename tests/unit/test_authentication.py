@@ -253,16 +253,32 @@ async def test_claims_that_are_no_object_are_refused_though_they_are_signed(issu
 
 
 @pytest.mark.parametrize(
-    "subject", ["", " ", "a\nb", "a\0b", "\ud800", "\u202e", "e\u0301", "x" * 201, None, 7, True, ["ada"], {}]
+    ("subject", "fault"),
+    [
+        ("", "should not be empty"),
+        (" ", "should not be empty"),
+        ("a\nb", "should be one line"),
+        ("a\0b", "should be one line"),
+        ("a\u202eb", "should be one line"),
+        ("\ud800", "should be printable"),
+        ("x" * 201, "should have 200 characters at most"),
+        *((unnameable, "should be what a path can name: ") for unnameable in (".", "..", "v%2Fw", "%2f")),
+        (None, "isn't a text"),
+        (7, "isn't a text"),
+        (True, "isn't a text"),
+        (["ada"], "isn't a text"),
+        ({}, "isn't a text"),
+    ],
 )
-async def test_a_subject_that_names_nobody_is_refused(issuer: Issuer, subject: Any) -> None:
+async def test_a_subject_that_names_nobody_is_refused(issuer: Issuer, subject: Any, fault: str) -> None:
     assert await refused(issuer, issuer.token(sub=subject))
-    assert await refused(issuer, issuer.token(oid=subject), subject_claim="oid") == (
-        "the token's claim oid isn't a text of 1 to 200 printable characters in normal form C"
-    )
+    told = await refused(issuer, issuer.token(oid=subject), subject_claim="oid")
+    assert told.startswith(f"the token's claim oid {fault}")
 
 
-@pytest.mark.parametrize("subject", ["a", "guest-1", "x" * 200, "Ada Byron", "ада", "auth0|5f7c"])
+@pytest.mark.parametrize(
+    "subject", ["a", "guest-1", "x" * 200, "Ada Byron", "ада", "auth0|5f7c", "v/w", "v%252Fw", "...", "é", "e\u0301"]
+)
 async def test_a_subject_is_taken_as_it_is(issuer: Issuer, subject: str) -> None:
     assert (await issuer.authenticator().authenticate(issuer.token(sub=subject))).subject == subject
 

@@ -16,7 +16,7 @@ from shared.adapters.memory import MemoryContainer
 from shared.errors import AlreadyExists, Unavailable
 from shared.ports import Document, Operation, Query, Replace, WireMessage
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import ENVIRONMENT, Answer, World, order_body
+from tests.unit.world import ENVIRONMENT, SUPPORT, Answer, World, customer, order_body
 
 ADDRESS = {
     "name": "Canary Name",
@@ -221,6 +221,34 @@ async def test_a_customers_data_comes_by_pages_that_name_what_cannot_be_read(wor
     assert sorted(listed) == sorted(orders)
 
 
+@pytest.mark.parametrize("subject", ["v/w", "%25/%2", "é", "e\u0301"])
+async def test_whoever_can_order_can_be_named_in_all_of_it_and_is_nobody_else(world: World, subject: str) -> None:
+    theirs, others = customer(subject), {"v/w", "v%252Fw", "é", "e\u0301"} - {subject}
+    first = (await world.call("place_order", order_body(("MUG", 1)), caller=theirs)).body["orderId"]
+    named = order_body(("MUG", 1), customerId=subject)
+    second = (await world.call("place_order", named, caller=SUPPORT)).body["orderId"]
+    for other in others:
+        await world.placed(("MUG", 1), customerId=other)
+
+    for caller in (theirs, SUPPORT):
+        [listed] = await world.orders_listed(caller, customerId=subject)
+        assert sorted(listed) == sorted([first, second])
+    told_of = await data(world, subject.replace("/", "%2F"))
+    assert sorted(each["orderId"] for each in told_of["value"]) == sorted([first, second])
+    wish = await world.call("forget_customer", route={"customerId": subject.replace("/", "%2f")})
+    assert (wish.body["customerId"], sorted(wish.body["due"])) == (subject, sorted([first, second]))
+
+
+@pytest.mark.parametrize("nobody", [".", "..", "v%2Fw", "v%2fw"])
+async def test_whom_no_path_can_name_nobody_can_order_for(world: World, nobody: str) -> None:
+    refused = await world.call("place_order", order_body(("MUG", 1), customerId=nobody), caller=SUPPORT)
+    assert refused.status == 422
+    [error] = refused.body["errors"]
+    assert error["pointer"] == "/customerId"
+    assert error["detail"].startswith("should be what a path can name")
+    assert (await world.call("list_orders", query={"customerId": nobody}, caller=SUPPORT)).status == 400
+
+
 async def test_a_slash_of_a_subject_that_the_host_leaves_encoded_is_one(world: World) -> None:
     order_id = await completed(world, "https://id.example/ada")
 
@@ -357,7 +385,7 @@ async def test_a_wish_stays_open_until_no_order_of_its_time_can_turn_up_any_more
 @pytest.mark.parametrize("operation", ["get_customer_data", "forget_customer"])
 async def test_it_is_for_admins_and_an_id_that_nobody_can_have_is_404(world: World, operation: str) -> None:
     assert world.functions[operation].operation.roles == {"admin"}
-    for nobody in ("x" * 201, " ", "a\u202eb", "e\u0301"):
+    for nobody in ("x" * 201, " ", "a\u202eb", ".", ".."):
         assert (await world.call(operation, route={"customerId": nobody})).status == 404
     assert not wishes(world)
 
