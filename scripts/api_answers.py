@@ -46,7 +46,7 @@ def _derived(of: Operation) -> Iterator[int]:
     yield from (400, 500)
     if of.roles:
         yield from (401, 403, 503)
-    if of.request:
+    if of.method != "GET":
         yield from (411, 413, 415)
     if of.query:
         yield 414

@@ -27,7 +27,7 @@ from shared.headers import (
     preconditions_of_change,
     refuse_preconditions,
 )
-from shared.json_body import JSON, MERGE_PATCH, MIB, parse_json
+from shared.json_body import JSON, MERGE_PATCH, MIB, parse_json, refuse_body
 from shared.ports import System
 from shared.problems import fault, field_errors, problem, refusal
 from shared.retry import at_once
@@ -248,9 +248,8 @@ def _parsed(
 ) -> BaseModel | None:
     model = operation.request
     if model is None:
-        # Of GET, a body has no meaning; and some clients can't send less than an empty object.
-        if req.method != "GET" and req.get_body().strip() not in {b"", b"{}"}:
-            raise Refused(422, "invalid-body", "This operation takes no body.", "Send none, or an empty object.")
+        if req.method != "GET":  # of which a body has no meaning
+            refuse_body(req.headers, req.get_body())
         return None
     data = parse_json(req.headers, req.get_body(), max_body, operation.media_type)
     try:

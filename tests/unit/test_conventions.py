@@ -130,7 +130,34 @@ async def test_a_body_that_says_something_is_refused_where_none_is_taken(world: 
     assert (await world.call("get_order", route={"orderId": order})).body["status"] == "pending"
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b" {} "])
+WRITES = [name for name in OPERATIONS if World().functions[name].operation.method != "GET"]
+
+
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"", {"transfer-encoding": "chunked"}, 411),
+        (b" " * (9 * 1024 * 1024), {}, 413),
+        (b"", {"content-encoding": "gzip"}, 415),
+        (b"", {"content-type": "application/json; charset=iso-8859-1"}, 415),
+    ],
+    ids=["in chunks", "too large", "encoded", "in another charset"],
+)
+async def test_a_body_that_is_not_all_there_or_not_as_it_should_be_is_refused_also_where_none_is_taken(
+    world: World, operation: str, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    query = {"reason": "Paid by hand"} if operation.endswith("_discard") else {}
+    refused = await world.call(operation, raw=body, route=ROUTE, query=query, headers=headers)
+    assert refused.status == status, refused.body
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-type": ""}, {"content-type": "text/plain"}])
+async def test_nothing_is_of_no_media_type(world: World, headers: dict[str, str]) -> None:
+    assert (await world.call("forget_customer", route={"customerId": "ada"}, headers=headers)).status == 202
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"{}", b" {} ", b"{ }", b"\xef\xbb\xbf{}"])
 async def test_an_empty_one_is_none(world: World, body: bytes) -> None:
     await world.stocked(MUG=1)
     order = await world.placed(("MUG", 1))
