@@ -12,6 +12,7 @@ REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
     401: ("There is no token, or one that proves nothing", ("unauthenticated",)),
     403: ("The token's roles don't let its bearer do this", ("forbidden",)),
     404: ("There is no such thing, perhaps not yet", ("not-found",)),
+    408: ("The request came too slowly: the host's own answer, without a body", ()),
     411: ("The body came in chunks", ("length-required",)),
     412: ("If-Match or If-None-Match doesn't hold", ("precondition-failed",)),
     413: ("The body is too large", ("body-too-large",)),
@@ -19,6 +20,7 @@ REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
     415: ("The body isn't declared as what it should be in UTF-8, or is encoded", ("unsupported-media-type",)),
     422: ("A field is wrong; `errors` names each of the body", ()),
     428: ("There is no If-Match", ("precondition-required",)),
+    431: ("The headers, a token among them, are too long: the host's own answer, without a body", ()),
     500: ("A fault of ours", ("internal",)),
     503: ("A store is away or busy: try again later", ("unavailable",)),
 }
@@ -42,14 +44,12 @@ def answers(of: Operation) -> dict[int, tuple[str, Sequence[str]]]:
 
 
 def _derived(of: Operation) -> Iterator[int]:
-    """What the edge may answer, whatever the operation is."""
-    yield from (400, 500)
+    """What the edge may answer, and the host before it, whatever the operation is."""
+    yield from (400, 408, 414, 431, 500)
     if of.roles:
         yield from (401, 403, 503)
     if of.method != "GET":
         yield from (411, 413, 415)
-    if of.query:
-        yield 414
     if of.method != "GET" or "sku" in in_path(of):
         yield 422
     if of.method == "PATCH":

@@ -98,7 +98,9 @@ _PRECONDITIONS: dict[str, Schema] = {
 _REVALIDATION: dict[str, Schema] = {
     "If-None-Match": {"description": "ETags of what the caller has: 304 if it is still one of those.", "schema": _TEXT}
 }
-_ALIKE = (401, 403, 411, 413, 415, 500, 503)
+_OF_THE_HOST = (408, 414, 431)
+"""What the application never sees: without a body or the headers that its answers have."""
+_ALIKE = (401, 403, *_OF_THE_HOST, 411, 413, 415, 500, 503)
 """Refusals that are the same everywhere, and so described once, where a declaration says nothing else."""
 _ID: Schema = {"type": "string", "minLength": 1, "maxLength": 100}
 
@@ -189,8 +191,6 @@ def _answer(
 ) -> dict[str, Any]:
     if status in _ALIKE and (words, tuple(types)) == REFUSALS[status]:
         return {"$ref": f"#/components/responses/{_phrase(status)}"}
-    if status == HTTPStatus.REQUEST_URI_TOO_LONG:
-        return {"description": words}
     if status >= HTTPStatus.BAD_REQUEST:
         return _refusal(status, words, types)
     sends = of.sends | ({"ETag"} if _revalidates(of) else set())
@@ -211,6 +211,8 @@ def _phrase(status: int) -> str:
 
 
 def _refusal(status: int, words: str, types: Sequence[str]) -> dict[str, Any]:
+    if status in _OF_THE_HOST:
+        return {"description": words}
     if not types:
         raise ValueError(f"{status} {words}: name the type of problem in the declaration, in backticks")
     content = {

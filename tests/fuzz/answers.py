@@ -33,10 +33,12 @@ def fault(attempt: Attempt, answer: Answer | None) -> str | None:
         return f"it is {answer.status}"
     if answer.status >= 400 and (found := TELLS.search(answer.body)):
         return f"{answer.status} tells of {found[0]!r}"
-    if not by_function:
-        return f"{answer.status} is the host's" if attempt.reaches else None
+    if not by_function and attempt.reaches:
+        return f"{answer.status} is the host's"
     if not attempt.elsewhere and answer.status not in attempt.operation.statuses:
         return f"{answer.status} is undocumented"
+    if not by_function:
+        return None
     if answer.status == 401 and not answer.headers.get("www-authenticate", "").startswith("Bearer"):
         return "401 without WWW-Authenticate"
     return None if answer.status < 400 or _is_problem(answer) else f"{answer.status} is no problem+json"

@@ -97,8 +97,9 @@ def _text(chance: Random) -> bytes:
 
 def _thing(draft: Draft, chance: Random) -> None:
     if draft.things:
-        draft.things[chance.choice([*draft.things])] = _text(chance)
-        draft.reaches = False
+        thing = b"x" * 9000 if chance.random() < 0.05 else _text(chance)
+        draft.things[chance.choice([*draft.things])] = thing
+        draft.reaches, draft.elsewhere = False, draft.elsewhere or thing in (b"", b".", b"..")
 
 
 def _query(draft: Draft, chance: Random) -> None:

@@ -44,6 +44,14 @@ def test_requests_are_spoilt_in_every_way_and_some_are_good(issuer: Issuer) -> N
     assert ways.keys() == SPOILING.keys()
 
 
+def test_a_path_that_is_shorter_for_what_it_names_is_another_s(issuer: Issuer) -> None:
+    targets = {each.wire.split()[1].partition(b"?")[0]: each for each in (made(issuer, 1, n) for n in range(3000))}
+    assert not {b"/api/orders/", b"/api/orders/.", b"/api/orders/.."}.isdisjoint(targets)
+    for target, each in targets.items():
+        if target in (b"/api/orders/", b"/api/orders/.", b"/api/orders/.."):
+            assert each.elsewhere
+
+
 def attempt(*, reaches: bool = True, elsewhere: bool = False) -> Attempt:
     return Attempt(1, PLACE, ("value",), b"", reaches, elsewhere)
 
@@ -76,6 +84,8 @@ def test_that_there_is_no_answer_is_wrong_where_there_was_a_request() -> None:
 
 def test_what_is_no_request_of_an_operations_may_be_answered_by_the_host_or_another() -> None:
     assert fault(attempt(reaches=False), Answer(400, {}, b"")) is None
+    assert fault(attempt(reaches=False), Answer(431, {}, b"")) == "431 is undocumented"
+    assert fault(attempt(reaches=False, elsewhere=True), Answer(431, {}, b"")) is None
     assert fault(attempt(reaches=False, elsewhere=True), Answer(200, {**BY_FUNCTION}, b"{}")) is None
 
 

@@ -53,11 +53,17 @@ def test_every_type_of_problem_stands_where_it_is_answered_with_an_example_that_
     assert examples.keys() == {"cannot-dispatch", "payment-lapsed"}
 
 
-def test_an_address_that_parameters_can_make_too_long_may_be_refused_by_the_host(described: dict[str, Any]) -> None:
-    for operation in each_operation(described).values():
-        queried = any(each["in"] == "query" for each in operation["parameters"])
-        assert ("414" in operation["responses"]) is queried
-        assert "content" not in operation["responses"].get("414", {})
+@pytest.mark.parametrize(
+    ("status", "response"),
+    [("408", "RequestTimeout"), ("414", "URITooLong"), ("431", "RequestHeaderFieldsTooLarge")],
+    ids=["too slow", "an address too long", "headers too long"],
+)
+def test_what_the_host_refuses_itself_stands_with_every_operation_and_has_no_body(
+    described: dict[str, Any], status: str, response: str
+) -> None:
+    for name, operation in each_operation(described).items():
+        assert operation["responses"][status] == {"$ref": f"#/components/responses/{response}"}, name
+    assert described["components"]["responses"][response].keys() == {"description"}
 
 
 def test_what_a_function_answers_and_does_not_declare_fails_a_test() -> None:
