@@ -40,12 +40,12 @@ class Preconditions:
 
 
 def preconditions_of_change(headers: Headers) -> Preconditions:
-    """Those of a request that changes what its caller has read, and so must say what that was. Refused with 428 where
-    it doesn't, with 400 where one isn't understood."""
+    """Those of a request that changes what its caller has read, and so must say what that was. Refused with 400 where
+    one isn't understood, with 428 where it doesn't."""
+    refuse_preconditions(headers, {"If-Match"})
     if "if-match" not in headers:
         detail = "Read what you change, and send its ETag in If-Match."
         raise Refused(428, "precondition-required", "It isn't known what you change.", detail)
-    refuse_preconditions(headers, {"If-Match"})
     return preconditions(headers)
 
 

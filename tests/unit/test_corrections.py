@@ -205,8 +205,9 @@ async def test_the_name_of_a_merge_patch_is_read_as_any_media_type(world: World,
 
 
 async def test_a_precondition_that_is_none_of_a_change_is_refused(world: World, order: str) -> None:
-    answer = await corrected(world, order, {"carrier": "DHL"}, if_none_match="*")
-    assert (answer.status, answer.body["type"]) == (400, "urn:orderflow:problem:invalid-header")
+    for etag in ("*", None):
+        answer = await corrected(world, order, {"carrier": "DHL"}, etag, if_none_match="*")
+        assert (answer.status, answer.body["type"]) == (400, "urn:orderflow:problem:invalid-header")
 
 
 async def test_a_dispatch_with_what_is_right_by_now_is_the_same_again_and_with_what_was_wrong_is_not(
