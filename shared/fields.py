@@ -107,13 +107,13 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 """A query parameter that is on or off."""
 
 # Of years that UTC and the one form of a stored time can express, whatever the offset.
-_TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_TIME = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
 def _time(text: object) -> datetime:
     try:
         if isinstance(text, str) and _TIME.fullmatch(text):
-            return parse_rfc3339(text)
+            return parse_rfc3339(text.upper())
     except ValueError:
         pass
     raise PydanticCustomError("field", "should be a time such as 2026-11-24T06:00:00Z, a + in it sent as %2B")
