@@ -29,6 +29,8 @@ _AREAS = (
 _METHODS = ("post", "put", "get", "patch", "delete")
 _CALLERS = ("customer", "warehouse", "admin", "support")
 """As whom an operation is called: the first whom it lets."""
+_OF_THE_ORDER = {"shipmentId": "shp_{{place_order.response.body.$.orderId}}"}
+"""What is known by the order that was placed: the first of a list may be a stranger's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def _request(step: _Step, steps: Sequence[_Step]) -> str:
 
 def _value(step: _Step, parameter: str, steps: Sequence[_Step]) -> str:
     """What an earlier answer leads there with, or else the example."""
+    if parameter in _OF_THE_ORDER:
+        return _OF_THE_ORDER[parameter]
     for before in sorted(_before(step, steps), key=lambda each: each.operation["tags"] != step.operation["tags"]):
         link = before.success.get("links", {}).get(step.name)
         if link and parameter in link["parameters"] and parameter not in before.in_path:

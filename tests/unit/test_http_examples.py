@@ -75,6 +75,8 @@ class Editor:
 
 async def test_sent_from_above_to_below_each_request_finds_what_it_needs() -> None:
     editor = Editor()
+    await editor.world.stocked(MUG=9)
+    [a_strangers] = await editor.world.confirmed(1)
 
     for request in requests():
         answer = await editor.send(*request)
@@ -84,3 +86,5 @@ async def test_sent_from_above_to_below_each_request_finds_what_it_needs() -> No
     document = json.loads(DOCUMENT.read_text())
     described = {each["operationId"] for methods in document["paths"].values() for each in methods.values()}
     assert editor.answers.keys() == described
+    shipment = await editor.world.call("get_shipment", route={"shipmentId": f"shp_{a_strangers}"})
+    assert shipment.body["status"] == "pending"
