@@ -67,6 +67,12 @@ def derived_id(*parts: object) -> str:
     return str(uuid5(_IDS, "\n".join(map(str, parts))))
 
 
+def event_id(cls: type[Contract], subject: str, number: int = 0) -> str:
+    """The id of a fact or a command, in whichever version it is told: the fact is one. Whoever knows what, of which
+    aggregate and its number knows it."""
+    return derived_id(f"orderflow.{owner(cls)}.{contract_name(cls)}.v1", subject, number)
+
+
 def contract_name(cls: type[Contract]) -> str:
     """What is said, in whichever version: `ShipmentDispatched` of ShipmentDispatchedV2, too."""
     return _name_and_version(cls)[0]
@@ -128,11 +134,10 @@ def first(
     `subject` is the aggregate; `number` tells repeatable facts of one aggregate apart.
     """
     cls = contract.__class__
-    # As in the first version: the fact is one, whichever tells it.
-    event_id = derived_id(f"orderflow.{owner(cls)}.{contract_name(cls)}.v1", subject, number)
+    id = event_id(cls, subject, number)
     return Message(
-        id=event_id,
-        event_id=event_id,
+        id=id,
+        event_id=id,
         type=type_name(cls),
         subject=subject,
         time=codec.rfc3339(at),

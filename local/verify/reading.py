@@ -35,7 +35,9 @@ class Reader:
         containers = {name: await self.query(name) for name in ("orders", "payments")}
         intents = await self.intents()
         containers |= {name: await self.query(name) for name in CONTAINERS if name not in containers}
+        counted = await self.query("operations", partition="sums")  # at one moment, and before what was counted
         containers |= {name: await self.query(name) for name in self.contexts if name not in containers}
+        containers["operations"] = [each for each in containers["operations"] if each["pk"] != "sums"] + counted
         entities = await self._ask("service_bus", "_entities")
         return Snapshot.of(containers, placed=placed, intents=intents, entities=entities)
 

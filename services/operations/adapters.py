@@ -1,21 +1,32 @@
-"""Operations' storage, each event a document in its order's partition; and the contexts over HTTP, asked as itself."""
+"""Operations' storage: each event a document in its order's partition, and the sums in one of their own. And the
+contexts over HTTP, asked as itself."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 
 import aiohttp
 
 from services.operations.domain import Recorded
 from services.operations.ports import Said
+from services.operations.projections import FACTS, Head, Place, present
 from shared.adapters.json_answers import json_object
 from shared.adapters.opening import Opening
+from shared.audit import AuditEntry
 from shared.codec import decode, encode
+from shared.contracts import Contract
 from shared.errors import Transient, Unavailable
 from shared.failures import told
-from shared.ports import Condition, Container, Create, Document, Query, System
+from shared.listing import find_readable
+from shared.messaging import catalogue, contract_name, event_id
+from shared.outbox import Outbox
+from shared.ports import Condition, Container, Create, Document, Operation, Query, Replace, System
 from shared.telemetry import log
+
+_SUMS = "sums"
 
 
 class EventAdapter:
@@ -36,12 +47,79 @@ class EventAdapter:
     async def of_order(self, order_id: str, most: int) -> Sequence[Recorded]:
         """So many of an order's, in any order."""
         of = (Condition("pk", "=", order_id),)
-        found = map(_recorded, await self._container.find(Query("event", of, limit=most)))
+        found = await find_readable(self._container, Query("event", of, limit=most), {}, _recorded)
         return [event for event in found if event.order_id == order_id]
+
+    async def after(self, place: tuple[int, str], until: int | None, most: int) -> Sequence[Recorded]:
+        """The next ones behind (recorded at, event id)."""
+        settled = (Condition("_ts", "<=", until),) if until is not None else ()
+        query = Query("event", settled, ("_ts", "id"), (place[0], f"event:{place[1]}"), most)
+        return await find_readable(self._container, query, {}, _recorded)
+
+    async def facts(self, order_ids: Collection[str]) -> Sequence[Recorded]:
+        """Those that the sums depend on, by their ids, which derive from type and order."""
+        keys = {(order_id, f"event:{event_id(fact, order_id)}") for order_id in order_ids for fact in _facts()}
+        return [_recorded(document) for document in await self._container.read_many(sorted(keys))]
+
+
+@cache
+def _facts() -> Sequence[type[Contract]]:
+    return [cls for cls in catalogue().values() if contract_name(cls) in FACTS]
 
 
 def _recorded(document: Document) -> Recorded:
     return replace(decode(Recorded, document), recorded_at=document["_ts"])
+
+
+class SumAdapter:
+    """services.operations.ports.Sums: all in one partition, so that what was counted and how far is one write."""
+
+    def __init__(self, container: Container, outbox: Outbox) -> None:
+        self._container = container
+        self._outbox = outbox
+
+    async def head(self) -> Head | None:
+        """How far they have come."""
+        document = await self._container.read(_SUMS, "head")
+        if document is None:
+            return None
+        return replace(decode(Head, document), etag=document["_etag"], written_at=document["_ts"])
+
+    async def save(
+        self, head: Head, sums: Mapping[Place, Mapping[str, int]] | None = None, audit: AuditEntry | None = None
+    ) -> Head:
+        """Replace what was read, and add to the sums. Raises Contended."""
+        added = sums or {}
+        stored = await self._stored(added)
+        operations = [_put({"id": "head", "kind": "head", **encode(head)}, head.etag)]
+        for place, counts in added.items():
+            was = stored.get(place.id, {})
+            total = Counter(_counts(was, place))
+            total.update(counts)
+            document = {"id": place.id, "kind": "sum", "model": place.model, "counts": present(total)}
+            operations.append(_put(document | present({"ttl": place.seconds or 0}), was.get("_etag", "")))
+        [etag, *_] = await self._outbox.commit(_SUMS, operations, [], audit)
+        return replace(head, etag=etag)
+
+    async def of(self, places: Collection[Place]) -> Mapping[str, Mapping[str, int]]:
+        """The sums at these places."""
+        stored = await self._stored(places)
+        return {place.id: _counts(stored.get(place.id, {}), place) for place in places}
+
+    async def _stored(self, places: Collection[Place]) -> dict[str, Document]:
+        found = await self._container.read_many([(_SUMS, place.id) for place in places])
+        return {document["id"]: document for document in found}
+
+
+def _counts(document: Document, place: Place) -> dict[str, int]:
+    """What was counted there: in its slot may be the sums of a model of before."""
+    counts: dict[str, int] = document["counts"] if document.get("model") == place.model else {}
+    return counts
+
+
+def _put(document: Document, etag: str) -> Operation:
+    document["pk"] = _SUMS
+    return Replace(document, etag) if etag else Create(document)
 
 
 type Issue = Callable[[], Awaitable[tuple[str, datetime]]]

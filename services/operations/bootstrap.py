@@ -8,7 +8,7 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from services.operations import functions
-from services.operations.adapters import ContextsOverHttp, EventAdapter, OwnToken
+from services.operations.adapters import ContextsOverHttp, EventAdapter, OwnToken, SumAdapter
 from services.operations.handlers import Dependencies
 from services.operations.ports import Contexts
 from shared.adapters.azure import azure_context
@@ -48,7 +48,8 @@ class OperationsSettings(Settings):
 def dependencies(context: BoundedContext, settings: OperationsSettings, contexts: Contexts) -> Dependencies:
     """The handlers' needs, on the context's container."""
     keep = timedelta(days=settings.keep_days)
-    return Dependencies(EventAdapter(context.container, keep), contexts, context.system, keep)
+    sums = SumAdapter(context.container, context.outbox)
+    return Dependencies(EventAdapter(context.container, keep), sums, contexts, context.system, keep)
 
 
 def contexts_of(settings: OperationsSettings, system: System) -> ContextsOverHttp:

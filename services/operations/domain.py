@@ -28,6 +28,11 @@ class Recorded:
     told: dict[str, Any]
     recorded_at: int = field(default=0, metadata={"stored": False})
 
+    @property
+    def place(self) -> tuple[int, str]:
+        """Where it is among all events, by the store's clock."""
+        return self.recorded_at, self.event_id
+
 
 def told(data: Mapping[str, Any]) -> dict[str, Any]:
     """What of an event's data is kept: of its lines the number, and of nothing more than a timeline shows."""
@@ -55,20 +60,18 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
-_SHOWN_BY: tuple[tuple[State, frozenset[str]], ...] = (
-    (State.COMPLETED, frozenset({"OrderCompleted"})),
-    (State.PAYMENT_DUE, frozenset({"OrderPaymentDue"})),
-    (State.CANCELLED, frozenset({"OrderCancelled"})),
-    (State.REJECTED, frozenset({"OrderRejected"})),
-    (State.SETTLE, frozenset({"OrderShipped", "ShipmentDispatched"})),
-    (
-        State.UNDO,
-        frozenset({"StockRejected", "PaymentDeclined", "ShipmentCancelled", "StockReleased", "PaymentVoided"}),
-    ),
-    (State.DISPATCH, frozenset({"OrderConfirmed", "PaymentAuthorised", "ShipmentCreated"})),
-    (State.PAYMENT, frozenset({"StockReserved"})),
-    (State.STOCK, frozenset({"OrderPlaced"})),
-)
+UNDER_WAY = {State.STOCK, State.PAYMENT, State.DISPATCH, State.UNDO, State.SETTLE}
+SHOWN_BY = {
+    State.COMPLETED: {"OrderCompleted"},
+    State.PAYMENT_DUE: {"OrderPaymentDue"},
+    State.CANCELLED: {"OrderCancelled"},
+    State.REJECTED: {"OrderRejected"},
+    State.SETTLE: {"OrderShipped", "ShipmentDispatched"},
+    State.UNDO: {"StockRejected", "PaymentDeclined", "ShipmentCancelled", "StockReleased", "PaymentVoided"},
+    State.DISPATCH: {"OrderConfirmed", "PaymentAuthorised", "ShipmentCreated"},
+    State.PAYMENT: {"StockReserved"},
+    State.STOCK: {"OrderPlaced"},
+}
 """By which events each state is known, the latest state first: which events there are counts, not in which order they
 came or which time they say, since the contexts' clocks are apart."""
 
@@ -81,7 +84,7 @@ def standing(events: Iterable[Recorded]) -> tuple[State, datetime] | None:
     at: dict[str, datetime] = {}
     for event in events:
         at[event.name] = min(event.at, at.get(event.name, event.at))
-    for state, names in _SHOWN_BY:
+    for state, names in SHOWN_BY.items():
         if known := names & at.keys():
             return state, min(at[name] for name in known)
     return None

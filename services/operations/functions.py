@@ -1,11 +1,20 @@
 """Operations' functions: who reacts to what."""
 
 from functools import partial
+from hashlib import sha256
 
 import azure.functions as func
 
 from services.operations import asked, handlers, queries
-from services.operations.http_models import ParkedEverywhereView, ParkedQuery, RegistryView, TimelineView
+from services.operations.folding import Folding, get_rebuild, rebuild
+from services.operations.http_models import (
+    FlowView,
+    ParkedEverywhereView,
+    ParkedQuery,
+    RebuildView,
+    RegistryView,
+    TimelineView,
+)
 from shared.access import Role
 from shared.audit_trail import report_audit
 from shared.context import BoundedContext
@@ -14,7 +23,7 @@ from shared.dispatch import Handler, OfMessages
 from shared.fields import id_in_route
 from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness, report_readiness
-from shared.http import Call, HttpFunctions, Reply
+from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import catalogue
 from shared.replaying import report_parked
 from shared.waits import WaitPage, WaitsQuery
@@ -76,11 +85,51 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     async def list_parked(call: Call[None, ParkedQuery]) -> Reply:
         return Reply(ParkedEverywhereView.of(await asked.parked(call.query.subject, deps.contexts)))
 
+    @http.function(
+        operation="get_flow",
+        method="GET",
+        route="operations/flow",
+        roles={Role.SUPPORT, Role.ADMIN},
+        summary="How orders move: how many wait for what, and what the last hour, day and week had",
+        response=FlowView,
+        statuses={200: "The flow, with its ETag", 304: UNCHANGED},
+    )
+    async def get_flow(call: Call[None]) -> Reply:
+        view = FlowView.of(await queries.get_flow(deps))
+        digest = sha256(view.model_dump_json().encode()).hexdigest()[:32]
+        return Reply(view, headers={"ETag": f'"{digest}"'})
+
+    @http.function(
+        operation="rebuild_sums",
+        method="POST",
+        route="operations/rebuild",
+        roles={Role.ADMIN},
+        summary="Build the sums of the flow anew from the events that are kept",
+        response=RebuildView,
+        statuses={202: "It will be done, or is being done", 422: "A body that says something"},
+        sends=["Location"],
+    )
+    async def rebuild_sums(call: Call[None]) -> Reply:
+        view = RebuildView.of(await rebuild(call.actor, deps))
+        return Reply(view, 202, {"Location": f"{API}/operations/rebuild"})
+
+    @http.function(
+        operation="get_rebuild",
+        method="GET",
+        route="operations/rebuild",
+        roles={Role.SUPPORT, Role.ADMIN},
+        summary="How far the last rebuild is",
+        response=RebuildView,
+        statuses={200: "The rebuild", 404: "There was none"},
+    )
+    async def look_at_rebuild(call: Call[None]) -> Reply:
+        return Reply(RebuildView.of(await get_rebuild(deps)))
+
     record = OfMessages(partial(handlers.record, deps=deps))
     wanted: dict[type[Contract], Handler] = {each: record for each in catalogue().values() if issubclass(each, Event)}
     drain_queue(functions, context, "operations", "operations_messages", wanted)
     drain_dead_letters(functions, context)
-    sweep_every_minute(functions, context)
+    sweep_every_minute(functions, context, Folding(deps).run)
     report_audit(http, context)
     report_parked(http, context)
     report_liveness(http, context.name)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.operations.domain import Recorded, told
-from services.operations.ports import Contexts, Events
+from services.operations.ports import Contexts, Events, Sums
 from shared.codec import parse_rfc3339
 from shared.errors import AlreadyExists
 from shared.messaging import Message
@@ -14,12 +14,15 @@ from shared.telemetry import is_trace_context, log
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the handlers need; `keep` is how long an order is remembered after its last event."""
+    """What the handlers need; `keep` is how long an order is remembered after its last event, `run` how long one run of
+    counting may take."""
 
     events: Events
+    sums: Sums
     contexts: Contexts
     system: System
     keep: timedelta
+    run: timedelta = timedelta(seconds=40)
 
 
 async def record(message: Message, deps: Dependencies) -> None:

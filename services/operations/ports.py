@@ -1,10 +1,12 @@
 """What operations' handlers need from storage."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.operations.domain import Recorded
+from services.operations.projections import Head, Place
+from shared.audit import AuditEntry
 
 
 class Events(Protocol):
@@ -16,6 +18,34 @@ class Events(Protocol):
 
     async def of_order(self, order_id: str, most: int) -> Sequence[Recorded]:
         """So many of an order's, in any order."""
+        ...
+
+    async def after(self, place: tuple[int, str], until: int | None, most: int) -> Sequence[Recorded]:
+        """The next ones strictly behind (recorded at, event id), in this order, that were recorded by `until`. What
+        can't be read is left out."""
+        ...
+
+    async def facts(self, order_ids: Collection[str]) -> Sequence[Recorded]:
+        """Of these orders the events that the sums depend on."""
+        ...
+
+
+class Sums(Protocol):
+    """How many of what there was, in models that are moved on over the events, one at a time."""
+
+    async def head(self) -> Head | None:
+        """How far they have come; None before the first event."""
+        ...
+
+    async def save(
+        self, head: Head, sums: Mapping[Place, Mapping[str, int]] | None = None, audit: AuditEntry | None = None
+    ) -> Head:
+        """Replace what was read, and add that to the sums, in one write or not at all. Raises Contended where another
+        has moved on since."""
+        ...
+
+    async def of(self, places: Collection[Place]) -> Mapping[str, Mapping[str, int]]:
+        """The sums at these places, by their ids."""
         ...
 
 

@@ -1,11 +1,13 @@
-"""The read side: an order's timeline, and in words why it is where it is."""
+"""The read side: an order's timeline and in words why it is where it is, and how all orders move."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from services.operations.domain import Recorded, State, standing
 from services.operations.handlers import Dependencies
+from services.operations.projections import PERIODS, Head
 from shared.errors import not_found
 
 MOST_EVENTS = 200
@@ -81,3 +83,30 @@ async def get_timeline(order_id: str, deps: Dependencies) -> Timeline:
     recent = [event for event in events if event.at >= events[-1].at - deps.keep]
     state, since = standing(recent) or (None, recent[0].at)
     return Timeline(order_id, recent[:MOST_EVENTS], state, since, len(found) <= MOST_EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How many orders wait for what, and of each window how many there were of what in each of its periods, by when
+    that began; up to which moment by the store's clock that is counted."""
+
+    under_way: Mapping[str, int]
+    windows: Mapping[str, Mapping[datetime, Mapping[str, int]]]
+    counted_until: datetime | None
+
+
+async def get_flow(deps: Dependencies) -> Flow:
+    """How orders move: the last hour, day and week."""
+    now = deps.system.now()
+    head = await deps.sums.head() or Head.first("", deps.keep.days)
+    starts = {
+        (period.window, start): head.place(head.live, period, start)
+        for period in PERIODS
+        for start in (period.start(now) - back * period.length for back in reversed(range(period.shown)))
+    }
+    counts = await deps.sums.of([place for place in starts.values() if place])
+    windows: dict[str, dict[datetime, Mapping[str, int]]] = {period.window: {} for period in PERIODS}
+    for (window, start), place in starts.items():
+        windows[window][start] = counts.get(place.id, {}) if place else {}
+    under_way = sum(map(Counter, head.live.open.values()), Counter[str]())
+    return Flow(under_way, windows, datetime.fromtimestamp(head.live.at, UTC) if head.live.at else None)

@@ -302,9 +302,10 @@ STAFF_WRITES = {
     "dispatch_shipment",
     "correct_shipment",
     "forget_customer",
+    "rebuild_sums",
     *(f"{context}_{done}" for context in CONTEXTS for done in ("replay", "discard")),
 }
-"""Each has its test above, or in test_forgetting.py and test_replaying.py: a new one needs its own."""
+"""Each has its test above, or in test_forgetting.py, test_replaying.py and test_flow.py: a new one needs its own."""
 
 
 def test_every_function_by_which_staff_may_write_is_tested_here() -> None:

@@ -104,6 +104,7 @@ class Run:
         wishes.append(self._warehouse())
         wishes += [self._corrector(name) for name in ("A", "B")]
         wishes.append(self._officer())
+        wishes.append(self._rebuilder())
         wishes += [self._operator() for _ in range(2)]
         everybody = [asyncio.create_task(wish) for wish in wishes]
         while self.ticks < 1000 or not all(task.done() for task in everybody):
@@ -211,6 +212,12 @@ class Run:
                     self.adversary.met[f"replay answered {answer.status}"] += 1
                     if answer.status == 409:
                         await see_to(f"{context}_discard", query={"reason": "forgotten"})
+
+    async def _rebuilder(self) -> None:
+        """Has the sums built anew, now and then while they are being built."""
+        for _ in range(4):
+            await self._wait(250)
+            await self._alive(partial(self.world.call, "rebuild_sums"))
 
     async def _stocktaker(self, counts: range) -> None:
         """Counts one product again and again, now and then under a precondition, or a key until it is answered for; no
@@ -352,7 +359,8 @@ class Run:
         """Everything that the system holds, as `verify` reads it."""
         world = self.world
         status_of = {ours: theirs for theirs, ours in STATUSES.items()}
-        kinds = ("order", "price", "payment", "shipment", "stock", "reservation", "decision", "product")
+        kinds = ["order", "price", "payment", "shipment", "stock", "reservation", "decision", "product"]
+        kinds += ["event", "head", "sum"]
         documents = {
             name: [d for kind in (*kinds, "outbox", "parked") for d in world.documents(name, kind)]
             for name in world.containers
@@ -462,6 +470,8 @@ async def test_every_invariant_holds_after_chaos(seed: int) -> None:
         history = [entry["because"] for entry in order["history"]]
         MET.update({"given up": history.count("give up"), order["step"]: 1, order["reason"]: 1})
         MET.update({"keyless order": "-" in order["email"], "order of many rounds": len(order["lines"]) > 32})
+    [head] = run.world.documents("operations", "head")
+    MET["rebuilt"] += bool(head["rebuild"] and head["rebuild"]["finishedAt"])
     refused = [payment for payment in run.world.documents("payments", "payment") if payment["state"] == "not_captured"]
     MET["capture refused"] += sum(payment["providerCode"] is not None for payment in refused)
 
@@ -487,6 +497,7 @@ REACHED = (
     "resends",
     "given up",
     "capture refused",
+    "rebuilt",
     *ENDS,
 )
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.operations.queries import MOST_EVENTS
+from scripts.cost_inputs import counts
+from services.operations.queries import MOST_EVENTS, estimated_request_units
 from shared.codec import parse_rfc3339
 from shared.contracts import Event
 from shared.contracts.inventory import StockReserved
@@ -73,6 +74,13 @@ async def test_a_completed_order_has_the_ten_events_of_its_way_and_says_what_it_
     assert max(event["secondsSincePrevious"] for event in answer.body["events"]) == 3600
     assert len({event["traceId"] for event in answer.body["events"] if event["happenedAt"] < answer.body["since"]}) == 1
     assert answer.body["isWhole"]
+
+
+@pytest.mark.parametrize("lines", [1, 3, 20])
+def test_the_estimate_is_what_was_counted(lines: int) -> None:
+    counted = sum(counts(lines).request_units.values())
+
+    assert estimated_request_units(lines) == pytest.approx(counted, rel=0.02)
 
 
 async def test_an_order_that_waits_says_for_what_and_since_when(world: World) -> None:

@@ -12,6 +12,7 @@ from local.verify.invariants.money import money
 from local.verify.invariants.orders import orders
 from local.verify.invariants.snapshot import CONTAINERS, FINAL, Document, Finding, Snapshot, waits_for
 from local.verify.invariants.stock import reservations, stock
+from local.verify.invariants.sums import sums
 
 __all__ = ["CONTAINERS", "FINAL", "Document", "Finding", "Snapshot", "examine", "parked", "stock", "waits_for"]
 
@@ -29,4 +30,5 @@ def examine(snapshot: Snapshot, at: datetime | None = None) -> list[Finding]:
         sweeps(snapshot, at),
         parked(snapshot),
         prices(snapshot, at_rest=at_rest.holds),
+        sums(snapshot),
     ]

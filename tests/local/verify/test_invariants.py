@@ -27,6 +27,7 @@ def test_a_good_world_holds_and_every_invariant_has_examined_something() -> None
         "sweeps",
         "parked",
         "prices",
+        "sums",
     ]
     assert all(finding.holds and finding.checked > 0 for finding in findings)
     assert status_of(findings) == HOLDS
@@ -132,6 +133,26 @@ _PRODUCT = {"kind": "product", "sku": "X", "price": 1, "currency": "GBP", "liste
         (_set("orders", "price:85123A", version=4), "prices", "85123A: orders has 255 GBP, listed, version 4"),
         (_set("catalog", "85123A", version=4, price=9), "prices", "85123A: orders has 255 GBP, listed, version 3"),
         (lambda world: world.catalog.append(_PRODUCT), "prices", "X: orders does not know it"),
+        (_drop("operations", "event:StockReserved"), "sums", "5m from 2026-11-24T06:00: event.StockReserved, took"),
+        (_drop("operations", "a:day:2026-11-24T00:00"), "sums", "day from 2026-11-24T00:00: event.OrderPlaced, event"),
+        (_set("operations", "a:hour:2026-11-24T06:00", counts={}), "sums", "hour from 2026-11-24T06:00: event.OrderPl"),
+        (
+            _set("operations", "a:hour:2026-11-24T06:00", model="m0"),
+            "sums",
+            "hour from 2026-11-24T06:00: event.OrderPl",
+        ),
+        (
+            _add("operations", "a:day:2026-11-24T00:00", id="a:day:2026-11-23T00:00"),
+            "sums",
+            "day from 2026-11-23T00:00",
+        ),
+        (_add("operations", "event:OrderPlaced", eventId="A", name="OrderCompleted"), "sums", "5m from 2026-11-24"),
+        (_set("operations", "event:OrderPlaced", orderId="ord_x"), "sums", "under way: {'2026-11-24': {'payment': 1}}"),
+        (
+            _set("operations", "event:StockReserved", eventId="T"),
+            "sums",
+            "5m from 2026-11-24T06:00: event.StockReserved",
+        ),
         (_drop("catalog", "85123A"), "prices", "85123A: orders knows a price that the catalogue never had"),
     ],
 )

@@ -35,13 +35,33 @@ class _Stored(Reader):
 
 async def test_the_container_of_a_context_without_invariants_is_searched_for_what_is_parked(tmp_path: Path) -> None:
     containers: dict[str, list[Document]] = {
-        name: [] for name in ("orders", "payments", "shipping", "inventory", "catalog")
+        name: [] for name in ("orders", "payments", "shipping", "inventory", "catalog", "operations")
     }
     containers["returns"] = [{"id": "parked", "pk": "m1", "kind": "parked", "queue": "returns", "reason": "no such"}]
 
     snapshot = await _Stored(containers, tmp_path).snapshot()
 
     assert parked(snapshot).violations == ["m1: parked from returns: no such"]
+
+
+async def test_sums_are_read_at_one_moment_and_before_what_they_are_of(tmp_path: Path) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    class Noting(_Stored):
+        async def query(
+            self, context: str, where: str = "", partition: str | None = None, **parameters: object
+        ) -> list[Document]:
+            asked.append((context, partition))
+            return await super().query(context, where, partition, **parameters)
+
+    names = ("orders", "payments", "shipping", "inventory", "catalog")
+    containers: dict[str, list[Document]] = {name: [] for name in names}
+    containers["operations"] = [{"id": "s", "pk": "sums", "kind": "sum"}, {"id": "e", "pk": "ord_1", "kind": "event"}]
+
+    snapshot = await Noting(containers, tmp_path).snapshot()
+
+    assert [each["id"] for each in snapshot.others] == ["e", "s"]
+    assert asked.index(("operations", "sums")) < asked.index(("operations", None))
 
 
 async def test_whatever_an_orders_documents_hold_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A small world in which every invariant holds: one order at each end and at each wait."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from local.verify.invariants import Snapshot
@@ -68,6 +69,34 @@ def _shipment(name: str, state: str) -> dict[str, Any]:
     return {"id": f"shp_ord_{name}", "pk": f"ord_{name}", "kind": "shipment", **about, **how}
 
 
+_AT_SECONDS = 1_795_500_030
+_LIVE: dict[str, Any] = {
+    "id": "head",
+    "pk": "sums",
+    "kind": "head",
+    "keepDays": 90,
+    "live": {
+        "id": "m1",
+        "slot": "a",
+        "since": "",
+        "at": _AT_SECONDS,
+        "eventId": "StockReserved",
+        "open": {"2026-11-24": {"payment": 1}},
+    },
+    "_ts": _AT_SECONDS,
+}
+
+
+def _event(name: str, at: str, **told: Any) -> dict[str, Any]:
+    about = {"eventId": name, "orderId": "ord_packed", "name": name, "at": at, "told": told, "_ts": _AT_SECONDS}
+    return {"id": f"event:{name}", "pk": "ord_packed", "kind": "event", **about}
+
+
+def _sum(id: str) -> dict[str, Any]:
+    counts = {"event.OrderPlaced": 1, "event.StockReserved": 1, "took.stock.40": 1}
+    return {"id": id, "pk": "sums", "kind": "sum", "model": "m1", "counts": counts}
+
+
 class World:
     """Documents that a test may spoil before it looks at them together."""
 
@@ -108,6 +137,15 @@ class World:
             {"id": "decision", "pk": "ord_short", "kind": "decision", "orderId": "ord_short", "state": "rejected"},
         ]
         self.catalog: Documents = [{"id": _SKU, "pk": _SKU, "kind": "product", "name": "HEART", **price}]
+        self.operations: Documents = [
+            _event("OrderPlaced", _AT, total=_TOTAL, currency="GBP"),
+            _event("StockReserved", "2026-11-24T06:00:01.000000Z"),
+            deepcopy(_LIVE),
+            *(
+                _sum(f"a:{period}")
+                for period in ("5m:2026-11-24T06:00", "hour:2026-11-24T06:00", "day:2026-11-24T00:00")
+            ),
+        ]
         self.entities: Documents = [queue("orders"), queue("orders-dead")]
         self.placed = {"ord_done", "ord_off"}
 
@@ -130,6 +168,7 @@ class World:
             self.inventory,
             self.catalog,
             self.entities,
+            self.operations,
         )
 
 
