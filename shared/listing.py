@@ -1,6 +1,6 @@
 """Lists of what is stored: by several values, and without what can't be read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import product
@@ -43,13 +43,18 @@ async def find_readable[Item](
     found: list[Item] = []
     most = query.limit
     while documents := await find_any(container, query, values):
-        for document in documents:
-            try:
-                found.append(read(document))
-            except Unparseable as fault:
-                log_event("unreadable_document", "%s %s is left out: %s", query.kind, document["id"], fault)
+        found += readable(documents, read)
         if len(found) == most or len(documents) < query.limit:
             break
         last = tuple(documents[-1][name] for name in query.order_by)
         query = replace(query, after=last, limit=most - len(found))
     return found
+
+
+def readable[Item](documents: Iterable[Document], read: Callable[[Document], Item]) -> Iterator[Item]:
+    """What `read` makes of each. What can't be read is left out, and the log says so."""
+    for document in documents:
+        try:
+            yield read(document)
+        except Unparseable as fault:
+            log_event("unreadable_document", "%s %s is left out: %s", document["kind"], document["id"], fault)

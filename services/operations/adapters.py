@@ -20,7 +20,7 @@ from shared.codec import decode, encode
 from shared.contracts import Contract
 from shared.errors import Transient, Unavailable
 from shared.failures import told
-from shared.listing import find_readable
+from shared.listing import find_readable, readable
 from shared.messaging import catalogue, contract_name, event_id
 from shared.outbox import Outbox
 from shared.ports import Condition, Container, Create, Document, Operation, Query, Replace, System
@@ -59,7 +59,7 @@ class EventAdapter:
     async def facts(self, order_ids: Collection[str]) -> Sequence[Recorded]:
         """Those that the sums depend on, by their ids, which derive from type and order."""
         keys = {(order_id, f"event:{event_id(fact, order_id)}") for order_id in order_ids for fact in _facts()}
-        return [_recorded(document) for document in await self._container.read_many(sorted(keys))]
+        return list(readable(await self._container.read_many(sorted(keys)), _recorded))
 
 
 @cache

@@ -216,6 +216,19 @@ async def test_events_of_many_days_are_counted_in_writes_that_the_store_takes() 
     assert 50 < container.most <= 100
 
 
+async def test_an_event_that_cannot_be_read_is_left_out_and_holds_up_no_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await told(world, PLACED, OrderConfirmed("ord_1"))
+    [placed] = [each for each in world.documents("operations", "event") if each["name"] == "OrderPlaced"]
+    await world.containers["operations"].write("ord_1", [Replace(placed | {"at": "then"}, placed["_etag"])])
+
+    await counted(world)
+
+    assert (await flow(world))["week"]["events"].keys() == {"OrderConfirmed", "ProductListed"}
+    assert f"unreadable_document: event {placed['id']} is left out: /at should be a time" in caplog.text
+
+
 async def test_a_rebuild_gives_the_same_and_takes_its_place_at_once(world: World) -> None:
     for number in range(2):
         order_id = await world.placed(("MUG", number + 1))
