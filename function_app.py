@@ -12,11 +12,15 @@ import azure.functions as func
 import services
 from shared.errors import SettingsError
 
+_TELEMETRY = "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "PYTHON_ENABLE_OPENTELEMETRY"
+_TRUE = {"1", "true", "t", "yes", "y"}  # the worker's
+
 CONTEXTS = sorted(context.name for context in iter_modules(services.__path__))
 
 
 def build() -> func.FunctionApp:
     """The app. Raises SettingsError, naming every fault of every context at once."""
+    _record()
     built = func.FunctionApp()
     faults: list[str] = []
     for context in _enabled(faults):
@@ -27,6 +31,13 @@ def build() -> func.FunctionApp:
     if faults:
         raise SettingsError(list(dict.fromkeys(faults)))
     return built
+
+
+def _record() -> None:
+    """Where a setting asks for spans, they are recorded; else not even what records them is imported."""
+    by_azure, by_otlp = (os.environ.get(name, "").strip().lower() in _TRUE for name in _TELEMETRY)
+    if by_azure or by_otlp:
+        import_module("shared.adapters.recorder").start(by_otlp=not by_azure)
 
 
 def _enabled(faults: list[str]) -> list[str]:

@@ -35,7 +35,7 @@ from shared.messaging import LONGEST_ATTRIBUTE, Message, derived_id, from_wire, 
 from shared.parking import Cause, ParkedMessages
 from shared.ports import Container, Sender, System, WireMessage
 from shared.retry import at_once
-from shared.telemetry import log, logged_with, traced
+from shared.telemetry import log, logged_with, span, span_failed
 
 type Handler = Callable[..., Awaitable[None]]
 """Takes its contract; what else it needs is bound already."""
@@ -104,22 +104,25 @@ class Dispatcher:
             except Unparseable as fault:
                 await self._park(wire, Cause.UNREADABLE, str(fault))
                 return
-            try:
-                with traced(message.traceparent):
-                    if wire.id != message.event_id and await self._parked.has_broken_promise(message.event_id):
-                        await self._parked.count(message.event_id)
-                    else:
-                        await self._deliver(message, contract)
-            except MessageTooLarge as fault:
-                await self._park(wire, Cause.FAILURE, str(fault))
-            except (Transient, Contended) as failure:
-                await self._later(wire, failure, strikes=0)
-            except BrokenPromise as failure:
-                await self._later(wire, failure, strikes=1)
-            except Exception as failure:  # noqa: BLE001 - see the next line
-                # A fault of ours, which the next deployment may mend: ten tries, then a person.
-                log.exception("handling failed unexpectedly")
-                await self._later(wire, failure, strikes=1)
+            with span(f"{self._queue} {message.name}", message.traceparent):
+                await self._attempt(wire, message, contract)
+
+    async def _attempt(self, wire: WireMessage, message: Message, contract: Contract) -> None:
+        try:
+            if wire.id != message.event_id and await self._parked.has_broken_promise(message.event_id):
+                await self._parked.count(message.event_id)
+            else:
+                await self._deliver(message, contract)
+        except MessageTooLarge as fault:
+            await self._park(wire, Cause.FAILURE, str(fault))
+        except (Transient, Contended) as failure:
+            await self._later(wire, failure, strikes=0)
+        except BrokenPromise as failure:
+            await self._later(wire, failure, strikes=1)
+        except Exception as failure:  # noqa: BLE001 - see the next line
+            # A fault of ours, which the next deployment may mend: ten tries, then a person.
+            log.exception("handling failed unexpectedly")
+            await self._later(wire, failure, strikes=1)
 
     async def park_dead_letter(self, wire: WireMessage) -> None:
         """Park what the broker gave up on."""
@@ -138,6 +141,7 @@ class Dispatcher:
             await at_once(lambda: handler(what), self._system)
 
     async def _later(self, wire: WireMessage, failure: Exception, strikes: int) -> None:
+        span_failed(told(failure))
         now = self._system.now()
         properties = dict(wire.properties or {})
         attempt = _number(properties.get(_ATTEMPT)) + 1

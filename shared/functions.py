@@ -11,7 +11,7 @@ from shared.contracts import Contract
 from shared.dispatch import Handler
 from shared.failures import telling_no_more
 from shared.ports import WireMessage
-from shared.telemetry import log, log_event, logged_with
+from shared.telemetry import log, log_event, span
 
 # Service Bus messages are declared binary: the worker would take a JSON text's own fields for the message's metadata.
 _BINARY = func.DataType.BINARY
@@ -60,7 +60,7 @@ def sweep_every_minute(
         nonlocal succeeded_at
         began = now()
         succeeded_at = succeeded_at or began
-        with logged_with(function=name):
+        with span(name, function=name):
             sweeps = (context.outbox.sweep, *others)
             results = await asyncio.gather(*(each() for each in sweeps), return_exceptions=True)
             failures = [result for result in results if isinstance(result, BaseException)]
@@ -70,9 +70,9 @@ def sweep_every_minute(
                 log_event("sweep_late", "the sweep of %s has not succeeded since %s", context.name, succeeded_at)
             for other in failures[1:]:
                 log.error("another part of the sweep failed, too", exc_info=other)
-        if failures:
-            with telling_no_more():
-                raise failures[0]
+            if failures:
+                with telling_no_more():
+                    raise failures[0]
 
     timer = blueprint.timer_trigger(
         arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False, use_monitor=False

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Refused
-from shared.telemetry import is_trace_context
+from shared.telemetry import current_traceparent, is_trace_context
 
 type Headers = Mapping[str, str]
 """By name in lower case."""
@@ -120,18 +120,17 @@ def invalid_header(name: str, detail: str) -> Refused:
 
 
 def correlation(headers: Headers, fresh: str) -> dict[str, str]:
-    """X-Request-Id and traceparent of the answer: the caller's, or of this fresh UUID where theirs is none.
+    """X-Request-Id and traceparent of the answer: the caller's, or else the host's trace and this fresh UUID.
 
     Both only help people to find things, so that nobody's request is refused for one. No state of any tracing system
     (`tracestate`) is carried on.
     """
     request_id = headers.get("x-request-id", "").strip(_SPACE)
     parent = headers.get("traceparent", "").strip(_SPACE)
-    trace_id = fresh.replace("-", "")
-    return {
-        "X-Request-Id": request_id if _REQUEST_ID.fullmatch(request_id) else fresh,
-        "traceparent": parent if is_trace_context(parent) else f"00-{trace_id}-{trace_id[:16]}-01",
-    }
+    if not is_trace_context(parent):
+        trace_id = fresh.replace("-", "")
+        parent = current_traceparent() or f"00-{trace_id}-{trace_id[:16]}-01"
+    return {"X-Request-Id": request_id if _REQUEST_ID.fullmatch(request_id) else fresh, "traceparent": parent}
 
 
 def bearer_token(headers: Headers) -> str:

@@ -31,7 +31,7 @@ from shared.json_body import JSON, MERGE_PATCH, MIB, parse_json, refuse_body
 from shared.ports import System
 from shared.problems import fault, field_errors, problem, refusal
 from shared.retry import at_once
-from shared.telemetry import logged_with, traced
+from shared.telemetry import span, span_failed
 
 API = "/api"
 """What every path begins with, host.json's prefix of routes. Links are paths, so that they hold behind any proxy."""
@@ -187,11 +187,13 @@ class HttpFunctions:
             async def answer(req: func.HttpRequest) -> func.HttpResponse:
                 id = self._system.new_id()
                 told = correlation(req.headers, id)
-                with logged_with(function=operation, request=told["X-Request-Id"]), traced(told["traceparent"]):
+                with span(operation, told["traceparent"], function=operation, request=told["X-Request-Id"]):
                     try:
                         response = _success(await call(req, id), req)
                     except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
                         response = _problem(refusal(error))
+                    if response.status_code >= 500:
+                        span_failed(str(response.status_code))
                 response.headers.update(told)
                 return response
 

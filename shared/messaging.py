@@ -48,6 +48,11 @@ class Message:
     traceparent: str | None = None
 
     @property
+    def name(self) -> str:
+        """That of its contract, in whichever version."""
+        return self.type.split(".")[-2]
+
+    @property
     def contract(self) -> Contract:
         """What it says. Raises Unparseable for an unknown type, or data that isn't of its shape."""
         found: Contract = codec.decode(contract_class(self.type), self.data)

@@ -7,7 +7,8 @@ sweep, a timer of every context, publishes them. A message may so be sent twice,
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import batched
@@ -19,7 +20,7 @@ from shared.errors import Contended, Transient, Unparseable
 from shared.messaging import Message, again, to_wire
 from shared.parking import Cause, ParkedMessages
 from shared.ports import Condition, Container, Create, Delete, Document, Operation, Query, Sender, System, WireMessage
-from shared.telemetry import current_traceparent, log, logged_with
+from shared.telemetry import continued, log, logged_with, sending
 
 OUTBOX = "outbox"
 """What stands for the queue of what is parked because the outbox can't read it."""
@@ -107,12 +108,11 @@ class Outbox:
 
     async def publish_again(self, *messages: Message) -> None:
         """Announce facts that stand already: the same events under fresh message ids, nothing written."""
-        by_destination: dict[str, list[WireMessage]] = defaultdict(list)
+        by_destination: dict[str, list[Message]] = defaultdict(list)
         for message in messages:
-            fresh = again(replace(message, traceparent=current_traceparent()), self._system.new_id())
-            by_destination[fresh.destination].append(to_wire(fresh))
+            by_destination[message.destination].append(again(_traced(message), self._system.new_id()))
         for destination, fresh_ones in by_destination.items():
-            await self._sender.send(destination, fresh_ones)
+            await self._hand_over(destination, fresh_ones)
 
     async def sweep(self) -> int:
         """Publish what a crash or an outage left behind, oldest first; how many messages.
@@ -142,7 +142,7 @@ class Outbox:
         return swept
 
     def _unpublished(self, pk: str, message: Message) -> Unpublished:
-        message = replace(message, traceparent=current_traceparent())
+        message = _traced(message)
         to_wire(message)  # Raises MessageTooLarge now, before anything is written.
         return Unpublished(message.id, pk, message.destination, self._system.now(), message)
 
@@ -176,7 +176,7 @@ class Outbox:
         async def send(destination: str) -> list[Unpublished]:
             group = by_destination[destination]
             try:
-                await self._sender.send(destination, [to_wire(each.message) for each in group])
+                await self._hand_over(destination, [each.message for each in group])
             except Transient as failure:
                 failures[destination] = failure
                 return []
@@ -184,6 +184,10 @@ class Outbox:
 
         sent = await for_each(by_destination, send)
         return [each for group in sent for each in group], failures
+
+    async def _hand_over(self, destination: str, messages: Sequence[Message]) -> None:
+        with ExitStack() as spans:
+            await self._sender.send(destination, [spans.enter_context(_sending(each)) for each in messages])
 
     async def _clear(self, published: Sequence[Unpublished]) -> None:
         by_partition: dict[str, list[Operation]] = defaultdict(list)
@@ -199,3 +203,16 @@ class Outbox:
             except Contended:
                 # The sweep, or a copy of this handler, is clearing them too. What this leaves, the next sweep takes.
                 log.info("outbox documents were cleared by another")
+
+
+def _traced(message: Message) -> Message:
+    """What it tells of may have a trace of its own, that of an order say: then it goes on in that one."""
+    return replace(message, traceparent=continued(message.traceparent))
+
+
+@contextmanager
+def _sending(message: Message) -> Iterator[WireMessage]:
+    with sending(
+        f"send {message.name}", message.traceparent, message_id=message.id, subject=message.subject
+    ) as traceparent:
+        yield to_wire(replace(message, traceparent=traceparent))

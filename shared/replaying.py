@@ -30,7 +30,6 @@ from shared.outbox import OUTBOX, Unpublished
 from shared.paging import PageParameters, Paging
 from shared.parking import PARKED, Parked, parked_of
 from shared.ports import Condition, Delete, Document, Query
-from shared.telemetry import traced
 
 _OURS = re.compile(r"orderflow\.[a-z0-9]{1,50}\.[A-Za-z]{1,50}\.v[0-9]{1,4}")
 
@@ -160,8 +159,7 @@ def report_parked(
             return Reply(view)
         view = view.model_copy(update={"message_id": message.id})
         after = {"status": "replayed", **view.model_dump(by_alias=True, exclude={"id"})}
-        with traced(message.traceparent):
-            await _see_to(call, found, after, context, message)
+        await _see_to(call, found, after, context, message)
         return Reply(view, 202)
 
     @http.function(

@@ -1,24 +1,81 @@
-"""Logs: one logger, whose records say which order and message they are about, never personal data.
+"""Logs and spans: what is told of the work, and of which order and message it is, never personal data.
 
-They say it in fields, and in their text: the worker of Azure Functions hands nothing else of a record on.
+There is one logger, whose records say these ids in fields and in their text: the host of Azure Functions is handed
+nothing else of a record.
+
+A span is one step of a trace, the tree of all that one request led to. Each step carries on the W3C trace context of
+its cause, in messages and in what is stored, also where nobody records spans. Somebody does where the settings say so:
+`shared.adapters.recorder`, which `record_with` puts in place.
 """
 
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from typing import Literal, Protocol
 
 from shared.failures import traced_back
+
+type Kind = Literal["INTERNAL", "CLIENT"]
+"""Of a span: work of our own, or another service's that we wait for."""
 
 _fields: ContextVar[dict[str, str]] = ContextVar("orderflow_log_fields")
 _TRACE_CONTEXT = re.compile("(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _traceparent: ContextVar[str | None] = ContextVar("orderflow_traceparent", default=None)
 
 
+class Recorder(Protocol):
+    """Who keeps spans. Trace contexts are texts in the form of `traceparent`."""
+
+    def current(self) -> str | None:
+        """The context that the host calls the function in."""
+        ...
+
+    def span(
+        self, name: str, cause: str | None, kind: Kind, fields: Mapping[str, str]
+    ) -> AbstractContextManager[str | None]:
+        """A span around the block, whose context it gives."""
+        ...
+
+    def sending(self, name: str, cause: str, fields: Mapping[str, str]) -> AbstractContextManager[str]:
+        """That of a message, beside others; where it is sent in another trace, the two are linked."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """The span that the work is in now has failed."""
+        ...
+
+
+class _Nobody:
+    """Records nothing."""
+
+    def current(self) -> str | None:
+        return None
+
+    @contextmanager
+    def span(self, name: str, cause: str | None, kind: Kind, fields: Mapping[str, str]) -> Iterator[str | None]:
+        yield cause
+
+    @contextmanager
+    def sending(self, name: str, cause: str, fields: Mapping[str, str]) -> Iterator[str]:
+        yield cause
+
+    def failed(self, reason: str) -> None: ...
+
+
+_recorder: Recorder = _Nobody()
+
+
+def record_with(recorder: Recorder | None) -> None:
+    """From now on spans are kept there; with None nowhere. One recorder a process, as there is one logger."""
+    global _recorder  # noqa: PLW0603
+    _recorder = recorder or _Nobody()
+
+
 class _Fields(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        fields = {name: value for name, value in _fields.get({}).items() if value}
+        fields = _present(_fields.get({}))
         text = record.getMessage()
         if fields:
             text += f" ({', '.join(f'{name}={value}' for name, value in fields.items())})"
@@ -41,7 +98,7 @@ def log_event(name: str, text: str, *details: object) -> None:
 
 @contextmanager
 def logged_with(**fields: str) -> Iterator[None]:
-    """Within the block, every record carries these fields (`message_id`, `subject`, `function` …)."""
+    """Within the block, every record and every span that begins carries these fields (`message_id`, `function` …)."""
     token = _fields.set(_fields.get({}) | fields)
     try:
         yield
@@ -50,13 +107,33 @@ def logged_with(**fields: str) -> Iterator[None]:
 
 
 @contextmanager
-def traced(traceparent: str | None) -> Iterator[None]:
-    """Within the block, messages that are sent carry this W3C trace context on; what is none is passed over."""
-    token = _traceparent.set(traceparent if traceparent and is_trace_context(traceparent) else None)
-    try:
-        yield
-    finally:
-        _traceparent.reset(token)
+def span(name: str, cause: str | None = None, kind: Kind = "INTERNAL", **fields: str) -> Iterator[None]:
+    """A span around the block, which carries the fields as its log does; messages that are sent within carry its
+    context on. It continues the cause's trace; without a cause what goes on now."""
+    with (
+        logged_with(**fields),
+        _recorder.span(name, continued(cause), kind, _present(_fields.get({}))) as traceparent,
+    ):
+        token = _traceparent.set(traceparent)
+        try:
+            yield
+        finally:
+            _traceparent.reset(token)
+
+
+@contextmanager
+def sending(name: str, cause: str | None, **fields: str) -> Iterator[str | None]:
+    """A span around the sending of a message that was caused there, now or long ago; what it carries on."""
+    if cause is None:
+        yield None
+    else:
+        with _recorder.sending(name, cause, _present(_fields.get({}) | fields)) as traceparent:
+            yield traceparent
+
+
+def span_failed(reason: str) -> None:
+    """What goes on now has failed, though no exception tells of it; the reason names no values."""
+    _recorder.failed(reason)
 
 
 def is_trace_context(text: str) -> bool:
@@ -65,8 +142,25 @@ def is_trace_context(text: str) -> bool:
 
 
 def current_traceparent() -> str | None:
-    """The trace context that a message sent now belongs to."""
-    return _traceparent.get()
+    """The trace context of what goes on now."""
+    return _traceparent.get() or _recorder.current()
+
+
+def continued(cause: str | None) -> str | None:
+    """What belongs to the cause's trace has this context for its parent: what goes on now, if that is in the same
+    trace, or else the cause itself. A cause that is no trace context is none."""
+    now = current_traceparent()
+    if not cause or not is_trace_context(cause) or (now and _trace_of(now) == _trace_of(cause)):
+        return now
+    return cause
+
+
+def _trace_of(context: str) -> str:
+    return context.split("-")[1]
+
+
+def _present(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if value}
 
 
 # Clients that tell of every request at INFO would drown what the app says, and cost as much to store.

@@ -168,6 +168,8 @@ class Order:
     resend_at: datetime | None = field(default=None, metadata={"stored_as": "chaseAt"})
     give_up_at: datetime | None = None
     forgotten_at: datetime | None = None
+    traceparent: str | None = None
+    """The trace of its placing, in which all that it leads to goes on, days later too."""
     version: int = 1
     history: tuple[HistoryEntry, ...] = ()
     etag: str = field(default="", compare=False, metadata={"stored": False})

@@ -20,7 +20,7 @@ from shared.concurrency import for_each
 from shared.contracts.customers import CustomerForgotten
 from shared.errors import Contended, Transient, Unparseable
 from shared.listing import keyset
-from shared.messaging import fact
+from shared.messaging import Message, fact
 from shared.telemetry import log, log_event, logged_with
 
 RUN = timedelta(seconds=20)
@@ -142,12 +142,12 @@ async def _left(order_id: str, until: datetime, deps: Dependencies) -> str | Non
                 # First what is parked: by the order it is known what is due.
                 await deps.parked.forget(order_id)
                 forgotten = domain.forgotten(order, deps.system.now())
-                await deps.orders.save(forgotten, [fact(CustomerForgotten(order_id), order_id, deps.system)])
+                await deps.orders.save(forgotten, [_told_of(order, deps)])
                 log.info("its customer is forgotten")
             elif order.forgotten_at < until:
                 # Who wishes it again repairs what another context has missed.
                 await deps.parked.forget(order_id)
-                await deps.publisher.publish_again(fact(CustomerForgotten(order_id), order_id, deps.system))
+                await deps.publisher.publish_again(_told_of(order, deps))
         except (Transient, Contended) as failure:
             log.warning("its customer is forgotten later: %r", failure)
             return order_id
@@ -158,3 +158,7 @@ async def _left(order_id: str, until: datetime, deps: Dependencies) -> str | Non
             log.exception("its customer can't be forgotten")
             return order_id
         return None
+
+
+def _told_of(order: domain.Order, deps: Dependencies) -> Message:
+    return replace(fact(CustomerForgotten(order.id), order.id, deps.system), traceparent=order.traceparent)

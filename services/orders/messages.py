@@ -1,6 +1,6 @@
 """What an order sends, as contracts."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from services.orders.domain import Change, Order
@@ -28,7 +28,7 @@ def _message(send: Send, order: Order, now: datetime) -> Message:
     contract = contract_of(send, order)
     # A command that fails later than its next resend needs no retry of its own: the resend sends it again.
     retry_until = order.resend_at if isinstance(contract, Command) else None
-    return first(contract, order.id, now, retry_until=retry_until)
+    return replace(first(contract, order.id, now, retry_until=retry_until), traceparent=order.traceparent)
 
 
 def contract_of(send: Send, order: Order) -> Contract:

@@ -14,7 +14,7 @@ from shared.audit import Actor
 from shared.codec import encode, present
 from shared.errors import AlreadyExists, FieldError, Refused, invalid, key_reused
 from shared.messaging import derived_id
-from shared.telemetry import logged_with
+from shared.telemetry import current_traceparent, logged_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,7 @@ async def _priced(new: NewOrder, order_id: str, deps: Dependencies) -> Order:
         request_hash=new.digest,
         placed_at=deps.system.now(),
         total=_within(deps.limits, domain.total_of(lines)),
+        traceparent=current_traceparent(),
     )
 
 

@@ -10,7 +10,7 @@ from services.orders.handlers import Dependencies, get_order
 from services.orders.process import Trigger
 from shared.concurrency import AT_A_TIME, for_each
 from shared.errors import Contended, Transient
-from shared.telemetry import log, log_event, logged_with
+from shared.telemetry import log, log_event, span
 
 PAGE = 200
 
@@ -44,7 +44,7 @@ class Resending:
         return looked_at
 
     async def _look(self, now: datetime, order_id: str) -> None:
-        with logged_with(order_id=order_id):
+        with span("look at an order", order_id=order_id):
             try:
                 await _resend(order_id, now, self._deps)
             except (Transient, Contended) as failure:

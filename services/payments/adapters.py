@@ -20,7 +20,7 @@ from shared.errors import Unavailable
 from shared.messaging import Message
 from shared.outbox import Outbox
 from shared.ports import Container, Create, Document, Replace
-from shared.telemetry import log
+from shared.telemetry import log, span
 
 
 class PaymentAdapter:
@@ -78,6 +78,7 @@ class StripeProvider:
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
         """A new intent, not confirmed. Raises RefusedByProvider."""
         return await self._call(
+            "create",
             lambda intents: intents.create_async(
                 {
                     "amount": amount,
@@ -87,13 +88,13 @@ class StripeProvider:
                     "capture_method": "manual",
                     "metadata": {"order_id": order_id},
                 }
-            )
+            ),
         )
 
     async def look(self, intent_id: str) -> Intent:
         """The intent as it is now. One that the provider doesn't know is another account's."""
         try:
-            return await self._call(lambda intents: intents.retrieve_async(intent_id, _EXPANDED))
+            return await self._call("look", lambda intents: intents.retrieve_async(intent_id, _EXPANDED))
         except RefusedByProvider as refused:
             if refused.refusal.provider_code == "resource_missing":
                 raise key_rejected(
@@ -104,7 +105,7 @@ class StripeProvider:
 
     async def confirm(self, intent_id: str) -> Intent:
         """Have the money held."""
-        intent = await self._change(intent_id, lambda intents: intents.confirm_async(intent_id, _EXPANDED))
+        intent = await self._change("confirm", intent_id, lambda intents: intents.confirm_async(intent_id, _EXPANDED))
         if intent.refusal and intent.status is IntentStatus.UNCONFIRMED:
             return replace(intent, status=IntentStatus.DECLINED)
         return intent
@@ -112,16 +113,18 @@ class StripeProvider:
     async def capture(self, intent_id: str, amount: int) -> Intent:
         """Take what is held."""
         parameters: Any = {"amount_to_capture": amount, **_EXPANDED}
-        return await self._change(intent_id, lambda intents: intents.capture_async(intent_id, parameters))
+        return await self._change("capture", intent_id, lambda intents: intents.capture_async(intent_id, parameters))
 
     async def cancel(self, intent_id: str) -> Intent:
         """Let go of what is held; cancelled already is success."""
-        return await self._change(intent_id, lambda intents: intents.cancel_async(intent_id, _EXPANDED))
+        return await self._change("cancel", intent_id, lambda intents: intents.cancel_async(intent_id, _EXPANDED))
 
-    async def _change(self, intent_id: str, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
+    async def _change(
+        self, operation: str, intent_id: str, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]
+    ) -> Intent:
         """The intent after the call. A refusal is looked into: the intent as it is, and why if it is definite."""
         try:
-            return await self._call(call)
+            return await self._call(operation, call)
         except RefusedForNow as refused:
             log.info("%s", refused)
             return await self.look(intent_id)
@@ -129,7 +132,11 @@ class StripeProvider:
             log.warning("the payment provider refused: %s", refused)
             return replace(await self.look(intent_id), refusal=refused.refusal)
 
-    async def _call(self, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
+    async def _call(self, operation: str, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
+        with span(f"payment provider {operation}", kind="CLIENT"):
+            return await self._answer(call)
+
+    async def _answer(self, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await call(self._open().v1.payment_intents)

@@ -84,6 +84,8 @@ class Shipment:
     dispatched_at: datetime | None = None
     authorised_until: datetime | None = None
     corrections: int = 0
+    traceparent: str | None = None
+    """The trace that made it, the order's, in which its dispatch goes on."""
     etag: str = field(default="", compare=False, metadata={"stored": False})
 
     @property

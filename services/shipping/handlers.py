@@ -30,6 +30,7 @@ from shared.errors import Refused, TooEarly, not_found, precondition_failed, sen
 from shared.headers import Preconditions
 from shared.messaging import EventPublisher, Message, fact, first
 from shared.ports import System
+from shared.telemetry import current_traceparent
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def handle(command: CreateShipment | CancelShipment, deps: Dependencies) -
 
 def _new(command: CreateShipment | CancelShipment, now: datetime) -> Shipment:
     if isinstance(command, CancelShipment):
-        return Shipment(command.order_id, State.PENDING, now)
+        return Shipment(command.order_id, State.PENDING, now, traceparent=current_traceparent())
     return Shipment(
         order_id=command.order_id,
         state=State.PENDING,
@@ -75,6 +76,7 @@ def _new(command: CreateShipment | CancelShipment, now: datetime) -> Shipment:
         lines=tuple(ShipmentLine(line.sku, line.quantity) for line in command.lines),
         shipping_address=Destination(**asdict(command.shipping_address)),
         authorised_until=command.authorised_until,
+        traceparent=current_traceparent(),
     )
 
 
@@ -148,7 +150,7 @@ def _dispatched(shipment: Shipment, deps: Dependencies) -> Message:
     assert carrier
     assert tracking_number
     event = ShipmentDispatchedV2(shipment.order_id, shipment.id, carrier, tracking_number)
-    return fact(event, shipment.order_id, deps.system)
+    return replace(fact(event, shipment.order_id, deps.system), traceparent=shipment.traceparent)
 
 
 def _announced(corrected: Shipment, deps: Dependencies) -> Message:
@@ -157,7 +159,8 @@ def _announced(corrected: Shipment, deps: Dependencies) -> Message:
     event = ShipmentCorrected(
         corrected.order_id, corrected.id, corrected.carrier, corrected.tracking_number, corrected.corrections
     )
-    return first(event, corrected.order_id, deps.system.now(), corrected.corrections)
+    message = first(event, corrected.order_id, deps.system.now(), corrected.corrections)
+    return replace(message, traceparent=corrected.traceparent)
 
 
 def _recorded(shipment: Shipment) -> Recorded:

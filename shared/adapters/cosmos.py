@@ -30,6 +30,7 @@ from shared.errors import (
 )
 from shared.ports import Change, Condition, Create, Delete, Document, Operation, Patch, Query, Replace
 from shared.settings import Connection
+from shared.telemetry import span
 
 _MOST_IN_A_QUERY = 500
 _NEVER_IN_AN_ID = frozenset("/\\?#")
@@ -71,7 +72,7 @@ class CosmosContainer:
         if _NEVER_IN_AN_ID & set(id) or id in (".", ".."):
             return None
         try:
-            document: Document = await self._call(lambda container: container.read_item(id, partition_key=pk))
+            document: Document = await self._call("read", lambda container: container.read_item(id, partition_key=pk))
         except Missing:
             return None
         return document
@@ -81,15 +82,16 @@ class CosmosContainer:
         found: list[Document] = []
         for start in range(0, len(keys), _MOST_IN_A_QUERY):
             items = [(id, pk) for pk, id in keys[start : start + _MOST_IN_A_QUERY]]
-            found += await self._call(lambda container, items=items: container.read_items(items))  # type: ignore[misc]
+            found += await self._call("read many", lambda container, items=items: container.read_items(items))  # type: ignore[misc]
         return found
 
     async def write(self, pk: str, operations: Sequence[Operation]) -> list[str]:
         """Do all operations, or none; the new ETags."""
         results = await self._call(
+            "write",
             lambda container: container.execute_item_batch(
                 [_batch_operation(each) for each in operations], partition_key=pk
-            )
+            ),
         )
         return [result.get("eTag", "") for result in results]
 
@@ -101,7 +103,7 @@ class CosmosContainer:
             pages = container.query_items(text, parameters=parameters, max_item_count=query.limit)
             return [document async for document in pages]
 
-        documents: list[Document] = await self._call(collect)
+        documents: list[Document] = await self._call("find", collect)
         return documents
 
     async def close(self) -> None:
@@ -109,7 +111,11 @@ class CosmosContainer:
         if client := self._client.forget():
             await client.close()
 
-    async def _call(self, call: Callable[[ContainerProxy], Awaitable[Any]]) -> Any:
+    async def _call(self, operation: str, call: Callable[[ContainerProxy], Awaitable[Any]]) -> Any:
+        with span(f"Cosmos DB {operation}", kind="CLIENT", container=self._name):
+            return await self._answer(call)
+
+    async def _answer(self, call: Callable[[ContainerProxy], Awaitable[Any]]) -> Any:
         try:
             async with asyncio.timeout(self._timeout):
                 client = await self._client.get()

@@ -3,6 +3,7 @@
 A `WatchedWorld` notes everything that it emits, and everything that it stores, by *place*:
 
 - `log`: every record of every logger, with its arguments, fields and traceback; `printed`: what went past the loggers;
+- `span`: every span, with its fields and its status;
 - `host`: what left a function as an exception, with its causes, as Azure's worker logs it;
 - `problem`: bodies of refusals; `header`: headers of all answers;
 - `property`: of messages all but the body; `body <type>`: that one;
@@ -23,13 +24,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from pydantic import BaseModel
 
 from shared.access import Caller
 from shared.adapters.memory import MemoryContainer
+from shared.adapters.recorder import OpenTelemetryRecorder
 from shared.http import Operation
 from shared.ports import Create, Document, Patch, Replace, WireMessage
 from shared.ports import Operation as Write
+from shared.telemetry import record_with
 from tests.unit.tokens import Issuer
 from tests.unit.world import Answer, World
 
@@ -64,6 +69,15 @@ class _Everything(logging.Handler):
             self._told.append(chain(record.exc_info[1]))
 
 
+class _Spans(SpanExporter):
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self._told += [each.to_json() for each in spans]
+        return SpanExportResult.SUCCESS
+
+
 class NotingContainer(MemoryContainer):
     """Notes every document that was ever stored, of one that is deleted or replaced, too."""
 
@@ -94,6 +108,9 @@ class WatchedWorld(World):
         self._tokens: dict[Caller, str] = {}
         self.delivered: list[tuple[str, WireMessage]] = []
         self.handler = _Everything(self.emitted["log"])
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(_Spans(self.emitted["span"])))
+        self.tracer = provider.get_tracer("canaries")
         super().__init__(authenticator=self._issuer.authenticator, **({"container": NotingContainer} | options))
 
     async def call(
@@ -205,16 +222,18 @@ def replaced(value: Any, at: tuple[Any, ...], new: Any) -> Any:
 
 @contextmanager
 def listening(world: WatchedWorld) -> Iterator[None]:
-    """Every record of every logger is heard."""
+    """Every record of every logger is heard, and every span recorded."""
     root, ours = logging.getLogger(), logging.getLogger("orderflow")
     levels = root.level, ours.level
     root.addHandler(world.handler)
+    record_with(OpenTelemetryRecorder(world.tracer))
     root.setLevel(logging.DEBUG)
     ours.setLevel(logging.DEBUG)
     try:
         yield
     finally:
         root.removeHandler(world.handler)
+        record_with(None)
         root.setLevel(levels[0])
         ours.setLevel(levels[1])
 

@@ -67,7 +67,7 @@ async def by_the_store(error: Exception) -> NoReturn:
     container = CosmosContainer(Connection(endpoint="http://127.0.0.1:1"), "db", "orders", timedelta(seconds=9))
     client = SimpleNamespace(get_database_client=lambda _: SimpleNamespace(get_container_client=lambda _: None))
     container._client = SimpleNamespace(get=_giving(client))  # type: ignore[assignment]
-    await container._call(_raising(error))
+    await container._call("read", _raising(error))
     raise AssertionError
 
 
@@ -83,7 +83,7 @@ async def by_the_broker(error: Exception) -> NoReturn:
 async def by_the_provider(error: Exception) -> Intent:
     """Likewise, of a call to the provider."""
     provider = StripeProvider("http://127.0.0.1:1", "sk_test_1", timedelta(seconds=9))
-    return await provider._call(_raising(error))
+    return await provider._call("look", _raising(error))
 
 
 def _raising(error: Exception) -> Callable[..., Any]:

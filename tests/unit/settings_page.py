@@ -59,6 +59,17 @@ SHELL = {
         f"`{LOCAL_SETTINGS['SWEEP_SCHEDULE']}`",
         "when the timers run: six fields, the first of them seconds. Required",
     ),
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": (
+        "`false`",
+        "",
+        "`true`: the worker sets up Azure Monitor, and what the app records goes there",
+    ),
+    "PYTHON_ENABLE_OPENTELEMETRY": (
+        "`false`",
+        "",
+        "`true`: it goes out by OTLP over HTTP, as OpenTelemetry's own variables say (`OTEL_EXPORTER_OTLP_ENDPOINT`, "
+        "`OTEL_SERVICE_NAME`, …)",
+    ),
 }
 """What the app's shell and its triggers read: the value in Azure, that of the local stack, the meaning."""
 
@@ -174,6 +185,7 @@ def _here(name: str, field: FieldInfo) -> str:
 def example() -> str:
     """local.settings.example.json: every setting that an app of all contexts has on a machine, at its default."""
     values = CORE_TOOLS_SETTINGS | {"ORDERFLOW_SERVICES": ",".join(CONTEXTS), "SWEEP_SCHEDULE": "0 * * * * *"}
+    values |= {"PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "false", "PYTHON_ENABLE_OPENTELEMETRY": "false"}
     for context in CONTEXTS:
         key = f"SharedAccessKeyName={context};SharedAccessKey=a2V5;UseDevelopmentEmulator=true;"
         values[f"COSMOS_{context.upper()}"] = "AccountEndpoint=http://127.0.0.1:8081/;AccountKey=a2V5;"

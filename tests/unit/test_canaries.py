@@ -45,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "path": {"problem"},
     "name": {"problem"},
     "property": {"property"},
-    "X-Request-Id": {"log", "header"},
+    "X-Request-Id": {"log", "span", "header"},
 }
 """Where what is planted in a field may be, besides the answers to those who may see it. What isn't named, nowhere: a
 token, an idempotency key, a value that is refused. A path and a field's name are the caller's own, and repeated to them
@@ -158,6 +158,7 @@ async def test_on_every_way_of_an_order(world: WatchedWorld) -> None:
     nowhere_else(world)
     homes = {field.split()[0]: place for field, place in world.found()}
     assert homes.keys() >= {"email", "paymentMethod", "shippingAddress", "customerId", "carrier", "trackingNumber"}
+    assert {"place_order", "send StockReserved"} <= {json.loads(each)["name"] for each in world.emitted["span"]}
 
 
 def wrong(world: WatchedWorld, value: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from shared.errors import AlreadyExists, MessageTooLarge, Throttled, Transient, 
 from shared.messaging import first
 from shared.outbox import Outbox, OutboxTimes
 from shared.ports import Create, Document, Replace
-from shared.telemetry import traced
+from shared.telemetry import span
 from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.world import TOPOLOGY, VirtualSystem
 
@@ -184,7 +184,7 @@ async def test_a_message_that_is_too_large_is_refused_before_anything_is_written
 async def test_a_message_carries_the_trace_that_it_was_committed_in_even_when_swept() -> None:
     setting = Setting()
     setting.sending.left = 1
-    with traced("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+    with span("work", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
         await setting.commit()
     await setting.system.sleep(60)
     await setting.outbox.sweep()
