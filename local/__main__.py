@@ -45,6 +45,7 @@ def up(
         typer.Option(min=1, max=65535, help="Where Service Bus answers: 5672 for clients that know no other."),
     ] = None,
     state: State = DEFAULT_STATE,
+    traces: Annotated[bool, typer.Option("--traces", help="Keep spans: `order` shows an order's as a tree.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Start again a part that dies.")] = False,
     sales: Annotated[
         Path | None,
@@ -67,7 +68,7 @@ def up(
             for option, wanted in (("--port", port), ("--amqp-port", amqp_port)):
                 if wanted and not is_free(wanted):
                     raise StackError(f"Port {wanted} is in use: end what listens there, or name another with {option}.")
-            parts = stack_of(folder, port, split=split, amqp_port=amqp_port)[: 1 if stand_ins else None]
+            parts = stack_of(folder, port, split=split, amqp_port=amqp_port, traces=traces)[: 1 if stand_ins else None]
             api, currency = f"http://127.0.0.1:{port}/api", shop_currency()
             supervisor = Supervisor(folder, api, parts, restart=restart, currency=currency, say=typer.echo)
             status = supervisor.run(errand and ["local", "replay", *errand], then_end=then_end)

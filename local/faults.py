@@ -26,14 +26,15 @@ import re
 import signal
 import socket
 import struct
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from types import FrameType
-from typing import NoReturn
+from typing import Literal
 
 import uvicorn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -43,53 +44,30 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HTTP_KINDS = frozenset({"reset", "hang", "cut", "slow", "status"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(BaseModel):
     """One injected fault; `count` (None: until it is cleared) and `skip` are what remains of them."""
 
-    id: str
+    model_config = ConfigDict(strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    id: str = ""
     kind: str
-    when: str = "before"
+    when: Literal["before", "after"] = "before"
     method: str | None = None
-    path: str | None = None
+    path: re.Pattern[str] | None = None
     operation: str | None = None
-    status: int = 503
-    substatus: int | None = None
+    status: int = Field(default=503, ge=200, le=599)
+    substatus: int | None = Field(default=None, ge=0, le=65_535)
     code: str | None = None
-    retry_after_ms: int | None = None
-    request_units: int | None = None
-    seconds: float | None = None
-    count: int | None = None
-    skip: int = 0
+    retry_after_ms: int | None = Field(default=None, ge=0, le=10**8)
+    request_units: int | None = Field(default=None, ge=1, le=10**9)
+    seconds: float | None = Field(default=None, ge=0, le=3_600)
+    count: int | None = Field(default=None, ge=1, le=10**9)
+    skip: int = Field(default=0, ge=0, le=10**9)
 
     def matches(self, method: str, path: str, operation: str) -> bool:
         """Whether a request is one that this fault is meant for."""
         named = self.method in (None, method) and self.operation in (None, operation)
-        return named and (self.path is None or re.search(self.path, path) is not None)
-
-
-_NUMBERS = {"status": (200, 599), "substatus": (0, 65_535), "count": (1, 10**9), "skip": (0, 10**9)}
-_NUMBERS |= {"retryAfterMs": (0, 10**8), "requestUnits": (1, 10**9), "seconds": (0, 3_600)}
-_FIELDS = ("kind", "when", "method", "path", "operation", "code", *_NUMBERS)
-_ATTRIBUTES = {field: field for field in _FIELDS} | {"retryAfterMs": "retry_after_ms", "requestUnits": "request_units"}
-
-
-def _check(field: str, value: object, kinds: Collection[str]) -> None:
-    """Raise a ValueError that names the field if a fault can't have it with this value."""
-    if field not in _FIELDS:
-        raise ValueError(f"unknown field {field!r}; known: {', '.join(_FIELDS)}")
-    if field in _NUMBERS:
-        least, most = _NUMBERS[field]
-        number = isinstance(value, int | float if field == "seconds" else int) and not isinstance(value, bool)
-        valid = number and least <= value <= most  # type: ignore[operator]  # mypy doesn't follow `number`
-    else:
-        valid = isinstance(value, str)
-    if not valid or (field == "when" and value not in ("before", "after")):
-        raise ValueError(f"invalid value for {field!r}: {value!r}")
-    if field == "kind" and value not in kinds:
-        raise ValueError(f"unknown kind {value!r}; known: {', '.join(sorted(kinds))}")
-    if field == "path":
-        re.compile(str(value))
+        return named and (self.path is None or self.path.search(path) is not None)
 
 
 class Faults:
@@ -100,14 +78,18 @@ class Faults:
 
     def add(self, wish: object) -> Fault:
         """Put the fault that a JSON value describes in force. Raises ValueError, naming what isn't valid."""
-        if not isinstance(wish, dict) or "kind" not in wish:
-            raise ValueError("a fault is a JSON object with at least the field 'kind'")
-        for field, value in wish.items():
-            _check(field, value, self._kinds)
+        try:
+            fault = Fault.model_validate(wish)
+        except ValidationError as error:
+            [first, *_] = error.errors(include_url=False, include_input=False)
+            raise ValueError(
+                f"invalid value for {''.join(map(str, first['loc'])) or 'a fault'!r}: {first['msg']}"
+            ) from None
+        if fault.kind not in self._kinds:
+            raise ValueError(f"unknown kind {fault.kind!r}; known: {', '.join(sorted(self._kinds))}")
         with self._lock:
             self._made += 1
-            values = {_ATTRIBUTES[field]: value for field, value in wish.items()}
-            self._faults.append(Fault(id=f"fault-{self._made}", **values))
+            self._faults.append(fault.model_copy(update={"id": f"fault-{self._made}"}))
             return self._faults[-1]
 
     def take(self, method: str, path: str, operation: str) -> Fault | None:
@@ -117,12 +99,12 @@ class Faults:
                 if not fault.matches(method, path, operation):
                     continue
                 if fault.skip:
-                    self._faults[index] = replace(fault, skip=fault.skip - 1)
+                    self._faults[index] = fault.model_copy(update={"skip": fault.skip - 1})
                     continue
                 if fault.count == 1:
                     del self._faults[index]
                 elif fault.count:
-                    self._faults[index] = replace(fault, count=fault.count - 1)
+                    self._faults[index] = fault.model_copy(update={"count": fault.count - 1})
                 return fault
         return None
 
@@ -134,8 +116,7 @@ class Faults:
     def snapshot(self) -> list[dict[str, object]]:
         """The faults in force, as JSON, with what remains of `count` and `skip`."""
         with self._lock:
-            shown = [{"id": f.id} | {n: getattr(f, a) for n, a in _ATTRIBUTES.items()} for f in self._faults]
-        return [{name: value for name, value in fault.items() if value is not None} for fault in shown]
+            return [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in self._faults]
 
 
 class Stats:
@@ -190,7 +171,7 @@ def control_routes(faults: Faults, stats: Stats, health: Callable[[], bool] = la
             return JSONResponse({"faults": faults.snapshot()})
         try:
             return JSONResponse({"id": faults.add(json.loads(await request.body())).id}, 201)
-        except (ValueError, re.error) as error:
+        except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return [
@@ -334,15 +315,11 @@ def server(app: ASGIApp, port: int) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def _exit(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
-
-
 def end_on_signals() -> None:
     """From now on, SIGTERM and SIGINT end the process with 0."""
     # uvicorn shuts down, then raises the signal again, which by default would be the process's exit status.
-    signal.signal(signal.SIGTERM, _exit)
-    signal.signal(signal.SIGINT, _exit)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
 
 
 def serve(app: ASGIApp, port: int) -> None:

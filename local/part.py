@@ -6,14 +6,25 @@ that pipe ends with it, and this process after it.
 
 from __future__ import annotations
 
+import argparse
 import os
 import runpy
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 _GRACE = 40.0
+
+
+def arguments(usage: str | None) -> tuple[Path, int]:
+    """What a part that needs no more is told: the state folder, with keys.json in it, and its port on 127.0.0.1."""
+    parser = argparse.ArgumentParser(description=usage)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    told = parser.parse_args()
+    return told.state, told.port
 
 
 def _end_with_the_supervisor() -> None:

@@ -43,12 +43,12 @@ def shop_currency() -> str:
 
 
 def stack_of(
-    folder: StateFolder, port: int, *, split: bool = False, amqp_port: int | None = None
+    folder: StateFolder, port: int, *, split: bool = False, amqp_port: int | None = None, traces: bool = False
 ) -> Sequence[Sequence[Part]]:
     """Parts in the groups in which they start: the stand-ins, then what uses them, answering at `port`."""
     contexts = topology.load().contexts
     hosts = [f"functions_host_{context}" for context in contexts] if split else []
-    stand_ins = ["cosmos", "service_bus", "service_bus_control", "payment_provider", "identity"]
+    stand_ins = ["cosmos", "service_bus", "service_bus_control", "payment_provider", "identity", "traces"]
     ports = dict(folder.ports([*stand_ins, *hosts], but=port))
     ports["service_bus"] = amqp_port or ports["service_bus"]
     keys = folder.keys(contexts)
@@ -74,9 +74,15 @@ def stack_of(
     def host(name: str, at: int, of: Sequence[str]) -> Part:
         address = f"http://127.0.0.1:{at}/"
         command = ("local.functions_host", "--state", str(folder.path), "--port", str(at))
-        return Part(name, command, address, f"{address}admin/host/status", environment=settings(of, ports, keys, apis))
+        told = settings(of, ports, keys, apis) | recording(name)
+        return Part(name, command, address, f"{address}admin/host/status", environment=told)
+
+    def recording(service: str) -> dict[str, str]:
+        to = {"OTEL_EXPORTER_OTLP_ENDPOINT": http("traces"), "OTEL_SERVICE_NAME": service}
+        return {**to, "PYTHON_ENABLE_OPENTELEMETRY": "true", "OTEL_BSP_SCHEDULE_DELAY": "500"} if traces else {}
 
     standing_in = [part("cosmos"), service_bus, part("payment_provider"), part("identity")]
+    standing_in += [part("traces")] if traces else []
     if not split:
         return [standing_in, [host("functions_host", port, contexts)]]
     addresses = [f"--host={http(name)}" for name in hosts]

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic.dataclasses import dataclass
 
 FILE = Path(__file__).parent.parent / "infra/topology.json"
 """This repository's own."""
@@ -28,7 +30,21 @@ class TopologyError(ValueError):
     """The topology file isn't one: the message names the entry and what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
+def milliseconds(duration: str) -> int:
+    """The length of an ISO 8601 duration of days, hours, minutes, seconds; ValueError for anything else."""
+    match = _DURATION.fullmatch(duration)
+    if match is None or not any(match.groups()):
+        raise ValueError(f"not an ISO 8601 duration of days, hours, minutes and seconds: {duration!r}")
+    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return round((days * 86400 + hours * 3600 + minutes * 60 + rest) * 1000)
+
+
+type Duration = Annotated[int, BeforeValidator(lambda value: milliseconds(value) if isinstance(value, str) else value)]
+
+_AS_WRITTEN = ConfigDict(strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+@dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
 class Container:
     """A Cosmos DB container. `default_ttl` is in seconds; -1: only with a `ttl` of its own; None: never.
 
@@ -41,40 +57,40 @@ class Container:
     indexing_policy: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
 class Queue:
     """A Service Bus queue. None means: no duplicate detection, no end of a message's life, no forwarding."""
 
     name: str
-    lock_duration: int = 60_000
+    lock_duration: Duration = 60_000
     max_delivery_count: int = 10
     max_size_in_megabytes: int = 1024
-    duplicate_detection_window: int | None = None
-    default_message_ttl: int | None = None
+    duplicate_detection_window: Duration | None = None
+    default_message_ttl: Duration | None = None
     dead_letter_on_expiration: bool = False
     forward_to: str | None = None
     forward_dead_letters_to: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
 class Topic:
     """A Service Bus topic."""
 
     name: str
-    duplicate_detection_window: int | None = None
-    default_message_ttl: int | None = None
+    duplicate_detection_window: Duration | None = None
+    default_message_ttl: Duration | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
 class Subscription:
     """A subscription, whose one rule takes the messages whose `cloudEvents_type` is one of `types`; None takes all."""
 
     topic: str
     name: str
     types: tuple[str, ...] | None = None
-    lock_duration: int = 60_000
+    lock_duration: Duration = 60_000
     max_delivery_count: int = 10
-    default_message_ttl: int | None = None
+    default_message_ttl: Duration | None = None
     dead_letter_on_expiration: bool = False
     forward_to: str | None = None
     forward_dead_letters_to: str | None = None
@@ -85,7 +101,7 @@ class Subscription:
         return f"{self.topic}/Subscriptions/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
 class Grant:
     """What one context may do: names of queues and topics, or `<topic>/Subscriptions/<name>`.
 
@@ -98,7 +114,7 @@ class Grant:
     manage: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
 class Topology:
     """Everything in the file."""
 
@@ -107,16 +123,7 @@ class Topology:
     queues: tuple[Queue, ...] = ()
     topics: tuple[Topic, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
-    grants: tuple[Grant, ...] = field(default=())
-
-
-def milliseconds(duration: str) -> int:
-    """The length of an ISO 8601 duration of days, hours, minutes, seconds; ValueError for anything else."""
-    match = _DURATION.fullmatch(duration)
-    if match is None or not any(match.groups()):
-        raise ValueError(f"not an ISO 8601 duration of days, hours, minutes and seconds: {duration!r}")
-    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return round((days * 86400 + hours * 3600 + minutes * 60 + rest) * 1000)
+    grants: tuple[Grant, ...] = ()
 
 
 def load(path: Path = FILE) -> Topology:
@@ -130,55 +137,21 @@ def load(path: Path = FILE) -> Topology:
 
 def parse(document: Mapping[str, Any]) -> Topology:
     """`load` for a document that has been read already."""
-    unknown = set(document) - set(Topology.__dataclass_fields__) - AZURES_OWN
-    if unknown:
-        raise TopologyError(f"unknown section {sorted(unknown)[0]!r}")
-    topology = Topology(
-        contexts=tuple(document.get("contexts", ())),
-        containers=tuple(_entry(Container, raw) for raw in document.get("containers", ())),
-        queues=tuple(_entry(Queue, raw) for raw in document.get("queues", ())),
-        topics=tuple(_entry(Topic, raw) for raw in document.get("topics", ())),
-        subscriptions=tuple(_entry(Subscription, raw) for raw in document.get("subscriptions", ())),
-        grants=tuple(_entry(Grant, raw) for raw in document.get("grants", ())),
-    )
+    ours = {section: entries for section, entries in document.items() if section not in AZURES_OWN}
+    try:
+        topology = _TOPOLOGY.validate_json(json.dumps(ours))
+    except ValidationError as error:
+        [first, *_] = error.errors(include_url=False)
+        label, *place = map(str, first["loc"])
+        if place:
+            entry = document[label][int(place[0])]
+            label = f"{label.removesuffix('s')} {entry.get('name', entry.get('context'))!r}"
+        raise TopologyError(": ".join([label, *place[1:2], first["msg"]])) from None
     _check(topology)
     return topology
 
 
-_DURATIONS = {"lockDuration", "duplicateDetectionWindow", "defaultMessageTtl"}
-
-
-def _entry[T](kind: type[T], raw: Mapping[str, Any]) -> T:
-    values: dict[str, Any] = {}
-    label = f"{kind.__name__.lower()} {raw.get('name', raw.get('context'))!r}"
-    known = get_type_hints(kind)
-    for key, value in raw.items():
-        name = re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), key)
-        if name not in known:
-            raise TopologyError(f"{label}: unknown field {key!r}")
-        try:
-            values[name] = milliseconds(value) if key in _DURATIONS and value is not None else _frozen(kind, value)
-            if not isinstance(values[name], _types(known[name])):
-                raise TypeError(f"{value!r} isn't of the type {known[name]}")
-        except (TypeError, ValueError) as error:
-            raise TopologyError(f"{label}: {key}: {error}") from error
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise TopologyError(f"{label}: {error}") from error
-
-
-def _types(hint: Any) -> tuple[type, ...]:
-    """What `isinstance` makes of a field's annotation."""
-    return tuple(get_origin(each) or each for each in (get_args(hint) if isinstance(hint, UnionType) else (hint,)))
-
-
-def _frozen(kind: type[object], value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
-    if kind is Grant:
-        return frozenset(value)
-    return tuple(value)
+_TOPOLOGY = TypeAdapter(Topology)
 
 
 def _check(topology: Topology) -> None:

@@ -1,6 +1,5 @@
 """`python -m local.cosmos --state DIR --port P`: serve the account from `DIR/cosmos/`, keys from `DIR/keys.json`."""
 
-import argparse
 import json
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from local.cosmos.authorisation import DATABASE, Keys
 from local.cosmos.requests import operation
 from local.cosmos.store import Store
 from local.faults import HTTP_KINDS, Fault, FaultMiddleware, Faults, Stats, control_routes, serve
+from local.part import arguments
 
 TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
 
@@ -56,16 +56,13 @@ def application(store: Store, keys: Keys) -> ASGIApp:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="local.cosmos")
-    parser.add_argument("--state", type=Path, required=True, help="the state folder, with keys.json in it")
-    parser.add_argument("--port", type=int, required=True)
-    options = parser.parse_args()
-    keys = json.loads((options.state / "keys.json").read_text(encoding="utf-8"))["cosmos"]
-    folder = options.state / "cosmos"
+    state, port = arguments(__doc__)
+    keys = json.loads((state / "keys.json").read_text(encoding="utf-8"))["cosmos"]
+    folder = state / "cosmos"
     folder.mkdir(parents=True, exist_ok=True)
     with closing(Store(folder / "cosmos.sqlite")) as store:
         provision(store, topology.load(TOPOLOGY).containers)
-        serve(application(store, Keys(keys)), options.port)
+        serve(application(store, Keys(keys)), port)
 
 
 if __name__ == "__main__":

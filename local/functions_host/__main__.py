@@ -30,6 +30,10 @@ async def build(app: Path, state: Path) -> tuple[ASGIApp, list[Alongside]]:
     settings.load_local_settings(app)
     host = settings.read_host_json(app)
     functions = await worker.load(app)
+    if os.environ.get("PYTHON_ENABLE_OPENTELEMETRY") == "true":
+        from local.functions_host.spans import Spans, exported
+
+        worker.record(Spans(exported()).around)
     kinds = [(_kind(function), function) for function in functions]
     receivers = [
         receiver for kind, function in kinds if kind == "serviceBusTrigger" for receiver in receivers_of(function, host)

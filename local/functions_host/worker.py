@@ -13,7 +13,8 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,11 +133,18 @@ async def invoke(
     As on Azure the function sees a trace context of the caller's trace, with a span of the host's own. InvocationFailed
     when it raises.
     """
+    with _around(function, trace_parent) as context:
+        return await _invoke(function, value, metadata, context, trace_state)
+
+
+async def _invoke(
+    function: Function, value: Value, metadata: Mapping[str, Value], trace_parent: str, trace_state: str
+) -> Value | None:
     invocation, inputs = str(uuid.uuid4()), [(function.trigger["name"], value)]
     _running[invocation] = function.name
     try:
         ok, returned, _, error, traceback = await invocation_request_native(
-            invocation, function.id, inputs, metadata, _span(trace_parent), trace_state
+            invocation, function.id, inputs, metadata, trace_parent, trace_state
         )
     except asyncio.CancelledError as cancelled:
         if (task := asyncio.current_task()) and task.cancelling():
@@ -151,7 +159,18 @@ async def invoke(
     return returned
 
 
-def _span(parent: str) -> str:
+@contextmanager
+def _made_up(_function: Function, parent: str) -> Iterator[str]:
     trace = _TRACE_PARENT.match(parent)
     trace_id, flags = trace.groups() if trace else (os.urandom(16).hex(), "00")
-    return f"00-{trace_id}-{os.urandom(8).hex()}-{flags}"
+    yield f"00-{trace_id}-{os.urandom(8).hex()}-{flags}"
+
+
+type Around = Callable[[Function, str], AbstractContextManager[str]]
+_around: Around = _made_up
+
+
+def record(around: Around) -> None:
+    """From now on there are spans of invocations; before, what a function sees of them is made up."""
+    global _around  # noqa: PLW0603
+    _around = around

@@ -62,7 +62,7 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
         if fault.kind == "outage":
             outages.add(asyncio.ensure_future(server.outage(1 if fault.seconds is None else fault.seconds)))
         else:
-            broker.expire_locks(fault.path)
+            broker.expire_locks(fault.path and fault.path.pattern)
             server.dispatcher.soon()
 
     faults.act = act

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from local.verify.invariants import FINAL, Document, waits_for
 from local.verify.reading import Reader
+from local.verify.trace import tree
 
 
 async def tell(stack: Reader, order_id: str) -> list[str]:
@@ -22,7 +23,8 @@ async def tell(stack: Reader, order_id: str) -> list[str]:
         ]
     intents = [each for each in await stack.intents() if each["metadata"].get("order_id") == order_id]
     messages = await stack.messages(order_id)
-    return list(_tell(order, documents, intents, messages))
+    traced = tree(stack.state, order["traceparent"]) if order.get("traceparent") else ()
+    return [*_tell(order, documents, intents, messages), *traced]
 
 
 def _tell(

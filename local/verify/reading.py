@@ -26,12 +26,12 @@ class Reader:
         self._stack = stack
         self._database = database
         self._http = http
-        self._state = state
+        self.state = state
         self.contexts = topology.load().contexts
 
     async def snapshot(self) -> Snapshot:
         """All of it, in the order that the invariants count upon."""
-        placed = placed_orders(self._state)
+        placed = placed_orders(self.state)
         containers = {name: await self.query(name) for name in ("orders", "payments")}
         intents = await self.intents()
         containers |= {name: await self.query(name) for name in CONTAINERS if name not in containers}
