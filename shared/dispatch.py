@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from shared import metrics
 from shared.codec import parse_rfc3339, rfc3339
 from shared.contracts import Contract
 from shared.contracts.customers import CustomerForgotten
@@ -127,6 +128,7 @@ class Dispatcher:
     async def park_dead_letter(self, wire: WireMessage) -> None:
         """Park what the broker gave up on."""
         with logged_with(message_id=wire.id, queue=self._queue, subject=wire.correlation_id):
+            metrics.DEAD_LETTERED.record(queue=self._queue)
             reason = (wire.properties or {}).get("DeadLetterReason", "unknown reason")
             await self._park(wire, Cause.FAILURE, f"dead-lettered: {reason}")
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import azure.functions as func
 
+from shared import metrics
 from shared.context import BoundedContext
 from shared.contracts import Contract
 from shared.dispatch import Handler
@@ -68,6 +69,7 @@ def sweep_every_minute(
                 succeeded_at = began
             elif now() - succeeded_at > _LATE:
                 log_event("sweep_late", "the sweep of %s has not succeeded since %s", context.name, succeeded_at)
+            metrics.SWEEP_AGE.record((now() - succeeded_at).total_seconds(), function=name)
             for other in failures[1:]:
                 log.error("another part of the sweep failed, too", exc_info=other)
             if failures:

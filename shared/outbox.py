@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import batched
 
+from shared import metrics
 from shared.audit import AuditEntry, audit_document
-from shared.codec import decode, encode, rfc3339
+from shared.codec import decode, encode, parse_rfc3339, rfc3339
 from shared.concurrency import for_each
 from shared.errors import Contended, Transient, Unparseable
 from shared.messaging import Message, again, to_wire
@@ -124,7 +125,9 @@ class Outbox:
         swept = 0
         unreachable: set[str] = set()
         failures: list[Transient] = []
+        oldest: timedelta | None = None
         while documents := await self._container.find(page):
+            oldest = oldest or self._system.now() - parse_rfc3339(documents[0]["createdAt"])
             readable = await self._readable(documents)
             sent, failed = await self._send([each for each in readable if each.destination not in unreachable])
             unreachable |= failed.keys()
@@ -135,6 +138,7 @@ class Outbox:
                 failures.append(failure)
             swept += len(sent)
             page = replace(page, after=(documents[-1]["createdAt"], documents[-1]["id"]))
+        metrics.OUTBOX_AGE.record(oldest.total_seconds() if oldest else 0)
         if swept:
             log.info("the sweep published %d messages", swept)
         if failures:

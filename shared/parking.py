@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from shared import metrics
 from shared.codec import decode, encode, rfc3339
 from shared.concurrency import for_each
 from shared.contracts.customers import CustomerForgotten
@@ -112,6 +113,7 @@ class ParkedMessages:
                 return
             # Before it is stored: rather said twice than never, should the answer to the write be lost.
             log_event("message_parked", "%s", reason)
+            metrics.PARKED.record(queue=queue, cause=cause.name.lower())
             now = self._system.now()
             broken = cause is Cause.BROKEN_PROMISE
             new = Parked(place, queue, reason[:1000], attempts, now, now, Kept.of(wire), broken)

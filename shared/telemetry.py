@@ -46,6 +46,10 @@ class Recorder(Protocol):
         """The span that the work is in now has failed."""
         ...
 
+    def measured(self, name: str, value: float, attributes: Mapping[str, str]) -> None:
+        """So much was seen of a metric."""
+        ...
+
 
 class _Nobody:
     """Records nothing."""
@@ -62,6 +66,8 @@ class _Nobody:
         yield cause
 
     def failed(self, reason: str) -> None: ...
+
+    def measured(self, name: str, value: float, attributes: Mapping[str, str]) -> None: ...
 
 
 _recorder: Recorder = _Nobody()
@@ -134,6 +140,11 @@ def sending(name: str, cause: str | None, **fields: str) -> Iterator[str | None]
 def span_failed(reason: str) -> None:
     """What goes on now has failed, though no exception tells of it; the reason names no values."""
     _recorder.failed(reason)
+
+
+def measured(name: str, value: float, attributes: Mapping[str, str]) -> None:
+    """So much was seen of one of `shared.metrics`."""
+    _recorder.measured(name, value, attributes)
 
 
 def is_trace_context(text: str) -> bool:

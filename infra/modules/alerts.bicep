@@ -193,6 +193,63 @@ resource eventAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   }
 ]
 
+// What the application measures (shared/metrics.py): the largest value that was seen.
+var measures = [
+  {
+    name: 'outbox_aging'
+    severity: 1
+    text: 'A message has been unpublished for over five minutes: a sweep found it, and could not send it before.'
+    query: 'AppMetrics | where Name == "orderflow.outbox.age"'
+    threshold: 300
+  }
+  {
+    name: 'orders_waiting'
+    severity: 2
+    text: 'An order has been waiting for over half an hour, for something else than the warehouse.'
+    query: 'AppMetrics | where Name == "orderflow.order.waiting" and Properties.step != "awaiting_dispatch"'
+    threshold: 1800
+  }
+]
+
+resource measureAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for measure in measures: {
+    name: '${replace(measure.name, '_', '-')}-${suffix}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: measure.name
+      description: measure.text
+      severity: measure.severity
+      enabled: true
+      scopes: [workspace.id]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT15M'
+      autoMitigate: true
+      skipQueryValidation: true // the table comes with its first row
+      criteria: {
+        allOf: [
+          {
+            query: measure.query
+            metricMeasureColumn: 'Max'
+            timeAggregation: 'Maximum'
+            operator: 'GreaterThan'
+            threshold: measure.threshold
+            dimensions: [{ name: 'AppRoleName', operator: 'Include', values: ['*'] }]
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
+            }
+          }
+        ]
+      }
+      actions: {
+        actionGroups: [people.id]
+      }
+    }
+  }
+]
+
 // A logical partition holds 20 GB and no more: a product's reservations share one.
 resource partitions 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
   name: 'partition-filling-${suffix}'

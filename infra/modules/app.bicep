@@ -244,6 +244,11 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
         AzureFunctionsJobHost__extensions__serviceBus__maxConcurrentCalls: string(app.messageConcurrency)
         APPLICATIONINSIGHTS_CONNECTION_STRING: component.properties.ConnectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+        // The application makes its spans itself; those of the libraries below it would only stand under them.
+        OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,psycopg2,requests,urllib,urllib3'
+        // Trees whole or not at all: who begins a trace decides, and it goes with its messages. Host and worker read this,
+        // and spell the ratios of it differently.
+        OTEL_TRACES_SAMPLER: 'parentbased_always_on'
       }
     )
   }

@@ -20,6 +20,7 @@ from services.inventory.domain import (
     shortages,
 )
 from services.inventory.ports import Decisions, Stock, StockItems
+from shared import metrics
 from shared.audit import Actor, Recorded
 from shared.concurrency import AT_A_TIME, for_each
 from shared.contracts import Contract
@@ -105,6 +106,7 @@ async def _reserve(command: ReserveStock, lines: tuple[ReservedLine, ...], deps:
         # What is taken stays taken: nothing is given back before that is decided.
         waiting = f"{len(short)} lines are short of what other orders have set aside"
         raise Postponed(waiting, replace(command, short_since=since))
+    metrics.STOCK_OUTS.record()
     log.info("stock_rejected: %d of %d lines are short, the first %s", len(short), len(lines), short[0])
     rejecting = Decision(order_id, State.REJECTING, lines, short[:SHORTAGES_SHOWN], len(short))
     await _reject(await _decide(rejecting, deps), deps)

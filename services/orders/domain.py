@@ -185,6 +185,15 @@ class Order:
         return next(entry.at for entry in self.history if entry.step is self.step)
 
     @property
+    def left(self) -> tuple[Step, timedelta] | None:
+        """Which step its last change ended, and after how long; None where that began or ended none."""
+        *before, last = self.history
+        if not before or before[-1].step is last.step:
+            return None
+        step = before[-1].step
+        return step, last.at - next(entry.at for entry in before if entry.step is step)
+
+    @property
     def outstanding(self) -> tuple[Send, ...]:
         """The commands whose replies are still due."""
         commands = OUTSTANDING.get(self.step, {})

@@ -8,8 +8,9 @@ from services.orders import domain, messages
 from services.orders.domain import Change, Order, Timeouts, TooLate, TooSoon, Wanted
 from services.orders.ports import Erasures, Orders, Prices
 from services.orders.prices import Price
-from services.orders.process import WAITING, Step, Trigger
+from services.orders.process import FINAL, WAITING, Step, Trigger
 from services.orders.rate_limit import RateLimit
+from shared import metrics
 from shared.audit import Actor, AuditEntry, Personal, Recorded
 from shared.codec import encode, present
 from shared.contracts import Event
@@ -162,4 +163,17 @@ async def commit(change: Change, deps: Dependencies, audit: AuditEntry | None = 
     if change.order.step is Step.PAYMENT_DUE:
         # Before it is stored: rather said twice than never, should the answer to the write be lost.
         log_event("payment_due", "order %s was sent, and its payment could not be captured", change.order.id)
-    return await write(change.order, outgoing, audit)
+    stored = await write(change.order, outgoing, audit)
+    _measure(stored)
+    return stored
+
+
+def _measure(order: Order) -> None:
+    if order.left is None:
+        return
+    step, lasted = order.left
+    metrics.STEP_TIME.record(lasted.total_seconds(), step=step)
+    if order.step in FINAL:
+        metrics.ORDERS_ENDED.record(state=order.status, reason=order.reason or "")
+    if order.step is Step.COMPLETED:
+        metrics.REVENUE.record(order.total, currency=order.currency)

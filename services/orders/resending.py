@@ -6,8 +6,9 @@ from functools import partial
 from itertools import batched
 
 from services.orders import domain, messages
-from services.orders.handlers import Dependencies, get_order
+from services.orders.handlers import Dependencies, commit, get_order
 from services.orders.process import Trigger
+from shared import metrics
 from shared.concurrency import AT_A_TIME, for_each
 from shared.errors import Contended, Transient
 from shared.telemetry import log, log_event, span
@@ -57,20 +58,20 @@ async def _resend(order_id: str, now: datetime, deps: Dependencies) -> None:
     order = await get_order(order_id, None, deps)
     if order.resend_at is None or order.resend_at > now:
         return
+    metrics.WAITING.record((now - order.since).total_seconds(), step=order.step)
     if order.give_up_at and order.give_up_at <= now:
         change = domain.react(order, Trigger.GIVE_UP, now, deps.timeouts)
         assert change
         log.warning("given up while %s", order.step)
-        outgoing = messages.first_of(change, now)
-    else:
-        change = domain.resent(order, now, deps.timeouts)
-        first = messages.first_of(change, now)
-        unpublished = await deps.orders.unpublished(order_id, first)
-        lost = tuple(send for send, message in zip(change.sends, first, strict=True) if message.id not in unpublished)
-        if not lost:
-            log.info("not sent again: the first copy is still in the outbox")
-            return
-        if domain.is_overdue(order, now):
-            log_event("order_overdue", "the order has been %s for over an hour", order.step)
-        outgoing = messages.sent_again(replace(change, sends=lost), now, deps.system)
-    await deps.orders.save(change.order, outgoing)
+        await commit(change, deps)
+        return
+    change = domain.resent(order, now, deps.timeouts)
+    first = messages.first_of(change, now)
+    unpublished = await deps.orders.unpublished(order_id, first)
+    lost = tuple(send for send, message in zip(change.sends, first, strict=True) if message.id not in unpublished)
+    if not lost:
+        log.info("not sent again: the first copy is still in the outbox")
+        return
+    if domain.is_overdue(order, now):
+        log_event("order_overdue", "the order has been %s for over an hour", order.step)
+    await deps.orders.save(change.order, messages.sent_again(replace(change, sends=lost), now, deps.system))

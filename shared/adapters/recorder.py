@@ -2,17 +2,21 @@
 
 Where what is recorded goes, the settings say that the worker of Azure Functions reads: with
 `PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY` it has set up Azure Monitor before it imports the app. With
-`PYTHON_ENABLE_OPENTELEMETRY` it leaves that to the app: then spans go out by OTLP over HTTP, as OpenTelemetry's own
+`PYTHON_ENABLE_OPENTELEMETRY` it leaves that to the app: then it goes out by OTLP over HTTP, as OpenTelemetry's own
 variables say (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, …).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from azure.core.settings import settings as azure_sdk
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import Meter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanKind, StatusCode, Tracer
@@ -20,6 +24,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from shared.errors import Contended
 from shared.failures import told
+from shared.metrics import METRICS, Metric
 from shared.telemetry import Kind, record_with
 
 _W3C = TraceContextTextMapPropagator()
@@ -31,16 +36,18 @@ def start(*, by_otlp: bool) -> None:
         provider = TracerProvider()
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         trace.set_tracer_provider(provider)
+        metrics.set_meter_provider(MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())]))
     # Azure's SDKs would make spans of their own below ours, and put theirs in place of a message's `traceparent`.
     azure_sdk.tracing_implementation = None
-    record_with(OpenTelemetryRecorder(trace.get_tracer("orderflow")))
+    record_with(OpenTelemetryRecorder(trace.get_tracer("orderflow"), metrics.get_meter("orderflow")))
 
 
 class OpenTelemetryRecorder:
-    """Records with a tracer. Of a failure a span has what a log may have of it, no text of a library."""
+    """Records with a tracer and a meter. Of a failure a span has what a log may have of it, no text of a library."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Tracer, meter: Meter) -> None:
         self._tracer = tracer
+        self._instruments = {each.name: _instrument(each, meter) for each in METRICS}
 
     def current(self) -> str | None:
         """The context that the worker has put in place: the span of the host's."""
@@ -70,6 +77,16 @@ class OpenTelemetryRecorder:
     def failed(self, reason: str) -> None:
         """The span that the work is in now has failed."""
         trace.get_current_span().set_status(StatusCode.ERROR, reason)
+
+    def measured(self, name: str, value: float, attributes: Mapping[str, str]) -> None:
+        """So much was seen of a metric."""
+        self._instruments[name](value, attributes)
+
+
+def _instrument(metric: Metric, meter: Meter) -> Callable[[float, Mapping[str, str]], None]:
+    if metric.total:
+        return meter.create_counter(metric.name, metric.unit, metric.meaning).add
+    return meter.create_histogram(metric.name, metric.unit, metric.meaning).record
 
 
 @contextmanager

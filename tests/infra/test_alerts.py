@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from shared.metrics import METRICS as METRICS_OF_OURS
 from tests.infra.deployment import INFRA, Deployment
 
 ROOT = INFRA.parent
@@ -15,6 +16,8 @@ METRICS = {
     ("Microsoft.DocumentDB/databaseAccounts", "TotalRequests", "StatusCode CollectionName"),
     ("Microsoft.Insights/components", "requests/failed", "request/resultCode cloud/roleName"),
 }
+MEASURES = {"outbox_aging", "orders_waiting"}
+"""Alerts on what the application measures."""
 
 
 def logged_events() -> set[str]:
@@ -31,10 +34,19 @@ def rules(deployed: Deployment) -> dict[str, dict[str, Any]]:
 
 def test_every_event_has_an_alert_that_finds_its_line_and_every_alert_its_event(deployed: Deployment) -> None:
     found = rules(deployed)
-    assert set(found) == logged_events() | {"partition_filling"}
+    assert set(found) == logged_events() | MEASURES | {"partition_filling"}
     for event in logged_events():
         (criterion,) = found[event]["criteria"]["allOf"]
         assert criterion["query"] == f'AppTraces | where Message startswith "{event}:"'
+
+
+def test_an_alert_on_a_measure_names_one_that_there_is(deployed: Deployment) -> None:
+    known = {each.name: each for each in METRICS_OF_OURS}
+    for name in MEASURES:
+        (criterion,) = rules(deployed)[name]["criteria"]["allOf"]
+        [named] = re.findall(r'Name == "([^"]+)"', criterion["query"])
+        assert (known[named].unit, known[named].total) == ("s", False)
+        assert (criterion["metricMeasureColumn"], criterion["timeAggregation"]) == ("Max", "Maximum")
 
 
 def test_a_logical_partition_is_told_of_long_before_it_is_full(deployed: Deployment) -> None:

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from pydantic import BaseModel
@@ -110,7 +111,7 @@ class WatchedWorld(World):
         self.handler = _Everything(self.emitted["log"])
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(_Spans(self.emitted["span"])))
-        self.tracer = provider.get_tracer("canaries")
+        self.tracer, self.meter = provider.get_tracer("canaries"), MeterProvider().get_meter("canaries")
         super().__init__(authenticator=self._issuer.authenticator, **({"container": NotingContainer} | options))
 
     async def call(
@@ -226,7 +227,7 @@ def listening(world: WatchedWorld) -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger("orderflow")
     levels = root.level, ours.level
     root.addHandler(world.handler)
-    record_with(OpenTelemetryRecorder(world.tracer))
+    record_with(OpenTelemetryRecorder(world.tracer, world.meter))
     root.setLevel(logging.DEBUG)
     ours.setLevel(logging.DEBUG)
     try:

@@ -60,13 +60,13 @@ SHELL = {
         "when the timers run: six fields, the first of them seconds. Required",
     ),
     "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": (
-        "`false`",
+        "`true`",
         "",
         "`true`: the worker sets up Azure Monitor, and what the app records goes there",
     ),
     "PYTHON_ENABLE_OPENTELEMETRY": (
         "`false`",
-        "",
+        "`true` with `--traces`",
         "`true`: it goes out by OTLP over HTTP, as OpenTelemetry's own variables say (`OTEL_EXPORTER_OTLP_ENDPOINT`, "
         "`OTEL_SERVICE_NAME`, …)",
     ),
@@ -82,6 +82,8 @@ HOSTS_IN_AZURE = {
     "[host.json](../host.json)'s: `messageConcurrency` of [infra/topology.json](../infra/topology.json)",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "where telemetry goes; no secret, since it takes an identity to write",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "that identity",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "spans that libraries would make by themselves, and don't",
+    "OTEL_TRACES_SAMPLER": "`parentbased_always_on`: a trace is recorded whole, or not at all where its caller says so",
 }
 """What the Functions host reads in Azure, and the application doesn't."""
 

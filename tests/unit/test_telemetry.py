@@ -6,6 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from shared.errors import Unavailable
 from shared.telemetry import log, log_event, logged_with
@@ -88,3 +91,20 @@ async def test_what_is_parked_for_a_fault_of_ours_says_where_it_came_about(monke
 
     [parked] = world.documents("inventory", "parked")
     assert re.fullmatch(r"failed 10 times: ValueError at services/inventory/handlers\.py:\d+", parked["reason"])
+
+
+def test_a_record_reaches_azure_monitor_with_its_ids_as_attributes() -> None:
+    exporter, provider = InMemoryLogRecordExporter(), LoggerProvider()  # type: ignore[no-untyped-call]  # untyped there
+    provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
+    handler = LoggingHandler(logger_provider=provider)  # what the worker's `configure_azure_monitor` puts in place
+    log.addHandler(handler)
+    try:
+        with logged_with(message_id="m1", order_id="ord_1"):
+            log_event("order_overdue", "since %s", "Monday")
+    finally:
+        log.removeHandler(handler)
+
+    [record] = (each.log_record for each in exporter.get_finished_logs())
+    attributes = record.attributes or {}
+    assert record.body == "order_overdue: since Monday (message_id=m1, order_id=ord_1)"
+    assert (attributes["order_id"], attributes["message_id"], attributes["event"]) == ("ord_1", "m1", "order_overdue")

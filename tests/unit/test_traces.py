@@ -1,13 +1,16 @@
 """One trace from the request through every message to the last effect, whatever comes again, later or by a timer."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from opentelemetry.metrics import NoOpMeter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -69,7 +72,7 @@ def names(spans: Sequence[ReadableSpan]) -> list[str]:
 @pytest.fixture
 def trees() -> Iterator[Trees]:
     trees = Trees()
-    record_with(OpenTelemetryRecorder(trees.tracer))
+    record_with(OpenTelemetryRecorder(trees.tracer, NoOpMeter("tests")))
     yield trees
     record_with(None)
 
@@ -295,3 +298,45 @@ def test_without_a_setting_opentelemetry_is_not_even_imported() -> None:
     )
 
     assert seen.stdout.strip() == "[]"
+
+
+AZURE_MONITOR = """
+import os
+from azure_functions_runtime.otel import initialize_azure_monitor, otel_manager
+initialize_azure_monitor()
+import function_app
+from azure.core.settings import settings
+from opentelemetry import trace
+from shared import telemetry
+provider = trace.get_tracer_provider()
+with telemetry.span("work"):
+    inside = telemetry.current_traceparent()
+seen = otel_manager.get_azure_monitor_available(), type(provider.sampler).__name__, settings.tracing_implementation()
+print(*seen, inside, flush=True)
+os._exit(0)
+"""
+
+
+def test_azure_monitor_is_what_the_worker_sets_up_and_the_settings_of_the_templates_are_such_as_it_takes() -> None:
+    template = (ROOT / "infra" / "modules" / "app.bicep").read_text()
+    given = dict(re.findall(r"(OTEL_[A-Z_]+): '([^']+)'", template))
+    nowhere = "http://127.0.0.1:1/"
+    environment = {
+        **ENVIRONMENT,
+        **given,
+        "PATH": "/usr/bin:/bin",
+        "SWEEP_SCHEDULE": "0 * * * * *",
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": f"InstrumentationKey={UUID(int=0)};IngestionEndpoint={nowhere};"
+        f"LiveEndpoint={nowhere}",
+    }
+
+    seen = subprocess.run(
+        [sys.executable, "-c", AZURE_MONITOR], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+
+    available, sampler, sdk, inside = seen.stdout.split()[-4:]
+    assert given.keys() == {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "OTEL_TRACES_SAMPLER"}
+    assert (available, sampler, sdk) == ("True", "ParentBased", "None")
+    assert int(inside[-2:], 16) & 1, "it is sampled"
+    assert "Invalid argument" not in seen.stderr
