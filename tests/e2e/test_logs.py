@@ -1,4 +1,4 @@
-"""What the whole stack logs, hosts, stand-ins and all, while orders go every way and every part fails."""
+"""What the whole stack logs and traces, hosts, stand-ins and all, while orders go every way and every part fails."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
+from local.traces import spans_of
 from tests.e2e.stack import Stack, small_order, stack
 from tests.processes import until
 from tests.unit.canaries import CANARY, Canaries
@@ -46,7 +47,7 @@ def secrets(state: Path) -> Iterator[str]:
 
 async def test_no_line_tells_of_a_customer_or_tells_a_secret(tmp_path: Path) -> None:
     canaries = Canaries()
-    with stack(tmp_path / "state") as running:
+    with stack(tmp_path / "state", "--traces") as running:
         tokens = [running.token(role) for role in ("admin", "warehouse", "support")]
         async with (
             running.client("admin") as admin,
@@ -68,7 +69,7 @@ async def test_no_line_tells_of_a_customer_or_tells_a_secret(tmp_path: Path) -> 
             await poison(canaries, running)
             await until(lambda: has_parked(running))
         opened = list(secrets(running.state))
-        logs = [*(running.state / "logs").iterdir(), tmp_path / "state.log"]
+        logs = [*(running.state / "logs").iterdir(), spans_of(running.state), tmp_path / "state.log"]
     text = {log.name: log.read_text(errors="replace") for log in logs}
 
     lines = sum(each.count("\n") for each in text.values())
