@@ -9,9 +9,9 @@ from pydantic import Field
 
 from services.catalog import functions
 from services.catalog.adapters import ProductAdapter
-from services.catalog.api_page import SigningIn
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
+from shared.pages import SigningIn
 from shared.settings import Seconds, Settings
 
 
@@ -31,7 +31,7 @@ class CatalogSettings(Settings):
     @property
     def signing_in(self) -> SigningIn:
         """The page's share."""
-        return SigningIn(self.issuer, self.page_client_id, self.page_scope)
+        return SigningIn(self.issuer, self.page_client_id, self.page_scope, self.roles_claim)
 
 
 def products(context: BoundedContext) -> ProductAdapter:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import azure.functions as func
 
 from services.catalog import handlers
-from services.catalog.api_page import SigningIn, serve_api_page
+from services.catalog.api_page import serve_api_page
 from services.catalog.http_models import ImportReport, ProductsImport, ProductView
 from services.catalog.ports import Products
 from shared.access import EVERYBODY, Role
@@ -17,6 +17,7 @@ from shared.functions import sweep_every_minute
 from shared.health import report_liveness, report_readiness
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.json_body import MIB
+from shared.pages import SigningIn
 from shared.replaying import report_parked
 
 

@@ -76,11 +76,17 @@ async def test_there_are_no_other_files(file: str) -> None:
 async def test_the_page_knows_where_its_reader_signs_in() -> None:
     named = World(environment=ENVIRONMENT | {"API_PAGE_CLIENT_ID": "page", "API_PAGE_SCOPE": "openid api://orders/use"})
 
-    assert (await of_page("page.json")).body == {"issuer": "https://id.example", "clientId": "", "scope": "openid"}
+    assert (await of_page("page.json")).body == {
+        "issuer": "https://id.example",
+        "clientId": "",
+        "scope": "openid",
+        "rolesClaim": "roles",
+    }
     assert json.loads((await of_page("page.json", named)).content) == {
         "issuer": "https://id.example",
         "clientId": "page",
         "scope": "openid api://orders/use",
+        "rolesClaim": "roles",
     }
 
 
