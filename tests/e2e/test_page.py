@@ -1,33 +1,17 @@
 """The API's page, in a browser: somebody signs in at the issuer and tries an operation."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import (
-    element_to_be_clickable,
-    number_of_windows_to_be,
-    text_to_be_present_in_element,
-)
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.expected_conditions import number_of_windows_to_be, text_to_be_present_in_element
 
+from tests.e2e.browser import Looking, faults, needs_browser
 from tests.e2e.stack import Stack, stack
 
-MISSING = " and ".join(name for name in ("chromium", "chromedriver") if not shutil.which(name))
-
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.skipif(
-        bool(MISSING) and not os.environ.get("CI"),
-        reason=f"{MISSING} not on PATH: apt-get install chromium chromium-driver",
-    ),
-]
+pytestmark = [pytest.mark.stack, needs_browser]
 
 
 @pytest.fixture(scope="module")
@@ -36,30 +20,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield found
 
 
-@pytest.fixture
-def browser() -> Iterator[Chrome]:
-    assert not MISSING
-    options = ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
-    # Containers let nobody make a sandbox, and their /dev/shm is small.
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1400"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with Chrome(options, Service(shutil.which("chromedriver"))) as opened:
-        yield opened
-
-
-class Page:
+class Page(Looking):
     """The API's page, as somebody who reads it uses it."""
-
-    def __init__(self, browser: Chrome, address: str) -> None:
-        self.browser = browser
-        self.wait = WebDriverWait(browser, 30)
-        browser.get(address)
-
-    def find(self, selector: str) -> WebElement:
-        """The one that can be clicked, once it is there."""
-        return self.wait.until(element_to_be_clickable((By.CSS_SELECTOR, selector)), selector)
 
     def sign_in(self, role: str) -> None:
         """At the issuer, in the window that the page opens for it and closes."""
@@ -68,8 +30,7 @@ class Page:
         self.wait.until(number_of_windows_to_be(2))
         page, issuer = self.browser.window_handles
         self.browser.switch_to.window(issuer)
-        Select(self.find("select[name=role]")).select_by_visible_text(role)
-        self.find("button").click()
+        self.say_who(role)
         self.wait.until(number_of_windows_to_be(1))
         self.browser.switch_to.window(page)
         self.find("[aria-label='Remove authorization']")  # there is a token
@@ -110,12 +71,6 @@ async def test_a_reader_signs_in_on_the_page_and_calls_an_operation(
 
     assert '"name": "Enamel mug"' in said
     assert faults(browser) == []
-
-
-def faults(browser: Chrome) -> list[str]:
-    """What the console was told of scripts that failed, and of what the page's policy forbade."""
-    told = [each for each in browser.get_log("browser") if each["level"] == "SEVERE"]
-    return [each["message"] for each in told if each["source"] != "network"]
 
 
 def test_no_script_on_the_page_reaches_another_host(running: Stack, browser: Chrome) -> None:
