@@ -9,6 +9,7 @@ an error.
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import azure.functions as func
@@ -155,7 +156,7 @@ class HttpFunctions:
         beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
         where it doesn't, one on a request that writes is refused. A PATCH takes a merge patch, and is refused without
         If-Match. `query` declares the parameters that there are, `sends` the headers that a success may have, but for
-        the ETag of what a GET answers with 304.
+        the ETag of what a GET answers with 304: that of its Reply, or else a digest of the body.
         Without a `response` it answers with files, for people.
         `owned`: what it is about belongs to a customer, and the handler heeds `Call.customer`.
         """
@@ -189,7 +190,7 @@ class HttpFunctions:
                 told = correlation(req.headers, id)
                 with span(operation, told["traceparent"], function=operation, request=told["X-Request-Id"]):
                     try:
-                        response = _success(await call(req, id), req)
+                        response = _success(await call(req, id), req, declared)
                     except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
                         response = _problem(refusal(error))
                     if response.status_code >= 500:
@@ -260,15 +261,20 @@ def _parsed(
         raise invalid(field_errors(error)) from None
 
 
-def _success(reply: Reply, req: func.HttpRequest) -> func.HttpResponse:
+def _success(reply: Reply, req: func.HttpRequest, operation: Operation) -> func.HttpResponse:
     headers = _SECURITY | dict(reply.headers)
     file = reply.body if isinstance(reply.body, File) else _json(reply.body)
     body, status = file.content, reply.status
-    if req.method == "GET" and (etag := reply.headers.get("ETag")):
-        headers |= _REVALIDATED
-        if names(req.headers, etag):
+    if 304 in operation.statuses:
+        headers = {"ETag": reply.headers.get("ETag") or entity_tag(body)} | headers | _REVALIDATED
+        if names(req.headers, headers["ETag"]):
             body, status = b"", 304
     return func.HttpResponse(body, status_code=status, headers=headers, mimetype=file.media_type)
+
+
+def entity_tag(content: bytes) -> str:
+    """What tells a content from any other."""
+    return f'"{sha256(content).hexdigest()[:32]}"'
 
 
 def _json(body: BaseModel) -> File:

@@ -23,7 +23,7 @@ from shared.context import BoundedContext
 from shared.contracts import Contract
 from shared.errors import MessageTooLarge, Refused, Unparseable, sentence
 from shared.fields import Flag, Link, Moment, OptionalText, Parameters, Text, View, id_in_route, optional
-from shared.http import Call, HttpFunctions, Reply
+from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.listing import find_readable, keyset
 from shared.messaging import Message, again, derived_id, from_wire, to_wire
 from shared.outbox import OUTBOX, Unpublished
@@ -122,7 +122,7 @@ def report_parked(
         roles={Role.OPERATIONS, Role.SUPPORT, Role.ADMIN},
         summary=f"The messages that can't succeed in {context.name}, oldest first",
         response=ParkedPage,
-        statuses={200: "A page of them", 400: "A query parameter is wrong"},
+        statuses={200: "A page of them, with its ETag", 304: UNCHANGED, 400: "A query parameter is wrong"},
         query=ParkedParameters,
     )
     async def parked(call: Call[None, ParkedParameters]) -> Reply:

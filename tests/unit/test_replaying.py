@@ -432,6 +432,19 @@ async def test_each_is_listed_once_oldest_first_though_all_were_parked_in_one_mo
     assert "canary" not in json.dumps(pages)
 
 
+async def test_who_asks_for_the_list_again_is_told_only_what_has_changed() -> None:
+    world, _, id = await stuck()
+    first = await world.call("payments_parked", caller=SUPPORT)
+    known = {"if-none-match": first.headers["ETag"]}
+
+    again = await world.call("payments_parked", caller=SUPPORT, headers=known)
+    await discard(world, id, reason="Paid by hand")
+    changed = await world.call("payments_parked", caller=SUPPORT, headers=known)
+
+    assert (again.status, again.content, again.headers["Cache-Control"]) == (304, b"", "private, no-cache")
+    assert (changed.status, changed.body["value"]) == (200, [])
+
+
 async def test_the_list_of_an_order_has_its_messages_alone() -> None:
     world, order, id = await stuck()
     await world.deliver("payments", WireMessage("m1", b"x", correlation_id="ord_2"))
