@@ -25,6 +25,7 @@ LOCAL_SETTINGS = {
     "ORDERS_PER_CUSTOMER_PER_MINUTE": "0",
     "PAYMENT_PROVIDER_TIMEOUT_SECONDS": "4",
     "API_PAGE_CLIENT_ID": "orderflow",
+    "CONSOLE_CLIENT_ID": "orderflow",
 }
 """Settings of the application that differ from what it does in Azure, the same for every context."""
 

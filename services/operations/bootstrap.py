@@ -15,6 +15,7 @@ from shared.adapters.azure import azure_context
 from shared.adapters.identity import token_of_identity
 from shared.adapters.openid import token_of_client
 from shared.context import BoundedContext
+from shared.pages import SigningIn
 from shared.ports import System
 from shared.settings import Settings, is_encrypted_or_local
 
@@ -28,7 +29,8 @@ def _addresses(text: str) -> str:
 
 
 class OperationsSettings(Settings):
-    """How long operations remembers, where the contexts answer, and as whom it asks them."""
+    """How long operations remembers, where the contexts answer, as whom it asks them, and how its page's readers sign
+    in."""
 
     context: ClassVar[str] = "operations"
 
@@ -43,6 +45,15 @@ class OperationsSettings(Settings):
 
     keep_days: int = Field(90, alias="OPERATIONS_KEEP_DAYS", ge=1, le=3650)
     """How many days after its last event an order has a timeline."""
+    console_client_id: str = Field("", alias="CONSOLE_CLIENT_ID")
+    """As which public client of the issuer the console signs its reader in; without one nobody can."""
+    console_scope: str = Field("openid", alias="CONSOLE_SCOPE", min_length=1)
+    """Which scopes it asks for, parted by spaces, so that the token is for the audience."""
+
+    @property
+    def signing_in(self) -> SigningIn:
+        """The console's share."""
+        return SigningIn(self.issuer, self.console_client_id, self.console_scope, self.roles_claim)
 
 
 def dependencies(context: BoundedContext, settings: OperationsSettings, contexts: Contexts) -> Dependencies:
@@ -70,4 +81,5 @@ def blueprint() -> func.Blueprint:
     """The context's functions, from the environment's settings. Raises SettingsError."""
     settings = OperationsSettings.read(os.environ)
     context = azure_context(settings)
-    return functions.blueprint(context, dependencies(context, settings, contexts_of(settings, context.system)))
+    deps = dependencies(context, settings, contexts_of(settings, context.system))
+    return functions.blueprint(context, deps, settings.signing_in)

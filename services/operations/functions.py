@@ -6,6 +6,7 @@ from hashlib import sha256
 import azure.functions as func
 
 from services.operations import asked, handlers, queries
+from services.operations.console import serve_console
 from services.operations.folding import Folding, get_rebuild, rebuild
 from services.operations.http_models import (
     FlowView,
@@ -25,11 +26,12 @@ from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
 from shared.health import report_liveness, report_readiness
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import catalogue
+from shared.pages import SigningIn
 from shared.replaying import report_parked
 from shared.waits import WaitPage, WaitsQuery
 
 
-def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
+def blueprint(context: BoundedContext, deps: handlers.Dependencies, signing_in: SigningIn) -> func.Blueprint:
     """Every function of the context."""
     functions = func.Blueprint()
     http = HttpFunctions(functions, context.system, context.authenticator)
@@ -41,7 +43,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         roles={Role.SUPPORT, Role.ADMIN},
         summary="What became of an order, event by event, and why it is where it is",
         response=TimelineView,
-        statuses={200: "The timeline", 404: "No event of such an order is kept, perhaps not yet"},
+        statuses={
+            200: "The timeline, with its ETag",
+            304: UNCHANGED,
+            404: "No event of such an order is kept, perhaps not yet",
+        },
     )
     async def get_timeline(call: Call[None]) -> Reply:
         timeline = await queries.get_timeline(id_in_route(call.route, "orderId"), deps)
@@ -54,7 +60,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         roles={Role.SUPPORT, Role.ADMIN},
         summary="Orders that wait, longest first",
         response=WaitPage,
-        statuses={200: "A page of orders", 400: "A query parameter is wrong"},
+        statuses={200: "A page of orders, with its ETag", 304: UNCHANGED, 400: "A query parameter is wrong"},
         query=WaitsQuery,
     )
     async def list_waiting(call: Call[None, WaitsQuery]) -> Reply:
@@ -67,7 +73,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         roles={Role.SUPPORT, Role.ADMIN},
         summary="Every context: its release, its functions, and how it is",
         response=RegistryView,
-        statuses={200: "What each told, those that gave no answer by name alone"},
+        statuses={200: "What each told, those that gave no answer by name alone", 304: UNCHANGED},
     )
     async def get_registry(call: Call[None]) -> Reply:
         return Reply(RegistryView.of(await asked.readiness(deps.contexts)))
@@ -125,6 +131,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     async def look_at_rebuild(call: Call[None]) -> Reply:
         return Reply(RebuildView.of(await get_rebuild(deps)))
 
+    serve_console(http, signing_in)
     record = OfMessages(partial(handlers.record, deps=deps))
     wanted: dict[type[Contract], Handler] = {each: record for each in catalogue().values() if issubclass(each, Event)}
     drain_queue(functions, context, "operations", "operations_messages", wanted)

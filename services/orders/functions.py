@@ -100,7 +100,8 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         summary="Orders, newest first",
         response=OrderPage,
         statuses={
-            200: "A page of orders",
+            200: "A page of orders, with its ETag",
+            304: UNCHANGED,
             400: "A query parameter is wrong",
             403: "A customer names another customer",
         },

@@ -16,7 +16,8 @@ from tests.unit.access_page import PAGE, operations, page
 from tests.unit.world import ADMIN, CONTEXTS, GUEST, World, order_body, token
 
 SERVICES = Path(__file__).parents[2] / "services"
-OPEN = {"GET openapi.json", "GET docs", "GET docs/{file}", *(f"GET health/{context}/live" for context in CONTEXTS)}
+PAGES = {"GET openapi.json", "GET docs", "GET docs/{file}", "GET console", "GET console/{file}"}
+OPEN = PAGES | {f"GET health/{context}/live" for context in CONTEXTS}
 """What needs no token. A function comes in here on purpose, or not at all."""
 
 AUTHORIZATIONS = ["", "Bearer", "Bearer ", "Basic YTpi", "bearer", "Bearer made-up"]

@@ -276,7 +276,7 @@ class World:
             orders_functions.blueprint(of["orders"], self.orders),
             payments_functions.blueprint(of["payments"], self.payments),
             shipping_functions.blueprint(of["shipping"], self.shipping),
-            operations_functions.blueprint(of["operations"], self.operations),
+            operations_functions.blueprint(of["operations"], self.operations, operations_settings.signing_in),
             *(
                 import_module(f"services.{name}.functions").blueprint(of[name], bootstrap.dependencies(of[name]))
                 for name, bootstrap in NEWCOMERS.items()

@@ -1,0 +1,101 @@
+// All that the console reads of the API, and does by it. Whatever is read again is asked for only if it has changed.
+
+const SIGNED_IN = "orderflow.signed-in"; // in sessionStorage, which ends with the tab
+const PATIENCE = 8000; // milliseconds
+const SHORT_PATIENCE = 1500; // with one context of several
+const CONTEXTS = [
+  "catalog",
+  "inventory",
+  "orders",
+  "payments",
+  "shipping",
+  "operations",
+]; // every one
+
+/** Why the API didn't do what it was asked: `status` is 0 where there was no answer. */
+export class Refusal extends Error {
+  constructor(status, { title, detail } = {}) {
+    super([title ?? (status ? `The API answers ${status}.` : "The API doesn't answer."), detail].filter(Boolean).join(" "));
+    this.status = status;
+  }
+}
+
+const known = new Map();
+
+/** Whose token all is asked with (see sign_in.js); null where nobody is signed in any more. */
+export function session() {
+  const kept = JSON.parse(sessionStorage.getItem(SIGNED_IN));
+  return kept && kept.endsAt > Date.now() ? kept : null;
+}
+
+export function begin(session) {
+  sessionStorage.setItem(SIGNED_IN, JSON.stringify(session));
+}
+
+/** Ends the session, and forgets all that was read in it. */
+export function end() {
+  sessionStorage.removeItem(SIGNED_IN);
+  known.clear();
+}
+
+async function call(method, path, { headers = {}, patience = PATIENCE } = {}) {
+  const reader = session();
+  if (!reader) throw new Refusal(401, { title: "Your sign-in has ended." });
+  let answer;
+  try {
+    answer = await fetch(`/api/${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${reader.token}`, ...headers },
+      cache: "no-store", // what is known is known to this page alone
+      signal: AbortSignal.timeout(patience),
+    });
+  } catch {
+    throw new Refusal(0);
+  }
+  if (!answer.ok && answer.status !== 304) throw new Refusal(answer.status, await answer.json().catch(() => ({})));
+  return answer;
+}
+
+/** What is at the path: the very same object for as long as it is unchanged. */
+async function read(path, options) {
+  const before = known.get(path);
+  const answer = await call("GET", path, { headers: before?.etag ? { "If-None-Match": before.etag } : {}, ...options });
+  const text = answer.status === 304 ? before.text : await answer.text();
+  if (text !== before?.text) known.set(path, { text, etag: answer.headers.get("ETag"), body: JSON.parse(text) });
+  return known.get(path).body;
+}
+
+function query(parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value);
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
+const part = encodeURIComponent;
+
+/** Some of the newest orders, of one status or of all. */
+export const orders = (status, limit) => read(`orders${query({ status, limit })}`);
+export const timeline = (id) => read(`operations/orders/${part(id)}`);
+
+/** Those that have waited longest: for one thing or for any (`waiting`), for so long at least (`over`). */
+export const waits = (filters) => read(`operations/orders${query(filters)}`);
+export const registry = () => read("operations/registry");
+
+/** By context, the messages that are parked there; null where it doesn't answer. */
+export const parked = () => ofEach((context) => `parked/${context}`);
+
+async function ofEach(path) {
+  const told = CONTEXTS.map((context) => read(path(context), { patience: SHORT_PATIENCE }).catch((refusal) => {
+    if ([0, 502, 503, 504].includes(refusal.status)) return null;
+    throw refusal;
+  }));
+  return Object.fromEntries((await Promise.all(told)).map((each, index) => [CONTEXTS[index], each]));
+}
+
+/** What a replay would do, or with `dryRun` false has done. */
+export async function replay(context, id, dryRun) {
+  return (await call("POST", `parked/${part(context)}/${part(id)}/replay${query({ dryRun: String(dryRun) })}`)).json();
+}
+
+export async function discard(context, id, reason) {
+  return (await call("DELETE", `parked/${part(context)}/${part(id)}${query({ reason })}`)).json();
+}

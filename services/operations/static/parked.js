@@ -1,0 +1,105 @@
+// What can't succeed, in every context, until somebody sees to it.
+
+import { discard, parked, replay } from "./api.js";
+import { age, element, orderLink, table } from "./elements.js";
+
+const LONGEST = 200;
+
+export const title = () => "Parked messages";
+
+export const read = () => parked();
+
+export function show(read, _, { admin, ...tools }) {
+  const columns = [
+    { head: "Message", cell: (each) => shortened(each.type) ?? "not one of ours" },
+    { head: "In", cell: (each) => each.context },
+    { head: "About", cell: (each) => each.subject ? about(each.subject, `of-${each.context}-${each.id}`) : "–" },
+    { head: "Why", cell: (each) => each.reason },
+    { head: "Since", kind: "number", cell: (each) => age(each.parkedAt) },
+    { head: "Times", kind: "number", cell: (each) => each.occurrences },
+    ...(admin ? [{ head: "", cell: (each) => actions(each, tools) }] : []),
+  ];
+  const contexts = Object.entries(read);
+  const unknown = contexts.filter(([, page]) => !page).map(([context]) => context);
+  const more = contexts.filter(([, page]) => page?.nextLink).map(([context]) => context);
+  const found = contexts.flatMap(([context, page]) => (page?.value ?? []).map((each) => ({ ...each, context })));
+  found.sort((one, other) => one.parkedAt.localeCompare(other.parkedAt));
+  return [
+    element("p", {}, "A message is parked when it can't succeed. Replay it once its cause is mended; discard it if nobody needs it any more."
+      + (admin ? "" : " An admin can do either.")),
+    unknown.length ? element("p", { class: "problem" }, `What is parked in ${unknown.join(", ")} isn't known: no answer came.`) : null,
+    table("The oldest first", columns, found, unknown.length ? "Elsewhere nothing is parked." : "Nothing is parked."),
+    more.length ? element("p", { class: "empty" }, `There is more in ${more.join(", ")}.`) : null,
+  ];
+}
+
+function shortened(type) {
+  return type?.split(".").at(-2);
+}
+
+function about(subject, id) {
+  return subject.startsWith("ord_") ? orderLink(subject, id) : subject;
+}
+
+function actions(message, tools) {
+  const button = (name, does) => element("button", { id: `${name}-${message.context}-${message.id}`, type: "button", click: does }, name);
+  return element("div", { class: "actions" },
+    message.isForgotten ? null : button("Replay", () => askToReplay(message, tools)),
+    button("Discard", () => askToDiscard(message, tools)));
+}
+
+function askToReplay(message, { ask, refresh }) {
+  const { context, id } = message;
+  ask("Replay it?", (close) => {
+    const told = element("p", { role: "status" }, "Asking what that would do …");
+    const go = element("button", { type: "button", class: "main", id: "confirm", disabled: true }, "Replay");
+    go.addEventListener("click", () => doing(go, told, () => replay(context, id, false), close, refresh));
+    replay(context, id, true).then((would) => {
+      told.textContent = `It would be sent to the queue ${would.sentTo} again, under a fresh message id. Nothing has been sent yet.`;
+      go.disabled = false;
+      go.focus();
+    }, (failure) => fail(told, failure));
+    return [element("p", {}, `${shortened(message.type) ?? "A message"} in ${context}${message.subject ? `, about ${message.subject}` : ""}: ${message.reason}`), told,
+      element("div", { class: "actions" }, cancel(close), go)];
+  });
+}
+
+function askToDiscard(message, { ask, refresh }) {
+  const { context, id } = message;
+  ask("Discard it?", (close) => {
+    const told = element("p", { role: "status" });
+    const reason = element("textarea", { id: "reason", required: true, maxlength: LONGEST, "aria-describedby": "reason-for" });
+    const go = element("button", { class: "grave", id: "confirm" }, "Discard");
+    const submit = (event) => {
+      event.preventDefault();
+      doing(go, told, () => discard(context, id, reason.value.trim().replace(/\s+/g, " ")), close, refresh);
+    };
+    return [element("p", {}, `${shortened(message.type) ?? "A message"} in ${context}${message.subject ? `, about ${message.subject}` : ""} will never be handled. This can't be undone.`),
+      element("form", { submit },
+        element("label", {}, "Reason", reason),
+        element("p", { id: "reason-for", class: "empty" }, "For the audit. Name nobody in it."),
+        told,
+        element("div", { class: "actions" }, cancel(close), go))];
+  });
+}
+
+function cancel(close) {
+  return element("button", { type: "button", click: close }, "Cancel");
+}
+
+async function doing(button, told, does, close, refresh) {
+  button.disabled = true;
+  try {
+    await does();
+    close();
+    await refresh();
+  } catch (failure) {
+    fail(told, failure);
+    button.disabled = false;
+  }
+}
+
+function fail(told, failure) {
+  told.className = "problem";
+  told.textContent = failure.message;
+}
