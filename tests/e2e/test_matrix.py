@@ -58,8 +58,9 @@ FAULTS = (
 )
 GUARDED = [each for each in operations() if each.roles]
 CALLS = [(each, role) for each in GUARDED for role in Role]
-FORGED = [(each, None, NO_TOKEN) for each in GUARDED] + [(*call, fault) for call in CALLS for fault in FAULTS]
 ALLOWED = [(each, role) for each, role in CALLS if role in each.roles]
+# Of a token in a role that may not anyway, a refusal would say nothing of what else is wrong with it.
+FORGED = [(each, None, NO_TOKEN) for each in GUARDED] + [(*call, fault) for call in ALLOWED for fault in FAULTS]
 FORBIDDEN = [(each, role) for each, role in CALLS if role not in each.roles]
 STRANGE = [(each, subject) for each in GUARDED if each.owned for subject in STRANGERS]
 UNGUARDED = [each for each in operations() if not each.roles]
