@@ -112,9 +112,9 @@ def test_names_that_azure_refuses_are_named(broken: Deployment) -> None:
 
 def test_apps_that_may_outgrow_the_quota_are_named(broken: Deployment) -> None:
     for site in broken.all("Microsoft.Web/sites"):
-        site["properties"]["functionAppConfig"]["scaleAndConcurrency"]["maximumInstanceCount"] = 51
+        site["properties"]["functionAppConfig"]["scaleAndConcurrency"]["maximumInstanceCount"] = 42
     faults = "\n".join(azure_rules.faults({"predictedResources": broken.resources}))
-    assert "the apps may take 522240 MB together, and the quota is 512000" in faults
+    assert "the apps may take 516096 MB together, and the quota is 512000" in faults
 
 
 def test_more_instances_always_ready_than_there_may_be_are_named(broken: Deployment) -> None:
