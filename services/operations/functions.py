@@ -85,7 +85,11 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies, signing_in: 
         roles={Role.SUPPORT, Role.ADMIN},
         summary="The messages that can't succeed, in every context",
         response=ParkedEverywhereView,
-        statuses={200: "The oldest of each, and who gave no answer", 400: "A query parameter is wrong"},
+        statuses={
+            200: "The oldest of each, and who gave no answer",
+            304: UNCHANGED,
+            400: "A query parameter is wrong",
+        },
         query=ParkedQuery,
     )
     async def list_parked(call: Call[None, ParkedQuery]) -> Reply:

@@ -299,7 +299,7 @@ async def test_a_page_load_makes_fewer_than_ten_requests_and_each_further_look_o
 ) -> None:
     order_id = await shop.place()
     console.sign_in("support")
-    for view in ("orders", "waiting", "stock", "health", f"order/{order_id}"):
+    for view in ("orders", "waiting", "parked", "stock", "health", f"order/{order_id}"):
         console.browser.get("about:blank")
         console.browser.get(f"{console.address}#/{view}")
         console.reads("Up to date", "#freshness")

@@ -54,7 +54,7 @@ def steps(page: str) -> Iterator[Step]:
                 yield Step("file", names[0], block[2])
             case "json":
                 yield Step("lists", names[0], block[2])
-            case "markdown" | "yaml" | "js":
+            case "markdown" | "yaml":
                 yield Step(names[0], names[1], block[2])
             case "bash":
                 yield Step("commands", "", block[2])

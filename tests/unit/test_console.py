@@ -5,7 +5,7 @@ import re
 import pytest
 
 from services.operations.console import FILES
-from tests.unit.world import CONTEXTS, ENVIRONMENT, Answer, World
+from tests.unit.world import ENVIRONMENT, Answer, World
 
 STRANGER = {"authorization": ""}
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -46,11 +46,6 @@ async def test_all_that_it_loads_is_there_and_comes_from_here() -> None:
     assert len(loaded) >= 4
     assert {each.removeprefix("/api/console/") for each in loaded} <= SERVED.keys()
     assert {each.removeprefix("./") for each in imported} <= SERVED.keys()
-
-
-def test_it_asks_every_context_that_there_is() -> None:
-    [listed] = re.findall(r"const CONTEXTS = \[(.+?)\];", text_of("api.js"), re.DOTALL)
-    assert re.findall(r'"(\w+)"', listed) == list(CONTEXTS)
 
 
 @pytest.mark.parametrize("file", OURS)

@@ -2,15 +2,6 @@
 
 const SIGNED_IN = "orderflow.signed-in"; // in sessionStorage, which ends with the tab
 const PATIENCE = 8000; // milliseconds
-const SHORT_PATIENCE = 1500; // with one context of several
-const CONTEXTS = [
-  "catalog",
-  "inventory",
-  "orders",
-  "payments",
-  "shipping",
-  "operations",
-]; // every one
 
 /** Why the API didn't do what it was asked: `status` is 0 where there was no answer. */
 export class Refusal extends Error {
@@ -38,7 +29,7 @@ export function end() {
   known.clear();
 }
 
-async function call(method, path, { headers = {}, patience = PATIENCE } = {}) {
+async function call(method, path, headers = {}) {
   const reader = session();
   if (!reader) throw new Refusal(401, { title: "Your sign-in has ended." });
   let answer;
@@ -47,7 +38,7 @@ async function call(method, path, { headers = {}, patience = PATIENCE } = {}) {
       method,
       headers: { Authorization: `Bearer ${reader.token}`, ...headers },
       cache: "no-store", // what is known is known to this page alone
-      signal: AbortSignal.timeout(patience),
+      signal: AbortSignal.timeout(PATIENCE),
     });
   } catch {
     throw new Refusal(0);
@@ -57,9 +48,9 @@ async function call(method, path, { headers = {}, patience = PATIENCE } = {}) {
 }
 
 /** What is at the path: the very same object for as long as it is unchanged. */
-async function read(path, options) {
+async function read(path) {
   const before = known.get(path);
-  const answer = await call("GET", path, { headers: before?.etag ? { "If-None-Match": before.etag } : {}, ...options });
+  const answer = await call("GET", path, before?.etag ? { "If-None-Match": before.etag } : {});
   const text = answer.status === 304 ? before.text : await answer.text();
   if (text !== before?.text) known.set(path, { text, etag: answer.headers.get("ETag"), body: JSON.parse(text) });
   return known.get(path).body;
@@ -80,16 +71,7 @@ export const timeline = (id) => read(`operations/orders/${part(id)}`);
 export const waits = (filters) => read(`operations/orders${query(filters)}`);
 export const registry = () => read("operations/registry");
 
-/** By context, the messages that are parked there; null where it doesn't answer. */
-export const parked = () => ofEach((context) => `parked/${context}`);
-
-async function ofEach(path) {
-  const told = CONTEXTS.map((context) => read(path(context), { patience: SHORT_PATIENCE }).catch((refusal) => {
-    if ([0, 502, 503, 504].includes(refusal.status)) return null;
-    throw refusal;
-  }));
-  return Object.fromEntries((await Promise.all(told)).map((each, index) => [CONTEXTS[index], each]));
-}
+export const parked = () => read("operations/parked");
 
 /** What a replay would do, or with `dryRun` false has done. */
 export async function replay(context, id, dryRun) {

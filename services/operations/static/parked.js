@@ -7,9 +7,11 @@ const LONGEST = 200;
 
 export const title = () => "Parked messages";
 
-export const read = () => parked();
+export async function read() {
+  return { found: await parked() };
+}
 
-export function show(read, _, { admin, ...tools }) {
+export function show({ found: { contexts, unknown } }, _, { admin, ...tools }) {
   const columns = [
     { head: "Message", cell: (each) => shortened(each.type) ?? "not one of ours" },
     { head: "In", cell: (each) => each.context },
@@ -19,10 +21,8 @@ export function show(read, _, { admin, ...tools }) {
     { head: "Times", kind: "number", cell: (each) => each.occurrences },
     ...(admin ? [{ head: "", cell: (each) => actions(each, tools) }] : []),
   ];
-  const contexts = Object.entries(read);
-  const unknown = contexts.filter(([, page]) => !page).map(([context]) => context);
-  const more = contexts.filter(([, page]) => page?.nextLink).map(([context]) => context);
-  const found = contexts.flatMap(([context, page]) => (page?.value ?? []).map((each) => ({ ...each, context })));
+  const more = contexts.filter(({ hasMore }) => hasMore).map(({ name }) => name);
+  const found = contexts.flatMap(({ name, value }) => value.map((each) => ({ ...each, context: name })));
   found.sort((one, other) => one.parkedAt.localeCompare(other.parkedAt));
   return [
     element("p", {}, "A message is parked when it can't succeed. Replay it once its cause is mended; discard it if nobody needs it any more."
