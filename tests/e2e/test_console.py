@@ -21,13 +21,14 @@ pytestmark = [pytest.mark.stack, needs_browser]
 
 VIEWS = {
     "orders": "Orders",
+    "flow": "Flow",
     "waiting": "What waits",
     "parked": "Parked messages",
     "stock": "Stock that runs out",
     "health": "Health",
 }
 SOON = {
-    "RETRY_GIVE_UP_SECONDS": "2",
+    "RETRY_GIVE_UP_SECONDS": "6",
     "ORDERS_FIRST_RESEND_SECONDS": "100000",
     "ORDERS_LONGEST_RESEND_SECONDS": "100000",
 }
@@ -141,6 +142,18 @@ async def test_an_order_that_is_placed_is_seen_to_move_from_state_to_state(conso
     console.reads("The goods are on their way, and the money has come in.")
     console.reads("Payment captured", ".timeline")
     assert console.find(".timeline .gap").text.endswith("later")
+
+
+async def test_what_is_under_way_and_what_was_placed_is_counted_and_charted(console: Console, shop: Shop) -> None:
+    console.sign_in("support").open("flow")
+    console.reads("Waits for dispatch")
+    waiting = int(console.find("tr:has(#state-dispatch) .number").text)
+
+    await shop.place()
+
+    console.reads(str(waiting + 1), "tr:has(#state-dispatch) .number")
+    drawn = console.browser.find_elements(By.CSS_SELECTOR, "figure canvas")
+    assert [each.size["height"] for each in drawn] == [220, 220]
 
 
 @pytest.mark.long
@@ -299,7 +312,7 @@ async def test_a_page_load_makes_fewer_than_ten_requests_and_each_further_look_o
 ) -> None:
     order_id = await shop.place()
     console.sign_in("support")
-    for view in ("orders", "waiting", "parked", "stock", "health", f"order/{order_id}"):
+    for view in ("orders", "flow", "waiting", "parked", "stock", "health", f"order/{order_id}"):
         console.browser.get("about:blank")
         console.browser.get(f"{console.address}#/{view}")
         console.reads("Up to date", "#freshness")

@@ -1,6 +1,7 @@
 """The console's files, as a browser gets them; tests/e2e/test_console.py has it used."""
 
 import re
+from hashlib import sha256
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.unit.world import ENVIRONMENT, Answer, World
 STRANGER = {"authorization": ""}
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SERVED = {each.name: TYPES[each.suffix] for each in FILES.iterdir() if each.suffix in TYPES}
-OURS = [name for name in SERVED if name.endswith(".js")]
+OURS = [name for name in SERVED if name.endswith(".js") and not name.startswith("uPlot")]
 
 
 async def of_console(file: str, world: World | None = None) -> Answer:
@@ -62,6 +63,11 @@ async def test_the_page_knows_where_its_reader_signs_in() -> None:
         "scope": "openid api://orders/use",
         "rolesClaim": "roles",
     }
+
+
+def test_the_charts_are_those_that_were_taken_and_came_with_their_licence() -> None:
+    assert sha256((FILES / "uPlot.esm.js").read_bytes()).hexdigest() in text_of("README.md")
+    assert "MIT License" in text_of("LICENSE.uPlot")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

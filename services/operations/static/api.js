@@ -69,6 +69,7 @@ export const timeline = (id) => read(`operations/orders/${part(id)}`);
 
 /** Those that have waited longest: for one thing or for any (`waiting`), for so long at least (`over`). */
 export const waits = (filters) => read(`operations/orders${query(filters)}`);
+export const flow = () => read("operations/flow");
 export const registry = () => read("operations/registry");
 
 export const parked = () => read("operations/parked");

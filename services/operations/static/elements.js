@@ -28,6 +28,13 @@ export function table(caption, columns, rows, empty) {
       rows.map((row) => element("tr", { role: "row" }, columns.map((column, index) => cell(row, column, index))))));
 }
 
+/** A bar of `share`, 0 to 1. */
+export function bar(share) {
+  const made = element("span", { class: "bar", "aria-hidden": "true" });
+  made.style.setProperty("--share", share);
+  return made;
+}
+
 /** Whether something works, `good` or `bad`: colour, shape and words say so. */
 export function light(kind, said) {
   return element("span", { class: `light ${kind}` }, said);
