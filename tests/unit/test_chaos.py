@@ -514,7 +514,7 @@ async def test_nothing_is_sent_again_by_the_clock_unless_a_message_was_lost(seed
 
     # A command that failed four times waits beyond its next resend, and leaves the rest to that.
     sent = [message.properties or {} for _, message in run.world.broker.sent]
-    failed_on_and_on = {wire["cloudEvents_id"] for wire in sent if wire.get("orderflow_attempt", 0) >= 4}
+    failed_on_and_on = {wire["cloudEvents_id"] for wire in sent if int(wire.get("orderflow_attempt", 0)) >= 4}
     assert [m for m in run.resends if (m.properties or {})["cloudEvents_id"] not in failed_on_and_on] == []
 
 
