@@ -48,6 +48,7 @@ async function open() {
   opened.module = module;
   document.title = `${module.title(opened.about)} – Orderflow`;
   view.replaceChildren(heading(opened), element("p", { class: "empty" }, "Reading …"));
+  tellFreshness();
   if (!isFirst) view.firstChild.focus(); // where somebody reads on who came by a link
   await refresh();
 }
