@@ -68,8 +68,13 @@ def grown(root: Path, environment: str) -> Deployment:
 
 
 def by_id(deployed: Deployment) -> dict[str, Resource]:
-    """Its resources by their ids."""
-    return {each["id"]: each for each in deployed.resources}
+    """Its resources by their ids, but for the settings of operations, which asks every context, a new one, too."""
+    return {each["id"]: each for each in deployed.resources if not _of_operations(each)}
+
+
+def _of_operations(resource: Resource) -> bool:
+    is_config = resource["type"] == "Microsoft.Web/sites/config"
+    return is_config and "OPERATIONS_ADDRESSES" in json.dumps(resource["properties"])
 
 
 def test_a_context_is_its_own_resources_and_no_change_to_any_other(tmp_path: Path) -> None:

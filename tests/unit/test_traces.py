@@ -109,7 +109,8 @@ async def test_one_trace_leads_from_the_request_to_the_last_effect(trees: Trees)
 
     placing, dispatching = trees.one("place_order"), trees.one("dispatch_shipment")
     trace = trees.of(placing)
-    assert names(trace) == sorted(STEPS)
+    # A context that is new may react, too.
+    assert [name for name in names(trace) if name in STEPS] == sorted(STEPS)
     assert {(each.attributes or {}).get("subject") for each in trace if each is not placing} == {order}
     assert trace_of(dispatching) != trace_of(placing)
     sent = trees.one("send ShipmentDispatched")

@@ -14,7 +14,7 @@ class _Stored(Reader):
     """A reader of documents that are here, by container."""
 
     def __init__(self, containers: dict[str, list[Document]], state: Path) -> None:
-        self._containers, self._state = containers, state
+        self._containers, self.state = containers, state
         self.contexts = tuple(containers)
 
     async def query(
