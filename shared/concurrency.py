@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 AT_A_TIME = 16
-PATIENCE_SECONDS = 0.7
+INNER_TIMEOUT_SECONDS = 0.7
 """For what is asked on the way to an answer that operations waits for, which is a second."""
 
 

@@ -12,7 +12,7 @@ import azure.functions as func
 
 from shared.access import OPEN, Role
 from shared.codec import rfc3339
-from shared.concurrency import PATIENCE_SECONDS
+from shared.concurrency import INNER_TIMEOUT_SECONDS
 from shared.context import BoundedContext
 from shared.errors import Refused
 from shared.failures import told
@@ -107,7 +107,7 @@ def report_readiness(
         if looking is None or (looking.done() and context.system.now() - began_at >= FRESH):
             began_at = context.system.now()
             looking = asyncio.create_task(look())
-        await asyncio.wait({looking}, timeout=PATIENCE_SECONDS if known else None)
+        await asyncio.wait({looking}, timeout=INNER_TIMEOUT_SECONDS if known else None)
         known = looking.result() if looking.done() or known is None else known
         if away := [name for name, state in known.dependencies.items() if state != UP]:
             whole = known.model_dump(by_alias=True, exclude={"status"})

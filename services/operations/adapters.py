@@ -125,7 +125,7 @@ def _put(document: Document, etag: str) -> Operation:
 type Issue = Callable[[], Awaitable[tuple[str, datetime]]]
 """Makes a token, and says until when it is good."""
 
-PATIENCE_SECONDS = 1.0
+TIMEOUT_SECONDS = 1.0
 _RENEWED = timedelta(minutes=1)
 
 
@@ -164,7 +164,7 @@ class ContextsOverHttp:
     async def ask(self, context: str, path: str) -> Said | None:
         """What the context answers within a second, or None."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), aiohttp.ClientSession(auto_decompress=False) as session:
+            async with asyncio.timeout(TIMEOUT_SECONDS), aiohttp.ClientSession(auto_decompress=False) as session:
                 headers = {"Authorization": f"Bearer {await self._token.get()}", "Accept-Encoding": "identity"}
                 address = f"{self._addresses[context]}/{path}"
                 async with session.get(address, headers=headers, allow_redirects=False) as response:

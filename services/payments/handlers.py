@@ -18,7 +18,7 @@ from services.payments.domain import (
     State,
 )
 from services.payments.ports import Payments, Provider
-from shared.concurrency import PATIENCE_SECONDS
+from shared.concurrency import INNER_TIMEOUT_SECONDS
 from shared.contracts import Contract
 from shared.contracts.payments import (
     AuthorisePayment,
@@ -82,7 +82,7 @@ async def get_payment(order_id: str, deps: Dependencies) -> tuple[Payment, Inten
     if payment.intent_id is None:
         return payment, None
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(INNER_TIMEOUT_SECONDS):
             return payment, await deps.provider.look(payment.intent_id)
     except (Transient, TimeoutError) as failure:
         log.warning("what the provider says of the intent isn't known: %r", failure)

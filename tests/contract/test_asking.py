@@ -73,8 +73,8 @@ async def test_what_is_no_answer_is_none(server: Server, answer: bytes) -> None:
 async def test_who_is_away_or_takes_longer_than_a_second_gives_no_answer(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert adapters.PATIENCE_SECONDS == 1
-    monkeypatch.setattr(adapters, "PATIENCE_SECONDS", 0.2)
+    assert adapters.TIMEOUT_SECONDS == 1
+    monkeypatch.setattr(adapters, "TIMEOUT_SECONDS", 0.2)
 
     async def hang(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()

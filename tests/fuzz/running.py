@@ -26,7 +26,7 @@ DOCUMENT = Path(__file__).parents[2] / "openapi.json"
 BATCH = 2000
 WORKERS = 8
 ORDERS = 16
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 ORDER = {
     "email": "ada@example.com",
     "currency": "GBP",
@@ -46,7 +46,7 @@ class Caller:
 
     async def send(self, attempt: Attempt) -> Answer | None:
         """The answer; None where the connection ended without one. Raises TimeoutError."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
                 return await self._send(attempt)
             except (ConnectionError, asyncio.IncompleteReadError):
@@ -217,7 +217,7 @@ class Fuzz:
                 answer = await caller.send(attempt)
             wrong = fault(attempt, answer)
         except TimeoutError:
-            answer, wrong = None, f"there was no answer in {PATIENCE_SECONDS:g} s"
+            answer, wrong = None, f"there was no answer in {TIMEOUT_SECONDS:g} s"
             caller.close()
         status = answer.status if answer else 0
         self.report.sent += 1
@@ -235,7 +235,7 @@ class Fuzz:
 
 async def fuzz(state: Path, seed: int, numbers: Sequence[int]) -> Report:
     """Send them to the stack that runs with this state folder."""
-    async with reader(state) as reading, httpx.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as http:
+    async with reader(state) as reading, httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as http:
         run = Fuzz(state, seed, reading, http)
         await run.run(numbers)
         return run.report

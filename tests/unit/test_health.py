@@ -107,7 +107,7 @@ async def test_a_look_stands_for_all_who_ask_within_five_seconds_and_no_longer(
 async def test_while_a_look_takes_its_time_what_is_told_is_what_the_one_before_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(health, "INNER_TIMEOUT_SECONDS", 0.01)
     world, answered = World(), asyncio.Event()
 
     async def is_slow(_: str) -> None:

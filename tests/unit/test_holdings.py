@@ -102,7 +102,7 @@ async def hangs(_: str) -> Any:
 async def test_without_the_provider_payments_tells_its_own_side_in_time(
     world: World, look: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(handlers, "INNER_TIMEOUT_SECONDS", 0.01)
     order = await world.placed(("MUG", 2))
     await world.drain()
     monkeypatch.setattr(world.provider, "look", look)

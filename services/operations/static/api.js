@@ -1,7 +1,7 @@
 // All that the console reads of the API, and does by it. Whatever is read again is asked for only if it has changed.
 
 const SIGNED_IN = "orderflow.signed-in"; // in sessionStorage, which ends with the tab
-const PATIENCE = 8000; // milliseconds
+const TIMEOUT = 8000; // milliseconds
 
 /** Why the API didn't do what it was asked: `status` is 0 where there was no answer. */
 export class Refusal extends Error {
@@ -38,7 +38,7 @@ async function call(method, path, headers = {}) {
       method,
       headers: { Authorization: `Bearer ${reader.token}`, ...headers },
       cache: "no-store", // what is known is known to this page alone
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(TIMEOUT),
     });
   } catch {
     throw new Refusal(0);
