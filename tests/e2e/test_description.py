@@ -98,7 +98,7 @@ def made_of(description: Any, shop: Stack, tool: Path, role: Role, *options: str
         f"--header=Authorization: Bearer {token}",
     ]
     command += [f"--checks={','.join(CHECKS)}", "--generation-database=none", "--seed=1"]
-    command += ["--workers=2", "--continue-on-failure", "--no-color"]
+    command += ["--workers=1", "--continue-on-failure", "--no-color"]
     return subprocess.run([*command, *options], cwd=shop.state, capture_output=True, text=True, check=False)
 
 
@@ -112,7 +112,8 @@ def test_every_answer_is_one_that_the_description_knows(shop: Stack, tool: Path,
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"([\d,]+) generated, \1 passed", done.stdout)
     [links] = map(int, re.findall(r"API Links: +(\d+) covered", done.stdout))
-    assert links > 0
+    # What operations asks for it knows by ids: no answer that it gets leads it on.
+    assert links > 0 or role is Role.OPERATIONS
 
 
 def test_an_answer_that_it_does_not_know_is_found(shop: Stack, tool: Path) -> None:
