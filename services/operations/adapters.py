@@ -97,7 +97,8 @@ class SumAdapter:
             total = Counter(_counts(was, place))
             total.update(counts)
             document = {"id": place.id, "kind": "sum", "model": place.model, "counts": present(total)}
-            operations.append(_put(document | present({"ttl": place.seconds or 0}), was.get("_etag", "")))
+            life = {"ttl": place.seconds} if place.seconds else {}
+            operations.append(_put(document | life, was.get("_etag", "")))
         [etag, *_] = await self._outbox.commit(_SUMS, operations, [], audit)
         return replace(head, etag=etag)
 

@@ -22,9 +22,7 @@ TIMEOUT_SECONDS = 5.0
 async def published_keys(issuer: str) -> list[object]:
     """What the issuer lists in its key set. Raises Unavailable with the reason."""
     async with _asking() as session:
-        address = (await _configuration(session, issuer)).get("jwks_uri")
-        if not isinstance(address, str) or not is_encrypted_or_local(address):
-            raise Unavailable("the issuer's configuration names no key set (jwks_uri) at an https:// address")
+        address = await _address(session, issuer, "jwks_uri", "key set (jwks_uri)")
         keys = (await _document(session, "GET", address, "its key set")).get("keys")
     if not isinstance(keys, list):
         raise Unavailable("the issuer's key set has no list of keys")
@@ -36,9 +34,7 @@ async def token_of_client(issuer: str, client_id: str, secret: str, scope: str) 
     with the reason."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret, "scope": scope}
     async with _asking() as session:
-        address = (await _configuration(session, issuer)).get("token_endpoint")
-        if not isinstance(address, str) or not is_encrypted_or_local(address):
-            raise Unavailable("the issuer's configuration names no token_endpoint at an https:// address")
+        address = await _address(session, issuer, "token_endpoint", "token_endpoint")
         granted = await _document(session, "POST", address, "a token", form)
     match granted:
         case {"access_token": str(token), "expires_in": int(seconds)}:
@@ -59,12 +55,16 @@ async def _asking() -> AsyncIterator[aiohttp.ClientSession]:
         raise Unavailable(f"the issuer couldn't be asked ({type(error).__name__})") from None
 
 
-async def _configuration(session: aiohttp.ClientSession, issuer: str) -> dict[str, Any]:
-    address = f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
-    found = await _document(session, "GET", address, "its configuration")
-    if found.get("issuer") != issuer:
+async def _address(session: aiohttp.ClientSession, issuer: str, member: str, what: str) -> str:
+    """The address that the issuer's configuration has in this member. Raises Unavailable, naming `what` it is of."""
+    discovery = f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
+    configuration = await _document(session, "GET", discovery, "its configuration")
+    if configuration.get("issuer") != issuer:
         raise Unavailable("the configuration at the issuer's address is another issuer's: mend IDENTITY_ISSUER")
-    return found
+    address = configuration.get(member)
+    if not isinstance(address, str) or not is_encrypted_or_local(address):
+        raise Unavailable(f"the issuer's configuration names no {what} at an https:// address")
+    return address
 
 
 async def _document(
