@@ -146,9 +146,8 @@ def parse(document: Mapping[str, Any]) -> Topology:
         if place:
             entry = document[label][int(place[0])]
             label = f"{label.removesuffix('s')} {entry.get('name', entry.get('context'))!r}"
-        if first["type"] == "unexpected_keyword_argument":
-            raise TopologyError(f"{label}: unknown field {place[-1]!r}") from None
-        raise TopologyError(": ".join([label, *place[1:2], first["msg"]])) from None
+        complaint = "unknown field" if first["type"] == "unexpected_keyword_argument" else first["msg"]
+        raise TopologyError(": ".join([label, *place[1:2], complaint])) from None
     _check(topology)
     return topology
 

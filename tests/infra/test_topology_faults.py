@@ -38,7 +38,7 @@ def test_a_misspelt_field_is_named_and_a_queue_that_is_none(copy: Sources) -> No
     ]
     copy.change("topology.json", '"types"', '"typs"')
     assert list(topology_faults(copy.root)) == [
-        "infra/topology.json: subscription 'orders-prices': unknown field 'typs'"
+        "infra/topology.json: subscription 'orders-prices': typs: unknown field"
     ]
 
 

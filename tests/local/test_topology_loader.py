@@ -54,8 +54,8 @@ def test_every_section_becomes_dataclasses_with_durations_in_milliseconds() -> N
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        ({"queus": []}, "queus: Unexpected keyword"),
-        ({"queues": [{"name": "q", "lockDuratoin": "PT1M"}]}, "queue 'q': lockDuratoin: Unexpected keyword"),
+        ({"queus": []}, "queus: unknown field"),
+        ({"queues": [{"name": "q", "lockDuratoin": "PT1M"}]}, "queue 'q': lockDuratoin: unknown field"),
         ({"queues": [{"name": "q", "lockDuration": "1 minute"}]}, "queue 'q': lockDuration: .*not an ISO 8601"),
         ({"queues": [{"name": "q", "maxDeliveryCount": "ten"}]}, "queue 'q': maxDeliveryCount: .* valid integer"),
         ({"topics": [{"name": 7}]}, "topic 7: name: .* valid string"),
