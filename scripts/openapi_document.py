@@ -193,7 +193,7 @@ def _answer(
         return {"$ref": f"#/components/responses/{_phrase(status)}"}
     if status >= HTTPStatus.BAD_REQUEST:
         return _refusal(status, words, types)
-    sends = of.sends | ({"ETag"} if _revalidates(of) else set())
+    sends = {*of.sends, *(["ETag"] if _revalidates(of) else [])}
     answer = {
         "description": words,
         "headers": _headers(status) | {name: {"schema": _SENT[name]} for name in sorted(sends)},

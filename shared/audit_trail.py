@@ -56,16 +56,13 @@ def report_audit(http: HttpFunctions, context: BoundedContext) -> None:
     route = f"audit/{context.name}"
 
     @http.function(
+        f"GET {route}",
         operation=f"{context.name}_audit",
-        method="GET",
-        route=route,
         roles={Role.ADMIN},
         summary=f"Who of the staff changed what in {context.name}, oldest first",
-        response=AuditPage,
         statuses={200: "A page of entries", 400: "A query parameter is wrong"},
-        query=AuditParameters,
     )
-    async def audit(call: Call[None, AuditParameters]) -> Reply:
+    async def audit(call: Call[None, AuditParameters]) -> Reply[AuditPage]:
         paging = Paging(call, route)
         since = (call.query.since, "") if call.query.since else None
         after = paging.after or since

@@ -1,4 +1,4 @@
-"""The functions that every context has in the same shape: its queues, its dead letters, its sweep."""
+"""The functions that every context has in the same shape."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,26 +7,54 @@ from datetime import datetime, timedelta
 import azure.functions as func
 
 from shared import metrics
+from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.contracts import Contract
 from shared.dispatch import Handler
 from shared.failures import telling_no_more
+from shared.health import report_liveness, report_readiness
+from shared.http import HttpFunctions
 from shared.ports import WireMessage
+from shared.replaying import report_parked
 from shared.telemetry import log, log_event, span
 
 # Service Bus messages are declared binary: the worker would take a JSON text's own fields for the message's metadata.
 _BINARY = func.DataType.BINARY
 _LATE = timedelta(minutes=5)
 
+type Queues = Mapping[str, Mapping[type[Contract], Handler]]
+"""What handles each contract, by the queue that it comes on."""
+
+
+def context_blueprint(
+    http: HttpFunctions,
+    context: BoundedContext,
+    queues: Queues | None = None,
+    *sweeps: Callable[[], Awaitable[object]],
+    sends_to: str | None = None,
+) -> func.Blueprint:
+    """Every function of the context: of its own those over HTTP and one for each queue, which hands messages to the
+    handlers of their contracts; and what all contexts have: dead letters if it has a queue, the sweep of the outbox and
+    these `sweeps`, audit, what is parked, and how it is. `sends_to` is what it sends to, unless that is its topic."""
+    functions, queues = http.blueprint, queues or {}
+    for queue, handlers in queues.items():
+        drain_queue(functions, context, queue, handlers)
+    if queues:
+        drain_dead_letters(functions, context)
+    sweep_every_minute(functions, context, *sweeps)
+    report_audit(http, context)
+    report_parked(http, context, {contract: queue for queue, handlers in queues.items() for contract in handlers})
+    report_liveness(http, context.name)
+    report_readiness(http, context, sends_to or f"{context.name}-events")
+    return functions
+
 
 def drain_queue(
-    blueprint: func.Blueprint,
-    context: BoundedContext,
-    queue: str,
-    name: str,
-    handlers: Mapping[type[Contract], Handler],
+    blueprint: func.Blueprint, context: BoundedContext, queue: str, handlers: Mapping[type[Contract], Handler]
 ) -> None:
-    """Register the function `name`, which hands each message of the queue to the handler of its contract."""
+    """Register `<context>_messages`, or of another queue than that of the context's name a function of the queue's,
+    which hands each message to the handler of its contract."""
+    name = f"{queue}_messages" if queue == context.name else queue.replace("-", "_")
     dispatcher = context.dispatcher(queue, handlers)
 
     async def handle(message: func.ServiceBusMessage) -> None:

@@ -55,26 +55,22 @@ def report_liveness(http: HttpFunctions, context: str, release: Path = RELEASE) 
     answer = _liveness(release)
 
     @http.function(
+        f"GET health/{context}/live",
         operation=f"{context}_live",
-        method="GET",
-        route=f"health/{context}/live",
         roles=OPEN,
         summary=f"Whether {context} answers, and in which release",
-        response=Liveness,
         statuses={200: "It does"},
     )
-    async def live(call: Call[None]) -> Reply:
+    async def live(call: Call[None]) -> Reply[Liveness]:
         return Reply(answer)
 
 
-def report_readiness(
-    functions: func.Blueprint, http: HttpFunctions, context: BoundedContext, destination: str | None = None
-) -> None:
-    """Register `<context>_ready`, which looks at the container and at the broker, where messages to `destination`, by
-    default the context's topic, would be taken; at most once in five seconds, whoever asks. A look that takes its time
-    goes on: who asks meanwhile is told of the one before, soon enough for operations."""
+def report_readiness(http: HttpFunctions, context: BoundedContext, destination: str) -> None:
+    """Register `<context>_ready`, which looks at the container and at the broker, where messages to `destination` would
+    be taken; at most once in five seconds, whoever asks. A look that takes its time goes on: who asks meanwhile is told
+    of the one before, soon enough for operations."""
     release = _liveness(RELEASE)
-    declared = cache(lambda: _declared(functions))
+    declared = cache(lambda: _declared(http.blueprint))
     known: Readiness | None = None
     looking: asyncio.Task[Readiness] | None = None
     began_at: datetime
@@ -82,7 +78,7 @@ def report_readiness(
     async def look() -> Readiness:
         looks = {
             "container": context.container.read("ready", "ready"),
-            "broker": context.sender.check(destination or f"{context.name}-events"),
+            "broker": context.sender.check(destination),
         }
         states = await asyncio.gather(*map(_state, looks.values()))
         return Readiness(
@@ -94,15 +90,13 @@ def report_readiness(
         )
 
     @http.function(
+        f"GET health/{context.name}/ready",
         operation=f"{context.name}_ready",
-        method="GET",
-        route=f"health/{context.name}/ready",
         roles={Role.OPERATIONS, Role.ADMIN},
         summary=f"Whether {context.name} can work, and what it is made of",
-        response=Readiness,
         statuses={200: "It can", 503: "`not-ready`: its container or the broker is away"},
     )
-    async def ready(call: Call[None]) -> Reply:
+    async def ready(call: Call[None]) -> Reply[Readiness]:
         nonlocal known, looking, began_at
         if looking is None or (looking.done() and context.system.now() - began_at >= FRESH):
             began_at = context.system.now()

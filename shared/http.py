@@ -1,4 +1,4 @@
-"""HTTP functions, each declared once: what it is called, what it takes and what it answers.
+"""HTTP functions, each declared once: who may call it, and by its handler's annotations what it takes and answers.
 
 `HttpFunctions` stands over the decorators of the v2 programming model. It checks who calls and whether they may, then
 the body's type, size and shape, before the handler runs; it retries what another writer was faster at, and turns every
@@ -8,9 +8,10 @@ an error.
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
@@ -92,10 +93,10 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply[Body: BaseModel | File]:
     """A success."""
 
-    body: BaseModel | File
+    body: Body
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -107,14 +108,14 @@ class Operation:
     id: str
     method: str
     route: str
-    roles: frozenset[Role]
+    roles: AbstractSet[Role]
     owned: bool
     summary: str
     request: type[BaseModel] | None
     query: type[BaseModel] | None
     response: type[BaseModel] | None
     statuses: Mapping[int, str]
-    sends: frozenset[str]
+    sends: Collection[str]
     conditional: bool
 
     @property
@@ -126,69 +127,60 @@ class Operation:
 class HttpFunctions:
     """The HTTP functions of a blueprint."""
 
-    def __init__(self, blueprint: func.Blueprint, system: System, authenticator: Authenticator) -> None:
-        self._blueprint = blueprint
+    def __init__(self, system: System, authenticator: Authenticator) -> None:
+        self.blueprint = func.Blueprint()
         self._system = system
         self._authenticator = authenticator
 
     def function(
         self,
+        method_and_route: str,
         *,
-        operation: str,
-        method: str,
-        route: str,
-        roles: Collection[Role],
+        roles: AbstractSet[Role],
         summary: str,
-        response: type[BaseModel] | None,
         statuses: Mapping[int, str],
-        request: type[BaseModel] | None = None,
-        query: type[BaseModel] | None = None,
+        operation: str | None = None,
         context: Mapping[str, Any] | None = None,
         sends: Collection[str] = (),
         max_body: int = MIB,
         conditional: bool = False,
         owned: bool = False,
-    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], None]:
-        """Register the decorated handler as the HTTP function named `operation`, for callers in one of the `roles`.
+    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply[Any]]]], None]:
+        """Register the decorated handler at a method and route, `GET stock/{sku}` say, for callers in one of the
+        `roles`; the HTTP function has the handler's name unless `operation` is another.
 
-        `statuses` says when each status is answered, and names the types of problem in backticks that no other
-        operation has. `context` reaches the request model's validators,
+        What it takes and answers stands in the handler's annotations, `Call[<body>, <query parameters>]` and
+        `Reply[<body>]`: with a `File`, it is for people. `statuses` says when each status is answered, and names the
+        types of problem in backticks that no other operation has. `context` reaches the request model's validators,
         beside `seen`, a set that is empty for each request. `conditional`: the handler heeds the call's preconditions;
         where it doesn't, one on a request that writes is refused. A PATCH takes a merge patch, and is refused without
-        If-Match. `query` declares the parameters that there are, `sends` the headers that a success may have, but for
-        the ETag of what a GET answers with 304: that of its Reply, or else a digest of the body.
-        Without a `response` it answers with files, for people.
+        If-Match. `sends` are the headers that a success may have, but for the ETag of what a GET answers with 304: that
+        of its Reply, or else a digest of the body.
         `owned`: what it is about belongs to a customer, and the handler heeds `Call.customer`.
         """
-        declared = Operation(
-            operation,
-            method,
-            route,
-            frozenset(roles),
-            owned,
-            summary,
-            request,
-            query,
-            response,
-            statuses,
-            frozenset(sends),
-            conditional,
-        )
+        method, route = method_and_route.split()
 
-        def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply]]) -> None:
-            async def call(req: func.HttpRequest, id: str) -> Reply:
+        def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply[Any]]]) -> None:
+            hints = get_type_hints(handler)
+            request, query, response = map(_model, (*get_args(hints["call"]), *get_args(hints["return"])))
+            name = operation or handler.__name__
+            declared = Operation(
+                name, method, route, roles, owned, summary, request, query, response, statuses, sends, conditional
+            )
+
+            async def call(req: func.HttpRequest, id: str) -> Reply[Any]:
                 caller, role = await self._admitted(req, declared)
                 key = idempotency_key(req.headers)
                 parameters = _parameters(req.params, query)
                 body = _parsed(req, declared, max_body, context)
                 asked = _preconditions(req, declared)
-                call = Call(operation, id, caller, role, body, parameters, req.route_params, key, asked)
+                call = Call(name, id, caller, role, body, parameters, req.route_params, key, asked)
                 return await at_once(lambda: handler(call), self._system)
 
             async def answer(req: func.HttpRequest) -> func.HttpResponse:
                 id = self._system.new_id()
                 told = correlation(req.headers, id)
-                with span(operation, told["traceparent"], function=operation, request=told["X-Request-Id"]):
+                with span(name, told["traceparent"], function=name, request=told["X-Request-Id"]):
                     try:
                         response = _success(await call(req, id), req, declared)
                     except Exception as error:  # noqa: BLE001 - the edge: the caller gets a problem, the log the rest
@@ -199,10 +191,8 @@ class HttpFunctions:
                 return response
 
             answer.operation = declared  # type: ignore[attr-defined]
-            decorated = self._blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(
-                answer
-            )
-            self._blueprint.function_name(operation)(decorated)
+            at = self.blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)
+            self.blueprint.function_name(name)(at(answer))
 
         return register
 
@@ -216,6 +206,10 @@ class HttpFunctions:
             needed = " or ".join(each for each in Role if each in operation.roles)
             raise Refused(403, "forbidden", "You may not do this.", f"It takes the role {needed}.")
         return caller, role
+
+
+def _model(annotation: object) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def _parameters(given: Mapping[str, str], model: type[BaseModel] | None) -> BaseModel | None:
@@ -261,7 +255,7 @@ def _parsed(
         raise invalid(field_errors(error)) from None
 
 
-def _success(reply: Reply, req: func.HttpRequest, operation: Operation) -> func.HttpResponse:
+def _success(reply: Reply[Any], req: func.HttpRequest, operation: Operation) -> func.HttpResponse:
     headers = _SECURITY | dict(reply.headers)
     file = reply.body if isinstance(reply.body, File) else _json(reply.body)
     body, status = file.content, reply.status

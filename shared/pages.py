@@ -53,7 +53,7 @@ class Page:
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
 
-    def reply(self, name: str) -> Reply:
+    def reply(self, name: str) -> Reply[File]:
         """The file of this name; `page.json` tells the page's scripts how its reader signs in. Refused with 404."""
         if name == "page.json":
             return file_reply(self._told())
@@ -72,31 +72,27 @@ def serve_page(http: HttpFunctions, page: Page) -> None:
     """Register a page and what it is made of."""
 
     @http.function(
+        f"GET {page.route}",
         operation=page.name,
-        method="GET",
-        route=page.route,
         roles=OPEN,
         summary=page.summary,
-        response=None,
         statuses={200: "The page, with its ETag", 304: UNCHANGED},
     )
-    async def itself(call: Call[None]) -> Reply:
+    async def itself(call: Call[None]) -> Reply[File]:
         return page.reply(f"{page.route}.html")
 
     @http.function(
+        f"GET {page.route}/{{file}}",
         operation=f"{page.name}_file",
-        method="GET",
-        route=f"{page.route}/{{file}}",
         roles=OPEN,
         summary="What the page is made of",
-        response=None,
         statuses={200: "The file, with its ETag", 304: UNCHANGED, 404: "No such file"},
     )
-    async def one_of_its_files(call: Call[None]) -> Reply:
+    async def one_of_its_files(call: Call[None]) -> Reply[File]:
         return page.reply(call.route["file"])
 
 
-def file_reply(answered: File, headers: dict[str, str] | None = None) -> Reply:
+def file_reply(answered: File, headers: dict[str, str] | None = None) -> Reply[File]:
     """A file with its ETag."""
     return Reply(answered, headers={"ETag": _etag(answered), **(headers or {})})
 

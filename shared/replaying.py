@@ -107,25 +107,20 @@ class DiscardView(View):
     reason: str
 
 
-def report_parked(
-    http: HttpFunctions, context: BoundedContext, elsewhere: Mapping[type[Contract], str] | None = None
-) -> None:
-    """Register `<context>_parked`, `<context>_replay` and `<context>_discard`. `elsewhere` names the queue of each
-    contract that the context doesn't take on the one of its own name."""
+def report_parked(http: HttpFunctions, context: BoundedContext, queues: Mapping[type[Contract], str]) -> None:
+    """Register `<context>_parked`, `<context>_replay` and `<context>_discard`. `queues` names the one of each contract
+    that the context takes; another's goes to that of its own name."""
     route = f"parked/{context.name}"
     gone = "Nothing of that id is parked: it was replayed or discarded, or its time is over"
 
     @http.function(
+        f"GET {route}",
         operation=f"{context.name}_parked",
-        method="GET",
-        route=route,
         roles={Role.OPERATIONS, Role.SUPPORT, Role.ADMIN},
         summary=f"The messages that can't succeed in {context.name}, oldest first",
-        response=ParkedPage,
         statuses={200: "A page of them, with its ETag", 304: UNCHANGED, 400: "A query parameter is wrong"},
-        query=ParkedParameters,
     )
-    async def parked(call: Call[None, ParkedParameters]) -> Reply:
+    async def parked(call: Call[None, ParkedParameters]) -> Reply[ParkedPage]:
         paging, of = Paging(call, route), call.query.subject
         about = (Condition("subject", "=", of),) if of else ()
         query = Query("parked", about, ("parkedAt", "pk"), keyset(paging.after), call.query.limit)
@@ -134,12 +129,10 @@ def report_parked(
         return Reply(ParkedPage(value=found, next_link=next_link))
 
     @http.function(
+        f"POST {route}/{{parkedId}}/replay",
         operation=f"{context.name}_replay",
-        method="POST",
-        route=f"{route}/{{parkedId}}/replay",
         roles={Role.ADMIN},
         summary=f"Have a message that is parked in {context.name} handled again",
-        response=ReplayView,
         statuses={
             200: "What would be done",
             202: "On its way",
@@ -147,13 +140,12 @@ def report_parked(
             409: "`cannot-replay`: it can't be read, or is forgotten",
             422: "A body that says something",
         },
-        query=ReplayParameters,
     )
-    async def replay(call: Call[None, ReplayParameters]) -> Reply:
+    async def replay(call: Call[None, ReplayParameters]) -> Reply[ReplayView]:
         found = await _found(call, context)
         if not isinstance(found, Parked):
             return Reply(ReplayView.model_validate(found), 202)
-        message = _message(found, derived_id("replay", call.request_id, found.pk), context.name, elsewhere or {})
+        message = _message(found, derived_id("replay", call.request_id, found.pk), context.name, queues)
         view = ReplayView(id=found.pk, sent_to=message.destination, event_id=message.event_id)
         if call.query.dry_run:
             return Reply(view)
@@ -163,16 +155,13 @@ def report_parked(
         return Reply(view, 202)
 
     @http.function(
+        f"DELETE {route}/{{parkedId}}",
         operation=f"{context.name}_discard",
-        method="DELETE",
-        route=f"{route}/{{parkedId}}",
         roles={Role.ADMIN},
         summary=f"Discard a message that is parked in {context.name}, for a reason",
-        response=DiscardView,
         statuses={200: "Discarded", 400: "There is no reason", 404: gone, 422: "A body that says something"},
-        query=DiscardParameters,
     )
-    async def discard(call: Call[None, DiscardParameters]) -> Reply:
+    async def discard(call: Call[None, DiscardParameters]) -> Reply[DiscardView]:
         found = await _found(call, context)
         if isinstance(found, Parked):
             await _see_to(call, found, {"status": "discarded", "reason": call.query.reason}, context)
@@ -198,7 +187,7 @@ async def _see_to(
     await context.outbox.commit(parked.pk, [Delete(PARKED, parked.etag)], messages, entry)
 
 
-def _message(parked: Parked, fresh_id: str, context: str, elsewhere: Mapping[type[Contract], str]) -> Message:
+def _message(parked: Parked, fresh_id: str, context: str, queues: Mapping[type[Contract], str]) -> Message:
     """The message as it is sent again. Refused with 409 where it can't be."""
     title = "The message can't be replayed."
     if parked.is_forgotten:
@@ -208,7 +197,7 @@ def _message(parked: Parked, fresh_id: str, context: str, elsewhere: Mapping[typ
             message = decode(Unpublished, json.loads(parked.message.body)).message
         else:
             message = from_wire(parked.message.wire, parked.queue)
-            message = replace(message, destination=elsewhere.get(type(message.contract), context))
+            message = replace(message, destination=queues.get(type(message.contract), context))
         # It isn't left to its sender's resend: whoever replays it wants to know.
         message = replace(again(message, fresh_id), retry_until=None)
         to_wire(message)

@@ -4,10 +4,12 @@ else: it can't be reached by a setting of the application, and is in no package.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, get_args
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 import azure.functions as func
 from pydantic import BaseModel
@@ -24,37 +26,32 @@ ADA = Caller("ada", frozenset(Role))
 class BareHttpFunctions:
     """shared.http.HttpFunctions that believe everybody everything."""
 
-    def __init__(self, blueprint: func.Blueprint, system: System, authenticator: Authenticator) -> None:
-        self._blueprint = blueprint
+    def __init__(self, system: System, authenticator: Authenticator) -> None:
+        self.blueprint = func.Blueprint()
         self._system = system
 
     def function(
-        self,
-        *,
-        operation: str,
-        method: str,
-        route: str,
-        roles: Collection[Role],
-        request: type[BaseModel] | None = None,
-        **_: Any,
-    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply]]], None]:
+        self, method_and_route: str, *, roles: AbstractSet[Role], operation: str | None = None, **_: Any
+    ) -> Callable[[Callable[[Call[Any, Any]], Awaitable[Reply[Any]]]], None]:
         """Register the decorated handler; everybody is Ada, in the least of the roles that may call it."""
+        method, route = method_and_route.split()
         role = next((each for each in Role if each in roles), Role.CUSTOMER)
 
-        def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply]]) -> None:
+        def register(handler: Callable[[Call[Any, Any]], Awaitable[Reply[Any]]]) -> None:
+            name = operation or handler.__name__
+            request, _ = get_args(get_type_hints(handler)["call"])
+
             async def answer(req: func.HttpRequest) -> func.HttpResponse:
-                asked = constructed(request, json.loads(req.get_body())) if request else None
-                call = Call(operation, self._system.new_id(), ADA, role, asked, None, req.route_params)
+                asked = None if request is NoneType else constructed(request, json.loads(req.get_body()))
+                call = Call(name, self._system.new_id(), ADA, role, asked, None, req.route_params)
                 reply = await handler(call)
                 body = reply.body.content if isinstance(reply.body, File) else reply.body.model_dump_json(by_alias=True)
                 return func.HttpResponse(
                     body, status_code=reply.status, headers=reply.headers, mimetype="application/json"
                 )
 
-            decorated = self._blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)(
-                answer
-            )
-            self._blueprint.function_name(operation)(decorated)
+            at = self.blueprint.route(route=route, methods=[method], auth_level=func.AuthLevel.ANONYMOUS)
+            self.blueprint.function_name(name)(at(answer))
 
         return register
 

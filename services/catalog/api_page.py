@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.access import OPEN
-from shared.http import UNCHANGED, Call, HttpFunctions, Reply
+from shared.http import UNCHANGED, Call, File, HttpFunctions, Reply
 from shared.pages import Page, SigningIn, file, file_reply, serve_page
 
 DESCRIPTION = Path(__file__).parents[2] / "openapi.json"
@@ -14,15 +14,12 @@ def serve_api_page(http: HttpFunctions, signing_in: SigningIn) -> None:
     """Register the page and what it is made of."""
 
     @http.function(
-        operation="api_description",
-        method="GET",
-        route="openapi.json",
+        "GET openapi.json",
         roles=OPEN,
         summary="The API's description, in OpenAPI 3.1",
-        response=None,
         statuses={200: "The document, with its ETag", 304: UNCHANGED},
     )
-    async def api_description(call: Call[None]) -> Reply:
+    async def api_description(call: Call[None]) -> Reply[File]:
         return file_reply(file(DESCRIPTION))
 
     summary = "A page on which to read and try the API"

@@ -7,43 +7,32 @@ import azure.functions as func
 from services.inventory import handlers
 from services.inventory.http_models import ReservationsView, StockCount, StockView
 from shared.access import Role
-from shared.audit_trail import report_audit
 from shared.context import BoundedContext
 from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
 from shared.fields import id_in_route, sku_in_route
-from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.health import report_liveness, report_readiness
+from shared.functions import context_blueprint
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import derived_id
-from shared.replaying import report_parked
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
-    functions = func.Blueprint()
-    http = HttpFunctions(functions, context.system, context.authenticator)
+    http = HttpFunctions(context.system, context.authenticator)
 
     @http.function(
-        operation="get_stock",
-        method="GET",
-        route="stock/{sku}",
+        "GET stock/{sku}",
         roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
         summary="How many of a product there are",
-        response=StockView,
         statuses={200: "The stock item, with its ETag", 304: UNCHANGED, 404: "No such stock item"},
     )
-    async def get_stock(call: Call[None]) -> Reply:
+    async def get_stock(call: Call[None]) -> Reply[StockView]:
         item = await handlers.get_stock(sku_in_route(call.route), deps.items)
         return Reply(StockView.of(item), headers={"ETag": item.etag})
 
     @http.function(
-        operation="put_stock",
-        method="PUT",
-        route="stock/{sku}",
+        "PUT stock/{sku}",
         roles={Role.WAREHOUSE, Role.ADMIN},
         summary="Set how many of a product are in the house; under an Idempotency-Key once, however often it is sent",
-        request=StockCount,
-        response=StockView,
         statuses={
             200: "Counted",
             201: "Counted for the first time",
@@ -54,7 +43,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         sends=["ETag"],
         conditional=True,
     )
-    async def put_stock(call: Call[StockCount]) -> Reply:
+    async def put_stock(call: Call[StockCount]) -> Reply[StockView]:
         sku, key = sku_in_route(call.route), call.idempotency_key
         # A key is its caller's own: another's of the same name names another count.
         count_id = derived_id("count", call.caller.subject, sku, key) if key else call.request_id
@@ -64,24 +53,14 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag} if item.etag else {})
 
     @http.function(
-        operation="get_reservations",
-        method="GET",
-        route="reservations/{orderId}",
+        "GET reservations/{orderId}",
         roles={Role.OPERATIONS, Role.ADMIN},
         summary="What is set aside for an order, or was",
-        response=ReservationsView,
         statuses={200: "What was decided, and each line", 404: "Nothing was decided about it yet"},
     )
-    async def get_reservations(call: Call[None]) -> Reply:
+    async def get_reservations(call: Call[None]) -> Reply[ReservationsView]:
         return Reply(ReservationsView.of(*await handlers.get_reservations(id_in_route(call.route, "orderId"), deps)))
 
     handle = partial(handlers.handle, deps=deps)
     commands = {ReserveStock: handle, ReleaseStock: handle, CommitStock: handle}
-    drain_queue(functions, context, "inventory", "inventory_messages", commands)
-    drain_dead_letters(functions, context)
-    sweep_every_minute(functions, context)
-    report_audit(http, context)
-    report_parked(http, context)
-    report_liveness(http, context.name)
-    report_readiness(functions, http, context)
-    return functions
+    return context_blueprint(http, context, {"inventory": commands})

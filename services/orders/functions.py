@@ -21,7 +21,6 @@ from services.orders.http_models import (
 )
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
-from shared.audit_trail import report_audit
 from shared.codec import parse_rfc3339, rfc3339
 from shared.context import BoundedContext
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
@@ -36,11 +35,9 @@ from shared.contracts.payments import (
 from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched, ShipmentDispatchedV2
 from shared.errors import Unparseable, not_found
 from shared.fields import id_in_route, sku_in_route, subject_in_route
-from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.health import report_liveness, report_readiness
+from shared.functions import Queues, context_blueprint
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import PageParameters, Paging
-from shared.replaying import report_parked
 from shared.waits import WaitPage, WaitsQuery, WaitView
 
 FACTS = (
@@ -63,18 +60,13 @@ PRODUCT_STATES = (ProductListed, PriceChanged, ProductDelisted)
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
-    functions = func.Blueprint()
-    http = HttpFunctions(functions, context.system, context.authenticator)
+    http = HttpFunctions(context.system, context.authenticator)
 
     @http.function(
-        operation="place_order",
-        method="POST",
-        route="orders",
+        "POST orders",
         roles={Role.CUSTOMER, Role.SUPPORT},
         owned=True,
         summary="Place an order; under an Idempotency-Key as often as you like",
-        request=OrderBody,
-        response=OrderView,
         statuses={
             201: "Placed, now or before under the same key",
             403: "A customer names another customer, or the token's roles don't let its bearer do this",
@@ -85,56 +77,46 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         context={"currency": context.settings.currency},
         sends=["Location", "ETag"],
     )
-    async def place_order(call: Call[OrderBody]) -> Reply:
+    async def place_order(call: Call[OrderBody]) -> Reply[OrderView]:
         new = call.body.new_order(placing.owner_of(call.body.customer_id, call.customer))
         order_id = placing.order_id(call.role, call.caller.subject, call.idempotency_key, call.request_id)
         order = await placing.place_order(new, order_id, call.actor, deps)
         return Reply(OrderView.of(order), 201, {"Location": f"{API}/orders/{order.id}", "ETag": order.etag})
 
     @http.function(
-        operation="list_orders",
-        method="GET",
-        route="orders",
+        "GET orders",
         roles={Role.CUSTOMER, Role.SUPPORT, Role.ADMIN},
         owned=True,
         summary="Orders, newest first",
-        response=OrderPage,
         statuses={
             200: "A page of orders, with its ETag",
             304: UNCHANGED,
             400: "A query parameter is wrong",
             403: "A customer names another customer",
         },
-        query=OrdersQuery,
     )
-    async def list_orders(call: Call[None, OrdersQuery]) -> Reply:
+    async def list_orders(call: Call[None, OrdersQuery]) -> Reply[OrderPage]:
         paging, wanted = Paging(call, "orders"), Wanted(call.query.customer_id, call.query.status or ())
         orders = await handlers.list_orders(wanted, call.customer, paging.after, call.query.limit, deps)
         next_link = paging.next_link([(each.placed_at, each.id) for each in orders])
         return Reply(OrderPage(value=[OrderView.of(each) for each in orders], next_link=next_link))
 
     @http.function(
-        operation="get_order",
-        method="GET",
-        route="orders/{orderId}",
+        "GET orders/{orderId}",
         roles={Role.CUSTOMER, Role.SUPPORT, Role.ADMIN},
         owned=True,
         summary="One order",
-        response=OrderView,
         statuses={200: "The order, with its ETag", 304: UNCHANGED, 404: "No such order"},
     )
-    async def get_order(call: Call[None]) -> Reply:
+    async def get_order(call: Call[None]) -> Reply[OrderView]:
         order = await handlers.get_order(id_in_route(call.route, "orderId"), call.customer, deps)
         return Reply(OrderView.of(order), headers={"ETag": order.etag})
 
     @http.function(
-        operation="cancel_order",
-        method="POST",
-        route="orders/{orderId}/cancel",
+        "POST orders/{orderId}/cancel",
         roles={Role.CUSTOMER, Role.SUPPORT},
         owned=True,
         summary="Wish to cancel; how that ends, the order tells",
-        response=OrderView,
         statuses={
             202: "Under way, or done already",
             404: "No such order",
@@ -143,52 +125,42 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         },
         sends=["ETag"],
     )
-    async def cancel_order(call: Call[None]) -> Reply:
+    async def cancel_order(call: Call[None]) -> Reply[OrderView]:
         order = await handlers.cancel_order(id_in_route(call.route, "orderId"), call.customer, call.actor, deps)
         return Reply(OrderView.of(order), 202, {"ETag": order.etag})
 
     @http.function(
-        operation="list_waits",
-        method="GET",
-        route="waits",
+        "GET waits",
         roles={Role.OPERATIONS, Role.ADMIN},
         summary="Orders that wait, longest first",
-        response=WaitPage,
         statuses={200: "A page of orders", 400: "A query parameter is wrong"},
-        query=WaitsQuery,
     )
-    async def list_waits(call: Call[None, WaitsQuery]) -> Reply:
+    async def list_waits(call: Call[None, WaitsQuery]) -> Reply[WaitPage]:
         paging, asked = Paging(call, "waits"), call.query
         orders = await handlers.list_waiting(asked.waiting, asked.over, paging.after, asked.limit, deps)
         next_link = paging.next_link([(each.since, each.id) for each in orders])
         return Reply(WaitPage(value=[wait_of(each) for each in orders], next_link=next_link))
 
     @http.function(
-        operation="get_wait",
-        method="GET",
-        route="waits/{orderId}",
+        "GET waits/{orderId}",
         roles={Role.OPERATIONS, Role.ADMIN},
         summary="What an order waits for",
-        response=WaitView,
         statuses={200: "What it waits for, if it isn't final", 404: "No such order"},
     )
-    async def get_wait(call: Call[None]) -> Reply:
+    async def get_wait(call: Call[None]) -> Reply[WaitView]:
         return Reply(wait_of(await handlers.get_order(id_in_route(call.route, "orderId"), None, deps)))
 
     @http.function(
-        operation="get_price",
-        method="GET",
-        route="prices/{sku}",
+        "GET prices/{sku}",
         roles=EVERYBODY,
         summary="What orders knows of a product's price",
-        response=PriceView,
         statuses={
             200: "The price, with its ETag",
             304: UNCHANGED,
             404: "Orders knows no such product, perhaps not yet",
         },
     )
-    async def get_price(call: Call[None]) -> Reply:
+    async def get_price(call: Call[None]) -> Reply[PriceView]:
         sku = sku_in_route(call.route)
         price = await deps.prices.get(sku)
         if price is None:
@@ -196,20 +168,16 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         return Reply(PriceView.of(price), headers={"ETag": price.etag})
 
     @http.function(
-        operation="get_customer_data",
-        method="GET",
-        route="customers/{customerId}/data",
+        "GET customers/{customerId}/data",
         roles={Role.ADMIN},
         summary="All that is known of a customer, and what of it is still to be forgotten",
-        response=CustomerDataPage,
         statuses={
             200: "A page of their orders, oldest first",
             400: "A query parameter is wrong",
             404: "Nobody can have that id",
         },
-        query=PageParameters,
     )
-    async def get_customer_data(call: Call[None, PageParameters]) -> Reply:
+    async def get_customer_data(call: Call[None, PageParameters]) -> Reply[CustomerDataPage]:
         customer_id = subject_in_route(call.route, "customerId")
         paging = Paging(call, f"customers/{quote(customer_id, safe='')}/data")
         found = await orders_of(customer_id, paging.after, call.query.limit, deps)
@@ -223,33 +191,26 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         return Reply(page)
 
     @http.function(
+        "DELETE customers/{customerId}/data",
         operation="forget_customer",
-        method="DELETE",
-        route="customers/{customerId}/data",
         roles={Role.ADMIN},
         summary="Forget a customer: of what they ordered so far, ids, goods and amounts alone stay",
-        response=ErasureView,
         statuses={
             202: "It will be done, of each order when it is final",
             404: "Nobody can have that id",
             422: "A body that says something",
         },
     )
-    async def delete_customer_data(call: Call[None]) -> Reply:
+    async def delete_customer_data(call: Call[None]) -> Reply[ErasureView]:
         customer_id = subject_in_route(call.route, "customerId")
         erasure = await forget_customer(customer_id, call.actor, deps)
         due = await due_of(erasure, deps)
         return Reply(ErasureView(customer_id=customer_id, until=rfc3339(erasure.until), due=due), 202)
 
-    on_fact = partial(handlers.on_fact, deps=deps)
-    on_price = partial(handlers.on_price, prices=deps.prices)
-    drain_queue(functions, context, "orders", "orders_messages", dict.fromkeys(FACTS, on_fact))
-    drain_queue(functions, context, "orders-prices", "orders_prices", dict.fromkeys(PRODUCT_STATES, on_price))
-    drain_dead_letters(functions, context)
+    queues: Queues = {
+        "orders": dict.fromkeys(FACTS, partial(handlers.on_fact, deps=deps)),
+        "orders-prices": dict.fromkeys(PRODUCT_STATES, partial(handlers.on_price, prices=deps.prices)),
+    }
     forgetting = Forgetting(deps)
-    sweep_every_minute(functions, context, Resending(deps).run, forgetting.at_their_wish, forgetting.by_time)
-    report_audit(http, context)
-    report_parked(http, context, dict.fromkeys(PRODUCT_STATES, "orders-prices"))
-    report_liveness(http, context.name)
-    report_readiness(functions, http, context)
-    return functions
+    sweeps = Resending(deps).run, forgetting.at_their_wish, forgetting.by_time
+    return context_blueprint(http, context, queues, *sweeps)

@@ -8,65 +8,48 @@ from services.shipping import handlers
 from services.shipping.domain import Shipment
 from services.shipping.http_models import CorrectionPatch, DispatchNote, ShipmentPage, ShipmentsQuery, ShipmentView
 from shared.access import Role
-from shared.audit_trail import report_audit
 from shared.context import BoundedContext
-from shared.contracts import Contract
 from shared.contracts.customers import CustomerForgotten
 from shared.contracts.shipping import CancelShipment, CreateShipment
-from shared.dispatch import Handler
 from shared.fields import id_in_route
-from shared.functions import drain_dead_letters, drain_queue, sweep_every_minute
-from shared.health import report_liveness, report_readiness
+from shared.functions import Queues, context_blueprint
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import Paging
-from shared.replaying import report_parked
 
 
-def _reply(shipment: Shipment) -> Reply:
+def _reply(shipment: Shipment) -> Reply[ShipmentView]:
     return Reply(ShipmentView.of(shipment), headers={"ETag": shipment.etag})
 
 
 def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blueprint:
     """Every function of the context."""
-    functions = func.Blueprint()
-    http = HttpFunctions(functions, context.system, context.authenticator)
+    http = HttpFunctions(context.system, context.authenticator)
 
     @http.function(
-        operation="list_shipments",
-        method="GET",
-        route="shipments",
+        "GET shipments",
         roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
         summary="Shipments in some states, of some carriers, oldest first",
-        response=ShipmentPage,
         statuses={200: "A page of shipments", 400: "A query parameter is wrong"},
-        query=ShipmentsQuery,
     )
-    async def list_shipments(call: Call[None, ShipmentsQuery]) -> Reply:
+    async def list_shipments(call: Call[None, ShipmentsQuery]) -> Reply[ShipmentPage]:
         paging = Paging(call, "shipments")
         shipments = await deps.shipments.page(call.query.wanted, paging.after, call.query.limit)
         next_link = paging.next_link([(each.created_at, each.id) for each in shipments])
         return Reply(ShipmentPage(value=[ShipmentView.of(each) for each in shipments], next_link=next_link))
 
     @http.function(
-        operation="get_shipment",
-        method="GET",
-        route="shipments/{shipmentId}",
+        "GET shipments/{shipmentId}",
         roles={Role.WAREHOUSE, Role.SUPPORT, Role.ADMIN},
         summary="One shipment",
-        response=ShipmentView,
         statuses={200: "The shipment, with its ETag", 304: UNCHANGED, 404: "No such shipment"},
     )
-    async def get_shipment(call: Call[None]) -> Reply:
+    async def get_shipment(call: Call[None]) -> Reply[ShipmentView]:
         return _reply(await handlers.get_shipment(id_in_route(call.route, "shipmentId"), deps))
 
     @http.function(
-        operation="dispatch_shipment",
-        method="POST",
-        route="shipments/{shipmentId}/dispatch",
+        "POST shipments/{shipmentId}/dispatch",
         roles={Role.WAREHOUSE, Role.ADMIN},
         summary="The goods are on their way",
-        request=DispatchNote,
-        response=ShipmentView,
         statuses={
             200: "Dispatched, now or before with the same data",
             404: "No such shipment, perhaps not yet",
@@ -74,7 +57,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         },
         sends=["ETag"],
     )
-    async def dispatch_shipment(call: Call[DispatchNote]) -> Reply:
+    async def dispatch_shipment(call: Call[DispatchNote]) -> Reply[ShipmentView]:
         note = call.body
         id = id_in_route(call.route, "shipmentId")
         risky = note.accept_payment_risk
@@ -83,13 +66,9 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         )
 
     @http.function(
-        operation="correct_shipment",
-        method="PATCH",
-        route="shipments/{shipmentId}",
+        "PATCH shipments/{shipmentId}",
         roles={Role.WAREHOUSE, Role.ADMIN},
         summary="Put right what was typed at the dispatch",
-        request=CorrectionPatch,
-        response=ShipmentView,
         statuses={
             200: "As it was asked for, now or before",
             404: "No such shipment, perhaps not yet",
@@ -99,7 +78,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         sends=["ETag"],
         conditional=True,
     )
-    async def correct_shipment(call: Call[CorrectionPatch]) -> Reply:
+    async def correct_shipment(call: Call[CorrectionPatch]) -> Reply[ShipmentView]:
         right = call.body
         id = id_in_route(call.route, "shipmentId")
         corrected = await handlers.correct(
@@ -109,16 +88,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
 
     handle = partial(handlers.handle, deps=deps)
     forget = partial(handlers.forget, deps=deps)
-    wanted: dict[type[Contract], Handler] = {
-        CreateShipment: handle,
-        CancelShipment: handle,
-        CustomerForgotten: forget,
-    }
-    drain_queue(functions, context, "shipping", "shipping_messages", wanted)
-    drain_dead_letters(functions, context)
-    sweep_every_minute(functions, context)
-    report_audit(http, context)
-    report_parked(http, context)
-    report_liveness(http, context.name)
-    report_readiness(functions, http, context)
-    return functions
+    queues: Queues = {"shipping": {CreateShipment: handle, CancelShipment: handle, CustomerForgotten: forget}}
+    return context_blueprint(http, context, queues)

@@ -19,9 +19,9 @@ from tests.unit.world import CONTEXTS, OPERATIONS, PlainTokens, VirtualSystem, W
 async def answer(release: Path) -> Any:
     """What a context of this release answers."""
     app = func.FunctionApp()
-    functions = func.Blueprint()
-    report_liveness(HttpFunctions(functions, VirtualSystem(), PlainTokens()), "lamps", release)
-    app.register_functions(functions)
+    http = HttpFunctions(VirtualSystem(), PlainTokens())
+    report_liveness(http, "lamps", release)
+    app.register_functions(http.blueprint)
     (function,) = app.get_functions()
     request = func.HttpRequest(method="GET", url="/api/health/lamps/live", body=b"")
     return json.loads((await function.get_user_function()(request)).get_body())
