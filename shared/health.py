@@ -11,7 +11,7 @@ from typing import Any, Literal
 import azure.functions as func
 
 from shared.access import OPEN, Role
-from shared.codec import rfc3339
+from shared.codec import parse_rfc3339, rfc3339
 from shared.concurrency import INNER_TIMEOUT_SECONDS
 from shared.context import BoundedContext
 from shared.errors import Refused
@@ -24,6 +24,8 @@ RELEASE = Path(__file__).parents[1] / "release.json"
 UP = "up"
 FRESH = timedelta(seconds=5)
 """How long a look at what a context depends on stands for all who ask."""
+STALE = 2 * FRESH
+"""From when on it isn't told any more, not even while the next one takes its time: it would be of another day."""
 LONGEST_LOOK_SECONDS = 3.0
 """What gives no answer for so long is away."""
 
@@ -68,7 +70,7 @@ def report_liveness(http: HttpFunctions, context: str, release: Path = RELEASE) 
 def report_readiness(http: HttpFunctions, context: BoundedContext, destination: str) -> None:
     """Register `<context>_ready`, which looks at the container and at the broker, where messages to `destination` would
     be taken; at most once in five seconds, whoever asks. A look that takes its time goes on: who asks meanwhile is told
-    of the one before, soon enough for operations."""
+    of the one before, soon enough for operations, unless that is too old."""
     release = _liveness(RELEASE)
     declared = cache(lambda: _declared(http.blueprint))
     known: Readiness | None = None
@@ -98,10 +100,12 @@ def report_readiness(http: HttpFunctions, context: BoundedContext, destination: 
     )
     async def ready(call: Call[None]) -> Reply[Readiness]:
         nonlocal known, looking, began_at
-        if looking is None or (looking.done() and context.system.now() - began_at >= FRESH):
-            began_at = context.system.now()
+        now = context.system.now()
+        if looking is None or (looking.done() and now - began_at >= FRESH):
+            began_at = now
             looking = asyncio.create_task(look())
-        await asyncio.wait({looking}, timeout=INNER_TIMEOUT_SECONDS if known else None)
+        is_told = known and now - parse_rfc3339(known.checked_at) < STALE
+        await asyncio.wait({looking}, timeout=INNER_TIMEOUT_SECONDS if is_told else None)
         known = looking.result() if looking.done() or known is None else known
         if away := [name for name, state in known.dependencies.items() if state != UP]:
             whole = known.model_dump(by_alias=True, exclude={"status"})

@@ -125,6 +125,23 @@ async def test_while_a_look_takes_its_time_what_is_told_is_what_the_one_before_f
     assert then.body["dependencies"]["broker"] == "Unavailable('the broker is away')"
 
 
+async def test_a_look_of_long_ago_is_not_told_however_long_the_next_one_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "INNER_TIMEOUT_SECONDS", 0)
+    world = World()
+
+    async def is_slow(_: str) -> None:
+        for _turn in range(5):
+            await asyncio.sleep(0)
+        raise Unavailable("the broker is away")
+
+    await world.call("orders_ready")
+    monkeypatch.setattr(world.broker, "check", is_slow)
+    await world.system.sleep(10)
+    answer = await world.call("orders_ready")
+
+    assert (answer.status, answer.body["dependencies"]["broker"]) == (503, "Unavailable('the broker is away')")
+
+
 async def test_all_who_ask_at_once_have_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     world, looks = World(), 0
 
