@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.operations.domain import Recorded
-from services.operations.projections import FACTS, PERIODS, Head, Period, moved, percentile
+from services.operations.projections import FACTS, PERIODS, Head, Period, added_by, moved, percentile
 from shared.adapters.memory import MemoryContainer
 from shared.contracts import Event
 from shared.contracts.orders import OrderCompleted, OrderConfirmed, OrderPlaced, OrderRejected, OrderShipped
@@ -346,7 +346,42 @@ def test_however_the_events_are_ordered_and_cut_into_pages_the_sums_are_the_same
 
 
 @pytest.mark.parametrize(
-    ("bins", "share", "seconds"), [({0: 1}, 0.99, 0.001), ({0: 98, 40: 2}, 0.99, 1.024), ({0: 99, 40: 1}, 0.5, 0.001)]
+    ("begins", "ends", "counted"),
+    [
+        ("OrderPlaced", "StockRejected", "took.stock"),
+        ("StockReserved", "PaymentAuthorised", "took.payment"),
+        ("StockReserved", "PaymentDeclined", "took.payment"),
+        ("OrderConfirmed", "ShipmentDispatched", "took.dispatch"),
+        ("PaymentDeclined", "OrderRejected", "took.undo"),
+        ("ShipmentCancelled", "OrderCancelled", "took.undo"),
+        ("OrderShipped", "OrderCompleted", "took.settle"),
+        ("OrderShipped", "OrderPaymentDue", "took.settle"),
+        ("OrderPlaced", "OrderCancelled", "took.whole"),
+        ("OrderPlaced", "OrderCompleted", "took.whole"),
+        ("OrderPlaced", "OrderPaymentDue", "took.whole"),
+        ("OrderPlaced", "OrderRejected", "took.whole"),
+        ("OrderPlaced", "PaymentCaptured", "captured"),
+    ],
+)
+def test_what_lies_further_apart_than_is_remembered_has_nothing_to_do_with_each_other(
+    begins: str, ends: str, counted: str
+) -> None:
+    keep, at = timedelta(days=90), datetime(2026, 11, 24, 8, tzinfo=UTC)
+    told = {"reason": "timeout", "total": 250, "currency": "GBP"}
+
+    def added(apart: timedelta) -> list[str]:
+        moments = ((begins, at), (ends, at + apart))
+        events = [Recorded(name, "ord_1", "ord_1", "orders", name, moment, None, told) for name, moment in moments]
+        names = [name.rpartition(".")[0] for _, name in added_by(events, keep)]
+        return [name for name in names if name not in ("open", "rejected")]
+
+    assert added(keep) == [counted]
+    assert added(keep + timedelta.resolution) == []
+
+
+@pytest.mark.parametrize(
+    ("bins", "share", "seconds"),
+    [({0: 1}, 0.99, 0.001), ({0: 1, 40: 1}, 0.75, 1.024), ({0: 98, 40: 2}, 0.99, 1.024), ({0: 99, 40: 1}, 0.5, 0.001)],
 )
 def test_a_percentile_is_where_so_many_are_below(bins: dict[int, int], share: float, seconds: float) -> None:
     assert percentile(bins, share) == seconds

@@ -1,23 +1,26 @@
 """An order's timeline: every event once, whatever comes twice, late, or out of order, for as long as it is of use."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from scripts.cost_inputs import counts
+from services.operations.domain import Recorded, standing
+from services.operations.domain import told as told_of
 from services.operations.queries import MOST_EVENTS, estimated_request_units
 from shared.codec import parse_rfc3339
 from shared.contracts import Event
 from shared.contracts.inventory import StockReserved
 from shared.contracts.orders import OrderCompleted, OrderPlaced, PricedLine
 from shared.contracts.shipping import ShipmentCorrected
-from shared.messaging import first, to_wire
+from shared.messaging import catalogue, contract_name, first, to_wire
 from shared.ports import WireMessage
 from tests.unit.world import Answer, World
 
 KEPT = timedelta(days=90)
+EPOCH = datetime(2026, 11, 24, 8, tzinfo=UTC)
 WAY = [
     "OrderPlaced",
     "StockReserved",
@@ -121,6 +124,7 @@ async def test_what_comes_again_is_known_and_the_first_one_stands(world: World) 
     [event] = (await timeline(world, "ord_1")).body["events"]
 
     assert parse_rfc3339(event["happenedAt"]) == at
+    assert world.broker.next_due() is None, "what comes again is done with, and tried no more"
 
 
 async def test_the_last_event_may_come_first_and_the_clocks_be_apart(world: World) -> None:
@@ -147,8 +151,57 @@ async def test_an_event_that_says_nothing_of_where_the_order_is_is_shown_all_the
     answer = await timeline(world, "ord_1")
 
     assert names(answer) == ["ShipmentCorrected"]
+    assert answer.body["events"][0]["number"] == 1
     assert "state" not in answer.body
     assert "42" not in str(answer.body)
+
+
+STATES = {
+    "OrderPlaced": "stock",
+    "StockReserved": "payment",
+    "PaymentAuthorised": "dispatch",
+    "OrderConfirmed": "dispatch",
+    "ShipmentCreated": "dispatch",
+    "StockRejected": "undo",
+    "StockReleased": "undo",
+    "PaymentDeclined": "undo",
+    "PaymentVoided": "undo",
+    "ShipmentCancelled": "undo",
+    "ShipmentDispatched": "settle",
+    "OrderShipped": "settle",
+    "OrderRejected": "rejected",
+    "OrderCancelled": "cancelled",
+    "OrderPaymentDue": "payment_due",
+    "OrderCompleted": "completed",
+}
+SILENT = {"StockCommitted", "PaymentCaptured", "PaymentNotCaptured", "ShipmentCorrected", "CustomerForgotten"}
+"""The events that tell nothing of where an order is."""
+
+
+def recorded(name: str, at: datetime = EPOCH, **told: Any) -> Recorded:
+    return Recorded(name, "ord_1", "ord_1", "orders", name, at, None, told)
+
+
+@pytest.mark.parametrize("name", [*STATES])
+def test_each_event_shows_where_the_order_is_whatever_else_came_or_did_not(name: str) -> None:
+    assert standing([recorded(name)]) == (STATES[name], EPOCH)
+    assert standing([recorded(each) for each in ("OrderPlaced", *SILENT, name)]) == (STATES[name], EPOCH)
+
+
+def test_every_event_of_an_order_shows_a_state_or_is_known_to_show_none() -> None:
+    of_orders = {contract_name(each) for each in catalogue().values() if issubclass(each, Event)}
+    assert STATES.keys() | SILENT == of_orders - {"ProductListed", "PriceChanged", "ProductDelisted"}
+
+
+def test_an_order_is_where_it_is_since_the_first_event_that_shows_it() -> None:
+    later = EPOCH + timedelta(seconds=1)
+    events = [recorded("ShipmentDispatched", later), recorded("OrderShipped"), recorded("OrderPlaced")]
+    assert standing(events) == standing(events[::-1]) == ("settle", EPOCH)
+
+
+def test_of_long_texts_and_lists_so_much_is_kept_as_makes_no_document_grow() -> None:
+    kept = told_of({"reason": "x" * 201, "code": "y" * 200, "shortages": [{"sku": "MUG"}] * 21, "lines": [1, 2]})
+    assert kept == {"reason": "x" * 200, "code": "y" * 200, "shortages": [{"sku": "MUG"}] * 20, "lines": 2}
 
 
 async def test_a_version_that_nobody_knows_yet_goes_later_and_then_is_parked(world: World) -> None:
