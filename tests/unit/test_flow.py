@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from services.operations import folding
+from services.operations.adapters import SumAdapter
 from services.operations.domain import Recorded
-from services.operations.projections import FACTS, PERIODS, Head, Period, added_by, moved, percentile
+from services.operations.projections import FACTS, PERIODS, Head, Period, Rebuild, added_by, moved, percentile
 from shared.adapters.memory import MemoryContainer
 from shared.contracts import Event
 from shared.contracts.orders import OrderCompleted, OrderConfirmed, OrderPlaced, OrderRejected, OrderShipped
@@ -293,6 +295,52 @@ async def test_days_that_cannot_be_replayed_stay_as_they_were(world: World) -> N
 
         assert every_day(world) == kept
         assert body["since"] == (began + timedelta(days=days - 89)).date().isoformat()
+
+
+async def test_while_a_rebuild_runs_what_is_shown_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "PAGE", 1)
+    for number in range(3):
+        await told(world, OrderPlaced(f"ord_{number}", (), 250, "GBP"))
+    await counted(world)
+    shown, seen = (await flow(world))["day"], []
+    save = SumAdapter.save
+
+    async def looked_at(adapter: SumAdapter, *what: Any, **more: Any) -> Head:
+        head = await save(adapter, *what, **more)
+        seen.append((head.building is not None, (await flow(world))["day"] == shown))
+        return head
+
+    monkeypatch.setattr(SumAdapter, "save", looked_at)
+    await rebuilt(world)
+    await rebuilt(world)
+
+    assert {is_same for _, is_same in seen} == {True}
+    assert sum(is_building for is_building, _ in seen) >= 6
+
+
+async def test_an_order_that_was_placed_longer_ago_than_is_kept_is_under_way_no_more(world: World) -> None:
+    await told(world, PLACED)
+    await counted(world)
+    assert (await flow(world))["underWay"] == {"stock": 1}
+
+    await world.system.sleep(timedelta(days=92).total_seconds())
+    await told(world, OrderPlaced("ord_2", (), 250, "GBP"))
+    await counted(world)
+    await counted(world)
+
+    assert (await flow(world))["underWay"] == {"stock": 1}
+    [head] = world.documents("operations", "head")
+    assert len(head["live"]["open"]) == 1
+
+
+def test_no_more_can_be_replayed_than_the_least_that_was_ever_kept() -> None:
+    now = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    page = [Recorded("1", "ord_1", "ord_1", "orders", "OrderShipped", now, None, {})]
+    head = Head.first("model", 90)
+    for days in (90, 30, 60):
+        head, _ = moved(head, head.live, page, page, timedelta(days=days))
+
+    assert head.rebuilding("another", now).rebuild == Rebuild("another", "2026-10-26", now)
 
 
 def every_day(world: World) -> dict[str, Document]:
