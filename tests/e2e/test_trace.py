@@ -13,6 +13,9 @@ from tests.processes import until
 
 pytestmark = pytest.mark.stack
 
+CONTEXTS = ("orders", "inventory", "payments", "shipping", "operations")
+"""Those that an order's messages come to."""
+
 
 async def test_an_orders_spans_make_one_tree_across_the_hosts_of_all_contexts(tmp_path: Path) -> None:
     with stack(tmp_path / "state", "--traces", "--split") as running:
@@ -41,11 +44,11 @@ async def test_an_orders_spans_make_one_tree_across_the_hosts_of_all_contexts(tm
     spans = {each["id"]: each for each in kept(running.state) if each["trace"] == order["trace"]}
     [root] = [each for each in spans.values() if each["parent"] not in spans]
     assert (root["name"], root["service"], root["parent"]) == ("POST orders", "host", "")
-    services = {f"functions_host_{context}" for context in ("orders", "inventory", "payments", "shipping")}
+    services = {f"functions_host_{context}" for context in CONTEXTS}
     assert {each["service"] for each in spans.values()} == {"host"} | services
     for each in spans.values():
         queue, _, contract = each["name"].partition(" ")
-        if queue in ("orders", "inventory", "payments", "shipping"):
+        if queue in CONTEXTS:
             above: Any = spans[each["parent"]]
             assert above["name"] == "ServiceBusProcessor.ProcessMessage"
             assert spans[above["parent"]]["name"] == f"send {contract}"
