@@ -9,6 +9,7 @@ from services.orders import handlers, placing
 from services.orders.domain import Order, Wanted
 from services.orders.forgetting import Forgetting, due_of, forget_customer, orders_of
 from services.orders.http_models import (
+    AnnouncedView,
     CustomerDataPage,
     ErasureView,
     OrderBody,
@@ -16,6 +17,7 @@ from services.orders.http_models import (
     OrdersQuery,
     OrderView,
     PriceView,
+    StandingView,
     WholeOrderView,
     wait_of,
 )
@@ -38,7 +40,7 @@ from shared.fields import id_in_route, sku_in_route, subject_in_route
 from shared.functions import Queues, context_blueprint
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.paging import PageParameters, Paging
-from shared.waits import WaitPage, WaitsQuery, WaitView
+from shared.waits import WaitPage, WaitsQuery
 
 FACTS = (
     StockReserved,
@@ -147,8 +149,18 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         summary="What an order waits for",
         statuses={200: "What it waits for, if it isn't final", 404: "No such order"},
     )
-    async def get_wait(call: Call[None]) -> Reply[WaitView]:
-        return Reply(wait_of(await handlers.get_order(id_in_route(call.route, "orderId"), None, deps)))
+    async def get_wait(call: Call[None]) -> Reply[StandingView]:
+        return Reply(StandingView.of(await handlers.get_order(id_in_route(call.route, "orderId"), None, deps)))
+
+    @http.function(
+        "POST orders/{orderId}/announce",
+        roles={Role.OPERATIONS, Role.ADMIN},
+        summary="Announce again that an order was placed, and how it ended, for whoever didn't hear",
+        statuses={202: "On its way", 404: "No such order", 422: "A body that says something"},
+    )
+    async def announce_order(call: Call[None]) -> Reply[AnnouncedView]:
+        order_id = id_in_route(call.route, "orderId")
+        return Reply(AnnouncedView(order_id=order_id, events=await handlers.announce_order(order_id, deps)), 202)
 
     @http.function(
         "GET prices/{sku}",

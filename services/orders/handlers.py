@@ -123,6 +123,14 @@ def _explained(order: Order, event: Event) -> Order:
             return order
 
 
+async def announce_order(order_id: str, deps: Dependencies) -> list[str]:
+    """Announce again that it was placed and, if it is final, how it ended: the same facts of the same times, nothing
+    written; their names. Refused with 404."""
+    facts = messages.standing(await get_order(order_id, None, deps))
+    await deps.publisher.publish_again(*facts)
+    return [fact.name for fact in facts]
+
+
 async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices: Prices) -> None:
     """The catalogue announced a product's state, perhaps again: older ones than the replica's are passed over, and one
     of its own version puts right what differs."""

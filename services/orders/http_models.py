@@ -280,6 +280,32 @@ def wait_of(order: Order) -> WaitView:
     )
 
 
+class StandingView(WaitView):
+    """What an order waits for, how far it is and what it comes to."""
+
+    status: Status
+    total: MoneyView
+    units: int
+    """How many were ordered in all."""
+
+    @classmethod
+    def of(cls, order: Order) -> "StandingView":
+        """The order as whoever compares it with what the others say sees it."""
+        return cls(
+            **wait_of(order).model_dump(),
+            status=order.status,
+            total=MoneyView(amount=order.total, currency=order.currency),
+            units=sum(line.quantity for line in order.lines),
+        )
+
+
+class AnnouncedView(View):
+    """Which facts were announced again."""
+
+    order_id: str
+    events: list[str]
+
+
 def _shortages(order: Order) -> ShortagesView | None:
     if not order.shortages:
         return None

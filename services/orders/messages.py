@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from services.orders.domain import Change, Order
+from services.orders.domain import Change, Order, Status
 from services.orders.process import Send
 from shared.contracts import Command, Contract, Line
 from shared.contracts import orders as events
@@ -12,6 +12,13 @@ from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPaym
 from shared.contracts.shipping import Address, CancelShipment, CreateShipment
 from shared.messaging import Message, again, first
 from shared.ports import System
+
+_END = {
+    Status.COMPLETED: Send.ORDER_COMPLETED,
+    Status.PAYMENT_DUE: Send.ORDER_PAYMENT_DUE,
+    Status.CANCELLED: Send.ORDER_CANCELLED,
+    Status.REJECTED: Send.ORDER_REJECTED,
+}
 
 
 def first_of(change: Change, now: datetime) -> list[Message]:
@@ -22,6 +29,14 @@ def first_of(change: Change, now: datetime) -> list[Message]:
 def sent_again(change: Change, now: datetime, system: System) -> list[Message]:
     """What the change sends once more, under fresh message ids: the broker drops those that it has seen."""
     return [again(_message(send, change.order, now), system.new_id()) for send in change.sends]
+
+
+def standing(order: Order) -> list[Message]:
+    """Its beginning and its end, if it has come to that, as they were announced."""
+    facts = [_message(Send.ORDER_PLACED, order, order.placed_at)]
+    if order.settled_at:
+        facts.append(_message(_END[order.status], order, order.settled_at))
+    return facts
 
 
 def _message(send: Send, order: Order, now: datetime) -> Message:

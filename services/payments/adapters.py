@@ -6,7 +6,7 @@ forgets keys.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -175,12 +175,15 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
         reason = Refusal(DeclineCode.AUTHENTICATION_REQUIRED, said["status"])
     elif status is IntentStatus.DECLINED:
         reason = refusal(said.get("last_payment_error") or {})
+    charge = said.get("latest_charge")
+    charge = charge if isinstance(charge, dict) else {}
     held, captured = said.get("amount_capturable") or 0, said.get("amount_received") or 0
-    return Intent(answer.id, status, _authorised_until(said.get("latest_charge")), held, captured, reason)
+    captured -= charge.get("amount_refunded") or 0
+    return Intent(answer.id, status, _authorised_until(charge), held, captured, reason)
 
 
-def _authorised_until(charge: Any) -> datetime | None:
+def _authorised_until(charge: Mapping[str, Any]) -> datetime | None:
     """`capture_before` of the charge's card, where the provider says one."""
-    details = (charge.get("payment_method_details") or {}) if isinstance(charge, dict) else {}
+    details = charge.get("payment_method_details") or {}
     before = (details.get("card") or {}).get("capture_before")
     return datetime.fromtimestamp(before, UTC) if before else None

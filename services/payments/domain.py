@@ -129,7 +129,7 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class Intent:
     """An intent at the provider, as it is after a request; `refusal` where that was refused for good. `held` and
-    `captured` are in minor units."""
+    `captured`, less what was refunded, are in minor units."""
 
     id: str
     status: IntentStatus

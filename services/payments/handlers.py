@@ -73,20 +73,20 @@ async def handle(command: AuthorisePayment | VoidPayment | CapturePayment, deps:
             await _STEPS[act](payment, deps)
 
 
-async def get_payment(order_id: str, deps: Dependencies) -> tuple[Payment, Intent | None]:
-    """The payment of an order, and what the provider says of it: None where there is no intent, or no answer in time.
-    Refused with 404."""
+async def get_payment(order_id: str, deps: Dependencies) -> tuple[Payment, Intent | None, bool]:
+    """The payment of an order, and what the provider says of it: None where there is no intent, or, with False, where
+    it gave no answer in time. Refused with 404."""
     payment = await deps.payments.get(order_id)
     if payment is None:
         raise not_found(f"payment of order {order_id}")
     if payment.intent_id is None:
-        return payment, None
+        return payment, None, True
     try:
         async with asyncio.timeout(INNER_TIMEOUT_SECONDS):
-            return payment, await deps.provider.look(payment.intent_id)
+            return payment, await deps.provider.look(payment.intent_id), True
     except (Transient, TimeoutError) as failure:
         log.warning("what the provider says of the intent isn't known: %r", failure)
-        return payment, None
+        return payment, None, False
 
 
 async def _authorise(command: AuthorisePayment, deps: Dependencies) -> None:

@@ -28,9 +28,11 @@ class PaymentView(View):
     """Why the provider refused, in its own words."""
     provider: IntentView | None
     """Null where the provider has no such payment, or gives no answer."""
+    provider_answered: bool
+    """False where it gave none."""
 
     @classmethod
-    def of(cls, payment: Payment, intent: Intent | None) -> "PaymentView":
+    def of(cls, payment: Payment, intent: Intent | None, answered: bool) -> "PaymentView":
         """Both sides, as whoever operates it sees them."""
         return cls(
             order_id=payment.order_id,
@@ -40,6 +42,7 @@ class PaymentView(View):
             decline_code=payment.decline_code,
             provider_code=payment.provider_code,
             provider=_view(intent) if intent else None,
+            provider_answered=answered,
         )
 
 

@@ -72,6 +72,7 @@ async def test_payments_tells_both_sides_of_a_payment(world: World) -> None:
         "amount": {"amount": 500, "currency": "GBP"},
         "intentId": "pi_1",
         "provider": {"status": "held", "held": 500, "captured": 0},
+        "providerAnswered": True,
     }
     assert captured.body["state"] == "captured"
     assert captured.body["provider"] == {"status": "captured", "held": 0, "captured": 500}
@@ -87,7 +88,7 @@ async def test_a_payment_that_was_undone_before_it_began_has_no_other_side(world
 
     answer = await asked(world, "get_payment", order)
 
-    assert answer.body == {"orderId": order, "state": "voided", "provider": None}
+    assert answer.body == {"orderId": order, "state": "voided", "provider": None, "providerAnswered": True}
 
 
 async def is_away(_: str) -> Any:
@@ -110,3 +111,4 @@ async def test_without_the_provider_payments_tells_its_own_side_in_time(
     answer = await asked(world, "get_payment", order)
 
     assert (answer.status, answer.body["state"], answer.body["provider"]) == (200, "authorised", None)
+    assert answer.body["providerAnswered"] is False

@@ -7,13 +7,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from shared.ports import WireMessage
+from tests.unit.witness.notes import name_of
 from tests.unit.world import OPERATIONS, World
 
 
 @pytest.fixture
 async def world() -> World:
     world = World()
-    await world.stocked(MUG=100)
+    await world.stocked(MUG=100, GONE=0)
     return world
 
 
@@ -59,6 +61,9 @@ async def test_an_order_tells_what_it_waits_for_and_when_it_is_chased_and_given_
         "chases": 0,
         "chaseAt": "2026-11-24T06:01:00.000000Z",
         "giveUpAt": "2026-11-24T07:00:00.000000Z",
+        "status": "pending",
+        "total": {"amount": 250, "currency": "GBP"},
+        "units": 1,
     }
     assert placed_at == world.system.now() - timedelta(minutes=1)
     assert (chased["chases"], chased["since"], chased["chaseAt"]) == (
@@ -67,7 +72,7 @@ async def test_an_order_tells_what_it_waits_for_and_when_it_is_chased_and_given_
         "2026-11-24T06:03:00.000000Z",
     )
     assert (for_dispatch["waiting"], for_dispatch["shipmentId"]) == ("dispatch", f"shp_{order}")
-    assert completed["awaiting"] == []
+    assert (completed["awaiting"], completed["status"]) == ([], "completed")
     assert completed.keys() & {"waiting", "chaseAt", "giveUpAt"} == set()
 
 
@@ -168,3 +173,47 @@ async def test_what_is_no_question_is_refused(world: World, query: dict[str, str
 
 async def test_an_order_that_is_not_there_waits_for_nothing(world: World) -> None:
     assert (await world.call("get_wait", route={"orderId": "ord_none"})).status == 404
+
+
+async def announced(world: World, order_id: str) -> list[WireMessage]:
+    """What is sent when the order is announced again."""
+    before = len(world.broker.sent)
+    answer = await world.call("announce_order", route={"orderId": order_id}, caller=OPERATIONS)
+    sent = [message for _, message in world.broker.sent[before:]]
+    assert (answer.status, answer.body) == (202, {"orderId": order_id, "events": [name_of(each) for each in sent]})
+    return sent
+
+
+ENDS = {"OrderCompleted": "MUG", "OrderRejected": "GONE", "OrderCancelled": "MUG"}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_an_order_is_announced_again_as_the_facts_that_it_announced_under_fresh_message_ids(
+    world: World, end: str
+) -> None:
+    order = await world.placed((ENDS[end], 1 if end != "OrderRejected" else 1000))
+    under_way = [name_of(each) for each in await announced(world, order)]
+    await world.drain()
+    if end == "OrderCompleted":
+        await world.dispatched(order)
+    elif end == "OrderCancelled":
+        await world.call("cancel_order", route={"orderId": order})
+    await world.drain()
+    first = {name_of(each): each for _, each in world.broker.sent if name_of(each) in ("OrderPlaced", end)}
+    stored = world.documents("orders", "order"), world.documents("orders", "outbox")
+
+    again = [*await announced(world, order), *await announced(world, order)]
+
+    assert under_way == ["OrderPlaced"]
+    assert [name_of(each) for each in again] == ["OrderPlaced", end] * 2
+    assert len({each.id for each in again} | {each.id for each in first.values()}) == 6
+    for each in again:
+        same = first[name_of(each)]
+        assert (each.body, each.properties) == (same.body, same.properties)
+    assert (world.documents("orders", "order"), world.documents("orders", "outbox")) == stored
+
+
+async def test_an_order_that_is_not_there_is_not_announced(world: World) -> None:
+    answer = await world.call("announce_order", route={"orderId": "ord_none"}, caller=OPERATIONS)
+
+    assert answer.status == 404
