@@ -252,8 +252,9 @@ def _links(
     schema, at = schemas[name_of(response, schemas)], ""
     if (listed := schema["properties"].get("value", {})).get("items"):
         schema, at = schemas[listed["items"]["$ref"].removeprefix(SCHEMAS)], "/value/0"
-    # What may be null leads nowhere.
-    named = {name for name, field in schema["properties"].items() if {"type": "null"} not in field.get("anyOf", ())}
+    # What may be null or left out leads nowhere.
+    always = ((name, schema["properties"][name]) for name in schema.get("required", ()))
+    named = {name for name, field in always if {"type": "null"} not in field.get("anyOf", ())}
     for other in known:
         names = in_path(other)
         if other.id != of and names and named.issuperset(names):

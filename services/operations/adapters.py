@@ -10,7 +10,7 @@ from functools import cache
 
 import aiohttp
 
-from services.operations.domain import Recorded
+from services.operations.domain import Cursor, Disagreement, Recorded
 from services.operations.ports import Said
 from services.operations.projections import FACTS, Head, Place, present
 from shared.adapters.json_answers import json_object
@@ -20,13 +20,14 @@ from shared.codec import decode, encode
 from shared.contracts import Contract
 from shared.errors import Transient, Unavailable
 from shared.failures import told
-from shared.listing import find_readable, readable
-from shared.messaging import catalogue, contract_name, event_id
+from shared.listing import find_readable, keyset, readable
+from shared.messaging import catalogue, contract_name, derived_id, event_id
 from shared.outbox import Outbox
-from shared.ports import Condition, Container, Create, Document, Operation, Query, Replace, System
+from shared.ports import Condition, Container, Create, Delete, Document, Operation, Query, Replace, System
 from shared.telemetry import log
 
 _SUMS = "sums"
+_CURSORS = "cursors"
 
 
 class EventAdapter:
@@ -120,6 +121,63 @@ def _counts(document: Document, place: Place) -> dict[str, int]:
 
 def _put(document: Document, etag: str) -> Operation:
     document["pk"] = _SUMS
+    return _stored(document, etag)
+
+
+class DisagreementAdapter:
+    """services.operations.ports.Disagreements: each in a partition of its own, by an id that any text may have."""
+
+    def __init__(self, container: Container, outbox: Outbox, keep: timedelta) -> None:
+        self._container = container
+        self._outbox = outbox
+        self._keep = keep
+
+    async def cursor(self, name: str) -> Cursor | None:
+        """The cursor of that name, or None."""
+        document = await self._container.read(_CURSORS, name)
+        return replace(decode(Cursor, document), etag=document["_etag"]) if document else None
+
+    async def move(self, cursor: Cursor) -> Cursor:
+        """Store it. Raises Contended."""
+        document = {"id": cursor.name, "pk": _CURSORS, "kind": "cursor", **encode(cursor)}
+        [etag] = await self._container.write(_CURSORS, [_stored(document, cursor.etag)])
+        return replace(cursor, etag=etag)
+
+    async def get(self, id: str) -> Disagreement | None:
+        """The one about this, or None."""
+        key = _key(id)
+        document = await self._container.read(key, key)
+        return _disagreement(document) if document else None
+
+    async def open(self, after: tuple[datetime, str] | None, size: int) -> Sequence[Disagreement]:
+        """The next that nobody has let be, by keyset."""
+        behind = keyset((after[0], _key(after[1])) if after else None)
+        query = Query("disagreement", (), ("createdAt", "id"), behind, size)
+        return await find_readable(self._container, query, {}, _disagreement)
+
+    async def save(self, disagreement: Disagreement, audit: AuditEntry | None = None) -> None:
+        """Store it; one that was let be is forgotten some time after nobody finds it any more. Raises Contended."""
+        key = _key(disagreement.id)
+        document = {"id": key, "pk": key, "kind": "disagreement", **encode(disagreement)}
+        if disagreement.reason is not None:
+            document |= {"kind": "let-be", "ttl": int(self._keep.total_seconds())}
+        await self._outbox.commit(key, [_stored(document, disagreement.etag)], [], audit)
+
+    async def end(self, disagreement: Disagreement) -> None:
+        """Delete the one that was read. Raises Contended."""
+        key = _key(disagreement.id)
+        await self._container.write(key, [Delete(key, disagreement.etag)])
+
+
+def _key(id: str) -> str:
+    return derived_id("disagreement", id)
+
+
+def _disagreement(document: Document) -> Disagreement:
+    return replace(decode(Disagreement, document), etag=document["_etag"])
+
+
+def _stored(document: Document, etag: str) -> Operation:
     return Replace(document, etag) if etag else Create(document)
 
 
@@ -162,13 +220,13 @@ class ContextsOverHttp:
         """Those whose addresses are known."""
         return tuple(self._addresses)
 
-    async def ask(self, context: str, path: str) -> Said | None:
+    async def ask(self, context: str, path: str, method: str = "GET") -> Said | None:
         """What the context answers within a second, or None."""
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS), aiohttp.ClientSession(auto_decompress=False) as session:
                 headers = {"Authorization": f"Bearer {await self._token.get()}", "Accept-Encoding": "identity"}
                 address = f"{self._addresses[context]}/{path}"
-                async with session.get(address, headers=headers, allow_redirects=False) as response:
+                async with session.request(method, address, headers=headers, allow_redirects=False) as response:
                     if response.status in (401, 403):
                         self._token.forget()
                         raise Unavailable("it refuses our token: see that operations has its role")

@@ -13,7 +13,7 @@ from shared.waits import WaitPage, WaitsQuery
 
 type Answer = dict[str, Any]
 
-_MEMBERS = {"orders": "awaiting", "inventory": "units", "payments": "provider"}
+_MEMBERS = {"orders": "total", "inventory": "units", "payments": "providerAnswered"}
 """By which what a context says of an order is known for that."""
 
 

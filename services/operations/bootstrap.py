@@ -8,7 +8,7 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from services.operations import functions
-from services.operations.adapters import ContextsOverHttp, EventAdapter, OwnToken, SumAdapter
+from services.operations.adapters import ContextsOverHttp, DisagreementAdapter, EventAdapter, OwnToken, SumAdapter
 from services.operations.handlers import Dependencies
 from services.operations.ports import Contexts
 from shared.adapters.azure import azure_context
@@ -17,7 +17,7 @@ from shared.adapters.openid import token_of_client
 from shared.context import BoundedContext
 from shared.pages import SigningIn
 from shared.ports import System
-from shared.settings import Settings, is_encrypted_or_local
+from shared.settings import Seconds, Settings, is_encrypted_or_local
 
 
 def _addresses(text: str) -> str:
@@ -45,6 +45,13 @@ class OperationsSettings(Settings):
 
     keep_days: int = Field(90, alias="OPERATIONS_KEEP_DAYS", ge=1, le=3650)
     """How many days after its last event an order has a timeline."""
+    reconcile_after: Seconds = Field(timedelta(minutes=10), alias="OPERATIONS_RECONCILE_AFTER_SECONDS")
+    """How old an order's last event is when what the contexts say of it is compared."""
+    # Ended reservations are kept for 30 days.
+    reconcile_window: Seconds = Field(
+        timedelta(days=1), alias="OPERATIONS_RECONCILE_WINDOW_SECONDS", le=timedelta(days=25)
+    )
+    """How old it is when that is done for the last time: whatever is wrong with an order is found by then."""
     console_client_id: str = Field("", alias="CONSOLE_CLIENT_ID")
     """As which public client of the issuer the console signs its reader in; without one nobody can."""
     console_scope: str = Field("openid", alias="CONSOLE_SCOPE", min_length=1)
@@ -59,8 +66,16 @@ class OperationsSettings(Settings):
 def dependencies(context: BoundedContext, settings: OperationsSettings, contexts: Contexts) -> Dependencies:
     """The handlers' needs, on the context's container."""
     keep = timedelta(days=settings.keep_days)
-    sums = SumAdapter(context.container, context.outbox)
-    return Dependencies(EventAdapter(context.container, keep), sums, contexts, context.system, keep)
+    return Dependencies(
+        events=EventAdapter(context.container, keep),
+        sums=SumAdapter(context.container, context.outbox),
+        disagreements=DisagreementAdapter(context.container, context.outbox, keep),
+        contexts=contexts,
+        system=context.system,
+        keep=keep,
+        after=settings.reconcile_after,
+        window=settings.reconcile_window,
+    )
 
 
 def contexts_of(settings: OperationsSettings, system: System) -> ContextsOverHttp:

@@ -88,3 +88,44 @@ def standing(events: Iterable[Recorded]) -> tuple[State, datetime] | None:
         if known := names & at.keys():
             return state, min(at[name] for name in known)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What doesn't agree, under a name that stays, and in words. Nobody is named in them."""
+
+    code: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """What doesn't agree about an order, and what each said of it; `reason` is why a person lets it be."""
+
+    id: str = field(metadata={"stored_as": "about"})
+    found_at: datetime = field(metadata={"stored_as": "createdAt"})
+    looked_at: datetime
+    differences: tuple[Difference, ...]
+    sides: dict[str, Any]
+    reason: str | None = None
+    etag: str = field(default="", compare=False, metadata={"stored": False})
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The names of what doesn't agree."""
+        return tuple(each.code for each in self.differences)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far events were gone over, by the store's clock."""
+
+    name: str
+    at: int
+    event_id: str = ""
+    etag: str = field(default="", compare=False, metadata={"stored": False})
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """The last one's among all events."""
+        return self.at, self.event_id

@@ -8,13 +8,16 @@ from services.operations import asked, handlers, queries
 from services.operations.console import serve_console
 from services.operations.folding import Folding, get_rebuild, rebuild
 from services.operations.http_models import (
+    DisagreementPage,
     FlowView,
+    LetBeView,
     ParkedEverywhereView,
     ParkedQuery,
     RebuildView,
     RegistryView,
     TimelineView,
 )
+from services.operations.reconciling import Reconciling, let_be
 from shared.access import Role
 from shared.context import BoundedContext
 from shared.contracts import Contract, Event
@@ -24,6 +27,8 @@ from shared.functions import context_blueprint
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import catalogue
 from shared.pages import SigningIn
+from shared.paging import PageParameters, Paging
+from shared.replaying import DiscardParameters
 from shared.waits import WaitPage, WaitsQuery
 
 
@@ -106,7 +111,35 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies, signing_in: 
     async def look_at_rebuild(call: Call[None]) -> Reply[RebuildView]:
         return Reply(RebuildView.of(await get_rebuild(deps)))
 
+    @http.function(
+        "GET operations/disagreements",
+        roles={Role.SUPPORT, Role.ADMIN},
+        summary="What the contexts don't agree about, oldest first",
+        statuses={200: "A page, with its ETag", 304: UNCHANGED, 400: "A query parameter is wrong"},
+    )
+    async def list_disagreements(call: Call[None, PageParameters]) -> Reply[DisagreementPage]:
+        paging = Paging(call, "operations/disagreements")
+        found = await deps.disagreements.open(paging.after, call.query.limit)
+        return Reply(DisagreementPage.of(found, paging.next_link([(each.found_at, each.id) for each in found])))
+
+    @http.function(
+        "DELETE operations/disagreements/{disagreementId}",
+        roles={Role.ADMIN},
+        summary="Let a disagreement be, for a reason, until something else differs",
+        statuses={
+            200: "It is let be, by this reason or by that of whoever was first",
+            400: "There is no reason",
+            404: "Nothing disagrees about that, or not any more",
+            422: "A body that says something",
+        },
+    )
+    async def let_disagreement_be(call: Call[None, DiscardParameters]) -> Reply[LetBeView]:
+        id = id_in_route(call.route, "disagreementId")
+        done = await let_be(id, call.query.reason, call.actor, deps)
+        return Reply(LetBeView(id=done.id, reason=done.reason or ""))
+
     serve_console(http, signing_in)
     record = OfMessages(partial(handlers.record, deps=deps))
     wanted: dict[type[Contract], Handler] = {each: record for each in catalogue().values() if issubclass(each, Event)}
-    return context_blueprint(http, context, {"operations": wanted}, Folding(deps).run, sends_to="operations")
+    timers = (Folding(deps).run, Reconciling(deps).run)
+    return context_blueprint(http, context, {"operations": wanted}, *timers, sends_to="operations")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.operations.domain import Recorded, told
-from services.operations.ports import Contexts, Events, Sums
+from services.operations.ports import Contexts, Disagreements, Events, Sums
 from shared.codec import parse_rfc3339
 from shared.errors import AlreadyExists
 from shared.messaging import Message
@@ -14,14 +14,17 @@ from shared.telemetry import is_trace_context, log
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the handlers need; `keep` is how long an order is remembered after its last event, `run` how long one run of
-    counting may take."""
+    """What the handlers need; `keep` is how long an order is remembered after its last event, `after` and `window` when
+    what is said of it is compared, and `run` how long one run of counting or comparing may take."""
 
     events: Events
     sums: Sums
+    disagreements: Disagreements
     contexts: Contexts
     system: System
     keep: timedelta
+    after: timedelta
+    window: timedelta
     run: timedelta = timedelta(seconds=40)
 
 

@@ -1,7 +1,7 @@
 """Operations' bodies."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.operations.asked import Holdings
-from services.operations.domain import Recorded, State
+from services.operations.domain import Disagreement, Recorded, State
 from services.operations.ports import Said
 from services.operations.projections import Rebuild, percentile
 from services.operations.queries import Flow, Timeline, estimated_request_units
 from shared.codec import encode, rfc3339
-from shared.fields import Moment, MoneyView, OptionalText, Parameters, View, optional
+from shared.fields import Link, Moment, MoneyView, OptionalText, Parameters, View, optional
 from shared.replaying import ParkedPage, ParkedView
 from shared.waits import WaitView
 
@@ -284,6 +284,53 @@ def _counted(since: datetime, counts: Mapping[str, int]) -> dict[str, Any]:
             for step, bins in steps.items()
         },
     }
+
+
+class DifferenceView(View):
+    """What differs, by a name that stays (docs/runbook.md has them) and in words."""
+
+    code: str
+    words: str
+
+
+class DisagreementView(View):
+    """What the contexts don't agree about, and what each says."""
+
+    id: str
+    order_id: str | None = optional()
+    found_at: Moment
+    looked_at: Moment
+    """When it was so last."""
+    differences: list[DifferenceView]
+    sides: dict[str, Any]
+    """What `orders`, `inventory` and `payments` say, null where they know of nothing, and which `events` are kept."""
+
+    @classmethod
+    def of(cls, found: Disagreement) -> "DisagreementView":
+        """The disagreement as it is shown."""
+        times = {"found_at": rfc3339(found.found_at), "looked_at": rfc3339(found.looked_at)}
+        differences = [DifferenceView(code=each.code, words=each.words) for each in found.differences]
+        return cls(id=found.id, order_id=found.id, **times, differences=differences, sides=found.sides)
+
+
+class DisagreementPage(View):
+    """Some of what the contexts don't agree about, and where more is."""
+
+    value: list[DisagreementView]
+    next_link: Link | None = optional()
+    """Leads on, perhaps to an empty page; left out at the end."""
+
+    @classmethod
+    def of(cls, found: Sequence[Disagreement], next_link: str | None) -> "DisagreementPage":
+        """The disagreements as they are shown."""
+        return cls(value=[DisagreementView.of(each) for each in found], next_link=next_link)
+
+
+class LetBeView(View):
+    """What is let be, and why."""
+
+    id: str
+    reason: str
 
 
 class RebuildView(View):

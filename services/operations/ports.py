@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
-from services.operations.domain import Recorded
+from services.operations.domain import Cursor, Disagreement, Recorded
 from services.operations.projections import Head, Place
 from shared.audit import AuditEntry
 
@@ -49,6 +50,35 @@ class Sums(Protocol):
         ...
 
 
+class Disagreements(Protocol):
+    """What doesn't agree, and how far events were looked into for more."""
+
+    async def cursor(self, name: str) -> Cursor | None:
+        """The cursor of that name; None before the first run."""
+        ...
+
+    async def move(self, cursor: Cursor) -> Cursor:
+        """Store it, new or over the one that was read. Raises Contended where another has moved it."""
+        ...
+
+    async def get(self, id: str) -> Disagreement | None:
+        """The one about this, open or let be, or None."""
+        ...
+
+    async def open(self, after: tuple[datetime, str] | None, size: int) -> Sequence[Disagreement]:
+        """The next of those that nobody has let be, oldest first, strictly behind (found at, id). What can't be read is
+        left out."""
+        ...
+
+    async def save(self, disagreement: Disagreement, audit: AuditEntry | None = None) -> None:
+        """Store it, new or over the one that was read. Raises Contended where that has changed."""
+        ...
+
+    async def end(self, disagreement: Disagreement) -> None:
+        """Delete the one that was read: all agree. Raises Contended where it has changed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What a context answered."""
@@ -65,6 +95,6 @@ class Contexts(Protocol):
         """Those that can be asked."""
         ...
 
-    async def ask(self, context: str, path: str) -> Said | None:
+    async def ask(self, context: str, path: str, method: str = "GET") -> Said | None:
         """What the context answers at a path below /api, or None where it gives no answer within a second."""
         ...

@@ -303,9 +303,11 @@ STAFF_WRITES = {
     "correct_shipment",
     "forget_customer",
     "rebuild_sums",
+    "let_disagreement_be",
     *(f"{context}_{done}" for context in CONTEXTS for done in ("replay", "discard")),
 }
-"""Each has its test above, or in test_forgetting.py, test_replaying.py and test_flow.py: a new one needs its own."""
+"""Each has its test above, or in test_forgetting.py, test_replaying.py, test_flow.py and test_reconciling.py: a new one
+needs its own."""
 WRITES_NOTHING = {"announce_order"}
 """It sends what stands already: see test_waits.py."""
 

@@ -12,10 +12,14 @@ from scripts.openapi_document import DOCUMENT, SESSION
 from tests.unit.world import ADMIN, CONTEXTS, WAREHOUSE, Answer, World, customer
 
 CALLERS = {"admin": ADMIN, "warehouse": WAREHOUSE, "customer": customer("ada")}
-REFUSED = {"cancel_order": "urn:orderflow:problem:too-late-to-cancel"} | {
-    f"{context}_{done}": "urn:orderflow:problem:not-found" for context in CONTEXTS for done in ("replay", "discard")
+NOTHING_THERE = {f"{context}_{done}" for context in CONTEXTS for done in ("replay", "discard")} | {
+    "let_disagreement_be"
 }
-"""The order is dispatched by then, and nothing is parked."""
+REFUSED = {
+    "cancel_order": "urn:orderflow:problem:too-late-to-cancel",
+    **dict.fromkeys(NOTHING_THERE, "urn:orderflow:problem:not-found"),
+}
+"""The order is dispatched by then, nothing is parked, and all agree."""
 
 
 def test_the_file_is_rendered_from_the_document() -> None:

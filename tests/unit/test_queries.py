@@ -38,6 +38,7 @@ LISTED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("shipment", "state", "createdAt", "id"): SHIPPING,
     ("shipment", "carrier", "state", "createdAt", "id"): SHIPPING,
     ("event", "pk"): OPERATIONS,
+    ("disagreement", "createdAt", "id"): OPERATIONS,
     ("event", "_ts", "id"): OPERATIONS,
 }
 """What kind is asked for by what, which a composite index on `kind` and these serves; and in which containers. What is
@@ -91,6 +92,7 @@ async def world() -> World:
             assert (await world.call(listed)).status == 200
         assert (await world.call(f"{context}_parked", query={"subject": forgotten})).status == 200
     assert (await world.call("get_timeline", route={"orderId": finished})).status == 200
+    assert (await world.call("list_disagreements")).status == 200
     return world
 
 
@@ -151,7 +153,9 @@ def fill(store: Store, world: World, finished: int) -> None:
         for number in range(finished):
             copies = (document.replace(pattern, f"{pattern}-{number}") for document in of_pattern)
             documents += map(json.loads, copies)
-        documents += [one for kind in ("outbox", "audit", "erasure") for one in left_behind(kind, WAITING)]
+        documents += [
+            one for kind in ("outbox", "audit", "erasure", "disagreement") for one in left_behind(kind, WAITING)
+        ]
         documents += [
             parked | {"pk": f"{parked['id']}-{order}", "subject": f"{order}", "parkedAt": parked["createdAt"]}
             for order in (forgotten, *range(finished // WAITING))

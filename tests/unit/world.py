@@ -205,7 +205,7 @@ class Neighbours:
         self.away: set[str] = set()
         """Contexts that give no answer."""
 
-    async def ask(self, context: str, path: str) -> Said | None:
+    async def ask(self, context: str, path: str, method: str = "GET") -> Said | None:
         if context in self.away:
             return None
         parts = urlsplit(path)
@@ -214,7 +214,7 @@ class Neighbours:
         for name, function in self._world.functions.items():
             route = getattr(function, "operation", None) and function.operation.route
             found = route and re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route), parts.path)
-            if found and function.operation.method == "GET":
+            if found and function.operation.method == method:
                 query = dict(parse_qsl(parts.query))
                 answer = await self._world.call(name, route=found.groupdict(), query=query, caller=OPERATIONS)
                 return Said(answer.status, answer.body)
