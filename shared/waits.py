@@ -1,6 +1,9 @@
 """What orders wait for, as orders tells it and operations hands it on."""
 
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
 
 from shared.contracts.orders import Waiting
 from shared.fields import Duration, Link, Moment, Several, View, optional
@@ -15,7 +18,7 @@ class WaitView(View):
     """Left out once it is final."""
     since: Moment
     """When it came to this."""
-    awaiting: list[str]
+    awaiting: list[Annotated[str, Field(pattern=r"^orderflow\.\w+\.\w+\.v\d+$")]]
     """The types of the commands whose replies are due."""
     chases: int
     """How often they were sent again."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 
 import aiohttp
 
@@ -209,7 +209,8 @@ class OwnToken:
 
 
 class ContextsOverHttp:
-    """services.operations.ports.Contexts, at the addresses of the settings."""
+    """services.operations.ports.Contexts, at the addresses of the settings, on connections that stay open: the console
+    asks every two seconds."""
 
     def __init__(self, addresses: Mapping[str, str], token: OwnToken) -> None:
         self._addresses = addresses
@@ -220,13 +221,22 @@ class ContextsOverHttp:
         """Those whose addresses are known."""
         return tuple(self._addresses)
 
+    @cached_property
+    def _session(self) -> aiohttp.ClientSession:
+        # Made at the first question, in its event loop. A cookie would bind us to one of a context's instances.
+        return aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
     async def ask(self, context: str, path: str, method: str = "GET") -> Said | None:
         """What the context answers within a second, or None."""
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS), aiohttp.ClientSession(auto_decompress=False) as session:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 headers = {"Authorization": f"Bearer {await self._token.get()}", "Accept-Encoding": "identity"}
                 address = f"{self._addresses[context]}/{path}"
-                async with session.request(method, address, headers=headers, allow_redirects=False) as response:
+                async with self._session.request(method, address, headers=headers, allow_redirects=False) as response:
                     if response.status in (401, 403):
                         self._token.forget()
                         raise Unavailable("it refuses our token: see that operations has its role")

@@ -2,64 +2,101 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, urlencode
 
+from pydantic import ValidationError
+
 from services.operations.ports import Contexts, Said
+from shared.contracts.orders import Waiting
 from shared.errors import Unavailable
+from shared.fields import MoneyView, View
 from shared.http import API, invalid_query
-from shared.waits import WaitPage, WaitsQuery
-
-type Answer = dict[str, Any]
-
-_MEMBERS = {"orders": "total", "inventory": "units", "payments": "providerAnswered"}
-"""By which what a context says of an order is known for that."""
+from shared.waits import WaitPage, WaitsQuery, WaitView
 
 
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """What the others say of an order: None where that is nothing, or they gave no answer; `unknown` names those."""
+class OrderedView(WaitView, extra="allow"):
+    """As `GET /api/waits/{orderId}` has it."""
 
-    wait: Answer | None
-    reservations: Answer | None
-    payment: Answer | None
-    unknown: tuple[str, ...]
-
-    @property
-    def words(self) -> str:
-        """In words, what it waits for and what is held for it."""
-        return " ".join([*self._waits(), *self._holds(), *(f"What {each} says isn't known." for each in self.unknown)])
-
-    def _waits(self) -> Iterator[str]:
-        if self.wait and self.wait["awaiting"]:
-            replies = " and ".join("{1} to answer {2}".format(*type.split(".")) for type in self.wait["awaiting"])
-            shipment = self.wait.get("shipmentId") if self.wait["waiting"] == "dispatch" else None
-            whom = f"the warehouse to dispatch {shipment}" if shipment else replies
-            yield f"Since {self.wait['since']} it has waited for {whom}."
-            yield f"That was asked again {self.wait['chases']} times, and is asked next at {self.wait['chaseAt']}."
-            given_up = self.wait.get("giveUpAt")
-            yield f"It is given up at {given_up}." if given_up else "It is never given up."
-
-    def _holds(self) -> Iterator[str]:
-        if self.reservations:
-            units = ", ".join(f"{number} {state}" for state, number in self.reservations["units"].items())
-            yield f"Inventory: {self.reservations['decision']}; units: {units or 'none'}."
-        if self.payment and (intent := self.payment["provider"]):
-            yield f"Payments: {self.payment['state']}; the provider holds {intent['held']}, has {intent['captured']}."
-        elif self.payment:
-            yield f"Payments: {self.payment['state']}; the provider says nothing of it."
+    status: str
+    total: MoneyView
+    units: int
 
 
-async def holdings(order_id: str, contexts: Contexts) -> Holdings:
+class ReservedView(View, extra="allow"):
+    """As `GET /api/reservations/{orderId}` has it."""
+
+    decision: str
+    units: dict[str, int]
+
+
+class IntentView(View, extra="allow"):
+    """The provider's side of a payment."""
+
+    held: int
+    captured: int
+
+
+class PaidView(View, extra="allow"):
+    """As `GET /api/payments/{orderId}` has it."""
+
+    state: str
+    provider: IntentView | None
+    provider_answered: bool
+
+
+class HoldingsView(View):
+    """What the others say of the order now."""
+
+    words: str
+    wait: OrderedView | None
+    """What orders says that it waits for, and how far it is."""
+    reservations: ReservedView | None
+    payment: PaidView | None
+    unknown: list[str]
+    """Contexts that gave no answer."""
+
+
+def understood[V: View](said: Said | None, view: type[V]) -> V | None:
+    """What a context said, as that; None where it is something else, or nothing."""
+    try:
+        return view.model_validate(said.body) if said else None
+    except ValidationError:
+        return None
+
+
+async def holdings(order_id: str, contexts: Contexts) -> HoldingsView:
     """What orders, inventory and payments say of an order."""
     id = quote(order_id, safe="")
     said = await _all(
         {"orders": f"waits/{id}", "inventory": f"reservations/{id}", "payments": f"payments/{id}"}, contexts
     )
-    known = {name: each.body for name, each in said.items() if each and _MEMBERS[name] in each.body}
-    unknown = tuple(name for name, each in said.items() if name not in known and (each is None or each.status != 404))
-    return Holdings(known.get("orders"), known.get("inventory"), known.get("payments"), unknown)
+    wait = understood(said["orders"], OrderedView)
+    reserved = understood(said["inventory"], ReservedView)
+    payment = understood(said["payments"], PaidView)
+    known = dict(zip(said, (wait, reserved, payment), strict=True))
+    unknown = [name for name, each in said.items() if not known[name] and not (each and each.status == 404)]
+    words = [*_waits(wait), *_holds(reserved, payment), *(f"What {each} says isn't known." for each in unknown)]
+    return HoldingsView(words=" ".join(words), wait=wait, reservations=reserved, payment=payment, unknown=unknown)
+
+
+def _waits(wait: WaitView | None) -> Iterator[str]:
+    if wait and wait.awaiting:
+        whom = " and ".join("{1} to answer {2}".format(*type.split(".")) for type in wait.awaiting)
+        if wait.waiting is Waiting.DISPATCH and wait.shipment_id:
+            whom = f"the warehouse to dispatch {wait.shipment_id}"
+        yield f"Since {wait.since} it has waited for {whom}."
+        yield f"That was asked again {wait.chases} times, and is asked next at {wait.chase_at}."
+        yield f"It is given up at {wait.give_up_at}." if wait.give_up_at else "It is never given up."
+
+
+def _holds(reserved: ReservedView | None, payment: PaidView | None) -> Iterator[str]:
+    if reserved:
+        units = ", ".join(f"{number} {state}" for state, number in reserved.units.items())
+        yield f"Inventory: {reserved.decision}; units: {units or 'none'}."
+    if payment and (intent := payment.provider):
+        yield f"Payments: {payment.state}; the provider holds {intent.held}, has {intent.captured}."
+    elif payment:
+        yield f"Payments: {payment.state}; the provider says nothing of it."
 
 
 async def readiness(contexts: Contexts) -> Mapping[str, Said | None]:
@@ -81,9 +118,9 @@ async def waiting(query: WaitsQuery, contexts: Contexts) -> WaitPage:
     said = await contexts.ask("orders", f"waits?{urlencode(texts)}")
     if said and said.status == 400:
         raise invalid_query("after", str(said.body.get("detail")))
-    if said is None or "value" not in said.body:
+    page = understood(said, WaitPage)
+    if page is None:
         raise Unavailable("orders gave no answer")
-    page = WaitPage.model_validate(said.body)
     link = page.next_link and page.next_link.replace(f"{API}/waits?", f"{API}/operations/orders?")
     return page.model_copy(update={"next_link": link})
 

@@ -2,13 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ValidationError
-
-from services.operations.asked import Holdings
+from services.operations.asked import HoldingsView, understood
 from services.operations.domain import Disagreement, Recorded, State
 from services.operations.ports import Said
 from services.operations.projections import Rebuild, percentile
@@ -16,7 +15,6 @@ from services.operations.queries import Flow, Timeline, estimated_request_units
 from shared.codec import encode, rfc3339
 from shared.fields import Link, Moment, MoneyView, OptionalText, Parameters, View, optional
 from shared.replaying import ParkedPage, ParkedView
-from shared.waits import WaitView
 
 
 class ShortLineView(View):
@@ -89,10 +87,10 @@ class ContextView(View):
     @classmethod
     def of(cls, name: str, said: Said | None) -> "ContextView":
         """What the context said, if it said how it is."""
-        if said is None or "dependencies" not in said.body:
-            return cls(name=name, health=Health.UNKNOWN)
-        health = Health.READY if said.status == 200 else Health.NOT_READY
-        return cls.model_validate(said.body | {"name": name, "health": health})
+        health = Health.READY if said and said.status == 200 else Health.NOT_READY
+        told = said and replace(said, body=said.body | {"name": name, "health": health})
+        known = understood(told, cls)
+        return known if known and known.dependencies is not None else cls(name=name, health=Health.UNKNOWN)
 
 
 class RegistryView(View):
@@ -137,26 +135,11 @@ class ParkedEverywhereView(View):
         """What each context said, if it was that."""
         contexts, unknown = [], []
         for name, each in said.items():
-            try:
-                page = ParkedPage.model_validate(each and each.body)
+            if page := understood(each, ParkedPage):
                 contexts.append(ParkedInContextView(name=name, value=page.value, has_more=page.next_link is not None))
-            except ValidationError:
+            else:
                 unknown.append(name)
         return cls(contexts=contexts, unknown=unknown)
-
-
-class HoldingsView(View):
-    """What the others say of the order now."""
-
-    words: str
-    wait: WaitView | None
-    """What orders says that it waits for."""
-    reservations: dict[str, Any] | None
-    """As `GET /api/reservations/{orderId}` has it."""
-    payment: dict[str, Any] | None
-    """As `GET /api/payments/{orderId}` has it."""
-    unknown: list[str]
-    """Contexts that gave no answer."""
 
 
 class TimelineView(View):
@@ -185,7 +168,7 @@ class TimelineView(View):
     """What an order of so many lines costs on its whole way, by the count on paper: no measurement of this one."""
 
     @classmethod
-    def of(cls, timeline: Timeline, others: Holdings) -> "TimelineView":
+    def of(cls, timeline: Timeline, others: HoldingsView) -> "TimelineView":
         """The timeline as it is shown."""
         events = timeline.events
         placed = timeline.first("OrderPlaced")
@@ -202,7 +185,7 @@ class TimelineView(View):
             state=timeline.state,
             since=rfc3339(timeline.since),
             why=timeline.why,
-            others=HoldingsView.model_validate(others, from_attributes=True),
+            others=others,
             events=[EventView.of(*pair) for pair in zip(events, (events[0], *events[:-1]), strict=True)],
             is_whole=timeline.is_whole,
             messages=timeline.messages,

@@ -94,11 +94,12 @@ class Reconciling:
         """What each says now. Raises Unavailable where one says nothing."""
         said = await holdings(order_id, self._deps.contexts)
         payment = said.payment
-        silent = [*said.unknown, *(["the payment provider"] if payment and not payment["providerAnswered"] else [])]
+        silent = [*said.unknown, *(["the payment provider"] if payment and not payment.provider_answered else [])]
         if silent:
             raise Unavailable(f"{' and '.join(silent)} gave no answer about {order_id}")
-        stock = said.reservations and {name: said.reservations[name] for name in ("decision", "units")}
-        return Sides(said.wait, stock, payment, tuple(sorted({event.name for event in events})))
+        orders, payments = (each and each.model_dump(mode="json", by_alias=True) for each in (said.wait, payment))
+        stock = said.reservations and said.reservations.model_dump(include={"decision", "units"})
+        return Sides(orders, stock, payments, tuple(sorted({event.name for event in events})))
 
     async def _keep(self, id: str, found: tuple[Difference, ...], sides: Sides, known: Disagreement | None) -> None:
         disagreements, now = self._deps.disagreements, self._deps.system.now()

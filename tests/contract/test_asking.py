@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 
 from services.operations import adapters
 from services.operations.adapters import ContextsOverHttp
@@ -14,8 +16,6 @@ from shared.adapters.system import RealSystem
 from tests.contract.test_openid import Server, response, serving
 from tests.processes import free_port
 from tests.unit.world import ENVIRONMENT
-
-type Build = Callable[..., ContextsOverHttp]
 
 
 @pytest.fixture
@@ -32,19 +32,53 @@ def grant(server: Server, seconds: int) -> None:
     server.answers["/token"] = response(json.dumps({"access_token": "t-1", "expires_in": seconds}).encode())
 
 
-def contexts(server: Server, **changes: str) -> ContextsOverHttp:
-    settings = {
-        "IDENTITY_ISSUER": server.address,
-        "OPERATIONS_ADDRESSES": f"orders={server.address}/api,shipping=http://127.0.0.1:{free_port()}/api",
-        "OPERATIONS_CLIENT_SECRET": "s3cret",
-    }
-    return contexts_of(OperationsSettings.read(ENVIRONMENT | settings | changes), RealSystem())
+type Build = Callable[..., ContextsOverHttp]
 
 
-async def test_an_answer_is_what_was_said_whatever_its_status(server: Server) -> None:
+@pytest.fixture
+async def contexts(server: Server) -> AsyncIterator[Build]:
+    """Contexts by these settings, which are closed at the end."""
+    built: list[ContextsOverHttp] = []
+
+    def build(**changes: str) -> ContextsOverHttp:
+        settings = {
+            "IDENTITY_ISSUER": server.address,
+            "OPERATIONS_ADDRESSES": f"orders={server.address}/api,shipping=http://127.0.0.1:{free_port()}/api",
+            "OPERATIONS_CLIENT_SECRET": "s3cret",
+        }
+        built.append(contexts_of(OperationsSettings.read(ENVIRONMENT | settings | changes), RealSystem()))
+        return built[-1]
+
+    yield build
+    for each in built:
+        await each.close()
+
+
+async def test_all_are_asked_on_a_connection_that_stays_and_anew_once_the_other_side_closed_it(
+    contexts: Build,
+) -> None:
+    connections: list[asyncio.BaseTransport] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        assert request.transport
+        assert "Cookie" not in request.headers
+        connections.append(request.transport)
+        return web.json_response({}, headers={"Set-Cookie": "instance=1"})
+
+    async with RawTestServer(answer) as context:
+        asked = contexts(OPERATIONS_ADDRESSES=f"orders={context.make_url('/api')}")
+        for _ in range(3):
+            assert await asked.ask("orders", "a") == Said(200, {})
+        connections[-1].close()
+        assert await asked.ask("orders", "a") == Said(200, {})
+
+    assert (len(connections), len({*connections})) == (4, 2)
+
+
+async def test_an_answer_is_what_was_said_whatever_its_status(server: Server, contexts: Build) -> None:
     server.answers["/api/a"] = response(b'{"a": 1}')
     server.answers["/api/b"] = response(b'{"b": 2}', status="503 Service Unavailable")
-    asked = contexts(server)
+    asked = contexts()
 
     assert asked.names == ("orders", "shipping")
     assert await asked.ask("orders", "a") == Said(200, {"a": 1})
@@ -64,14 +98,14 @@ async def test_an_answer_is_what_was_said_whatever_its_status(server: Server) ->
     ],
     ids=["list", "text", "empty", "half", "long", "silence", "stranger"],
 )
-async def test_what_is_no_answer_is_none(server: Server, answer: bytes) -> None:
+async def test_what_is_no_answer_is_none(server: Server, contexts: Build, answer: bytes) -> None:
     server.answers["/api/a"] = answer
 
-    assert await contexts(server).ask("orders", "a") is None
+    assert await contexts().ask("orders", "a") is None
 
 
 async def test_who_is_away_or_takes_longer_than_a_second_gives_no_answer(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, contexts: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert adapters.TIMEOUT_SECONDS == 1
     monkeypatch.setattr(adapters, "TIMEOUT_SECONDS", 0.2)
@@ -79,7 +113,7 @@ async def test_who_is_away_or_takes_longer_than_a_second_gives_no_answer(
     async def hang(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
-    asked = contexts(server)
+    asked = contexts()
     server.answers["/api/b"] = response(b"{}")
     assert await asked.ask("orders", "b") == Said(200, {})
     server.answers["/api/a"] = hang
@@ -89,9 +123,9 @@ async def test_who_is_away_or_takes_longer_than_a_second_gives_no_answer(
     assert await asked.ask("orders", "b") == Said(200, {})
 
 
-async def test_one_token_is_had_for_all_and_anew_when_it_was_refused(server: Server) -> None:
+async def test_one_token_is_had_for_all_and_anew_when_it_was_refused(server: Server, contexts: Build) -> None:
     server.answers["/api/a"] = response(b"{}")
-    asked = contexts(server)
+    asked = contexts()
 
     await asyncio.gather(*(asked.ask("orders", "a") for _ in range(5)))
     assert server.asked.count("/token") == 1
@@ -102,10 +136,10 @@ async def test_one_token_is_had_for_all_and_anew_when_it_was_refused(server: Ser
     assert server.asked.count("/token") == 2
 
 
-async def test_a_token_is_had_anew_before_it_ends(server: Server) -> None:
+async def test_a_token_is_had_anew_before_it_ends(server: Server, contexts: Build) -> None:
     server.answers["/api/a"] = response(b"{}")
     grant(server, 59)
-    asked = contexts(server)
+    asked = contexts()
 
     for _ in range(2):
         assert await asked.ask("orders", "a") == Said(200, {})
@@ -123,11 +157,11 @@ async def test_a_token_is_had_anew_before_it_ends(server: Server) -> None:
     ids=["refused", "no text", "no time"],
 )
 async def test_without_a_token_nobody_is_asked_and_the_next_time_it_is_tried_anew(
-    server: Server, answer: bytes
+    server: Server, contexts: Build, answer: bytes
 ) -> None:
     server.answers["/api/a"] = response(b"{}")
     server.answers["/token"] = answer
-    asked = contexts(server)
+    asked = contexts()
 
     assert await asked.ask("orders", "a") is None
     assert "/api/a" not in server.asked

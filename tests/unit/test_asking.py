@@ -78,7 +78,23 @@ async def test_what_gives_no_answer_is_unknown_and_the_rest_is_shown(world: Worl
     )
 
 
-@pytest.mark.parametrize("said", [Said(500, {}), Said(200, {"a": "stranger's"}), Said(200, {})], ids=str)
+WAIT = {"orderId": "o", "since": "2026-11-24T06:00:00Z", "waiting": "stock", "chases": 0}
+HALF = {"awaiting": [], "units": {}, "provider": None, "dependencies": {"store": ["up"]}, "value": [{"id": "p"}]}
+WRONG = {"awaiting": ["x"], "units": [], "decision": 1, "state": "held", "provider": {"held": "all"}, "value": {}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Said(500, {}),
+        Said(200, {"a": "stranger's"}),
+        Said(200, {}),
+        Said(200, HALF),
+        Said(200, WAIT | WRONG | {"dependencies": "up"}),
+        Said(200, dict.fromkeys(HALF)),
+    ],
+    ids=str,
+)
 async def test_what_is_no_answer_of_ours_is_unknown(world: World, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     [order] = await world.confirmed(1)
 
@@ -90,6 +106,7 @@ async def test_what_is_no_answer_of_ours_is_unknown(world: World, said: Said, mo
     assert (await others(world, order))["unknown"] == ["orders", "inventory", "payments"]
     registry = (await world.call("get_registry")).body
     assert {each["health"] for each in registry["contexts"]} == {"unknown"}
+    assert (await world.call("list_parked")).body == {"contexts": [], "unknown": list(CONTEXTS)}
     assert (await world.call("list_waiting")).status == 503
 
 
