@@ -1,5 +1,6 @@
 """Operations' functions: who reacts to what."""
 
+import asyncio
 from functools import partial
 
 import azure.functions as func
@@ -48,7 +49,9 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies, signing_in: 
     )
     async def get_timeline(call: Call[None]) -> Reply[TimelineView]:
         timeline = await queries.get_timeline(id_in_route(call.route, "orderId"), deps)
-        return Reply(TimelineView.of(timeline, await asked.holdings(timeline.order_id, deps.contexts)))
+        id, contexts = timeline.order_id, deps.contexts
+        others, parked = await asyncio.gather(asked.holdings(id, contexts), asked.parked(id, contexts))
+        return Reply(TimelineView.of(timeline, others, parked))
 
     @http.function(
         "GET operations/orders",

@@ -158,6 +158,8 @@ class TimelineView(View):
     """The trace of the request that placed it."""
     others: HoldingsView
     """What the others say of it now."""
+    parked: ParkedEverywhereView
+    """Its messages that can't succeed."""
     events: list[EventView]
     """Earliest first."""
     is_whole: bool
@@ -168,7 +170,7 @@ class TimelineView(View):
     """What an order of so many lines costs on its whole way, by the count on paper: no measurement of this one."""
 
     @classmethod
-    def of(cls, timeline: Timeline, others: HoldingsView) -> "TimelineView":
+    def of(cls, timeline: Timeline, others: HoldingsView, parked: Mapping[str, Said | None]) -> "TimelineView":
         """The timeline as it is shown."""
         events = timeline.events
         placed = timeline.first("OrderPlaced")
@@ -186,6 +188,7 @@ class TimelineView(View):
             since=rfc3339(timeline.since),
             why=timeline.why,
             others=others,
+            parked=ParkedEverywhereView.of(parked),
             events=[EventView.of(*pair) for pair in zip(events, (events[0], *events[:-1]), strict=True)],
             is_whole=timeline.is_whole,
             messages=timeline.messages,

@@ -182,6 +182,7 @@ async def test_what_is_stuck_is_found_with_its_reason_and_a_replay_sets_it_going
     console.find(f"#order-{order_id}").click()
     console.reads("payments to answer AuthorisePayment")
     console.reads("payments has not said yet whether the money is held")
+    console.find("#view button[id^=Replay-payments-]")  # among what is parked of the order
 
     console.open("parked")
     replay = console.find("button[id^=Replay-payments-]")

@@ -74,6 +74,21 @@ async def test_what_is_no_list_of_ours_is_unknown(world: World, said: Said, monk
     assert await parked(world) == {"contexts": [], "unknown": [*CONTEXTS]}
 
 
+async def test_an_orders_timeline_has_its_own_and_who_gives_no_answer(world: World) -> None:
+    await world.stocked(MUG=10)
+    order, another = await world.confirmed(2)
+    await world.deliver("payments", WireMessage("p-1", b"{", correlation_id=order))
+    await world.deliver("orders", WireMessage("p-2", b"{", correlation_id=another))
+    world.neighbours.away = {"shipping"}
+
+    timeline = await world.call("get_timeline", route={"orderId": order}, caller=SUPPORT)
+
+    [message] = [each for of in timeline.body["parked"]["contexts"] for each in of["value"]]
+    assert message["id"] == "p-1"
+    assert timeline.body["parked"] == await parked(world, subject=order)
+    assert timeline.body["parked"]["unknown"] == ["shipping"]
+
+
 async def test_what_is_replayed_or_discarded_is_gone(world: World) -> None:
     for queue in QUEUES:
         route = {"parkedId": f"{queue}-ord_1"}

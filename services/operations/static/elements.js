@@ -45,6 +45,49 @@ export function orderLink(id, of = `order-${id}`) {
   return element("a", { href: `#/order/${encodeURIComponent(id)}`, class: "id", id: of }, id);
 }
 
+const LONGEST_REASON = 200;
+
+/** Asks why, and `does` it for that reason. */
+export function askWhy(name, what, does, { ask, refresh }) {
+  ask(`${name} it?`, (close) => {
+    const told = element("p", { role: "status" });
+    const reason = element("textarea", { id: "reason", required: true, maxlength: LONGEST_REASON, "aria-describedby": "reason-for" });
+    const go = element("button", { class: "grave", id: "confirm" }, name);
+    const submit = (event) => {
+      event.preventDefault();
+      doing(go, told, () => does(reason.value.trim().replace(/\s+/g, " ")), close, refresh);
+    };
+    return [element("p", {}, what),
+      element("form", { submit },
+        element("label", {}, "Reason", reason),
+        element("p", { id: "reason-for", class: "empty" }, "For the audit. Name nobody in it."),
+        told,
+        element("div", { class: "actions" }, cancel(close), go))];
+  });
+}
+
+export function cancel(close) {
+  return element("button", { type: "button", click: close }, "Cancel");
+}
+
+/** Does what a dialog's button is for, and closes the dialog; says there why it couldn't be done. */
+export async function doing(button, told, does, close, refresh) {
+  button.disabled = true;
+  try {
+    await does();
+    close();
+    await refresh();
+  } catch (failure) {
+    fail(told, failure);
+    button.disabled = false;
+  }
+}
+
+export function fail(told, failure) {
+  told.className = "problem";
+  told.textContent = failure.message;
+}
+
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
 /** A time span in words: its two largest units; under ten seconds with a tenth, under a second in milliseconds. */

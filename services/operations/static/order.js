@@ -2,6 +2,7 @@
 
 import { timeline } from "./api.js";
 import { STATES, WAITS, age, at, element, moment, money, number, reason as inWords, span, words } from "./elements.js";
+import { list } from "./parked.js";
 
 const LONG = 60; // seconds between two events that are pointed out
 const SHORTEST = 1.6, LONGEST = 6; // rem
@@ -12,8 +13,9 @@ export async function read({ id }) {
   return { found: await timeline(id) };
 }
 
-export function show({ found }) {
-  const { others: { words: now, wait, unknown } } = found;
+export function show({ found }, _, tools) {
+  const { others: { words: now, wait, unknown }, parked } = found;
+  const isParked = parked.unknown.length || parked.contexts.some(({ value }) => value.length);
   const facts = [
     ["Waits for", wait?.waiting && element("span", {}, WAITS[wait.waiting], ", for ", age(wait.since))],
     ["Asked again", wait?.chaseAt && element("span", {}, wait.chases ? `${number(wait.chases)} times, next ` : "", at(wait.chaseAt))],
@@ -23,13 +25,14 @@ export function show({ found }) {
     ["Total", found.total && money(found.total)],
     ["Lines", found.lineCount],
     ["Trace", found.traceId && element("span", { class: "id" }, found.traceId)],
-    ["Messages", found.messages],
+    ["Messages", `${number(found.messages)}${isParked ? "" : ", none of them parked"}`],
     ["Request units", found.estimatedRequestUnits && `about ${number(found.estimatedRequestUnits)}, estimated for an order of so many lines`],
   ].filter(([, value]) => value);
   return [
     element("div", { class: "why" }, element("p", {}, found.why), now ? element("p", {}, now) : null),
     unknown.length ? element("p", { class: "problem" }, `What ${unknown.join(", ")} would say of it isn't known: no answer came.`) : null,
     element("dl", {}, facts.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
+    isParked ? [element("h2", {}, "Parked messages"), list(parked, tools)] : null,
     element("h2", {}, "What happened"),
     happened(found),
   ];

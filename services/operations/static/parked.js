@@ -1,9 +1,7 @@
 // What can't succeed, in every context, until somebody sees to it.
 
 import { discard, parked, replay } from "./api.js";
-import { age, element, orderLink, table } from "./elements.js";
-
-const LONGEST = 200;
+import { age, askWhy, cancel, doing, element, fail, orderLink, table } from "./elements.js";
 
 export const title = () => "Parked messages";
 
@@ -11,7 +9,18 @@ export async function read() {
   return { found: await parked() };
 }
 
-export function show({ found: { contexts, unknown } }, _, { admin, ...tools }) {
+export function show({ found }, _, tools) {
+  const more = found.contexts.filter(({ hasMore }) => hasMore).map(({ name }) => name);
+  return [
+    element("p", {}, "A message is parked when it can't succeed. Replay it once its cause is mended; discard it if nobody needs it any more."
+      + (tools.admin ? "" : " An admin can do either.")),
+    list(found, tools),
+    more.length ? element("p", { class: "empty" }, `There is more in ${more.join(", ")}.`) : null,
+  ];
+}
+
+/** What is parked, of all or of one order, and what an admin may do with it. */
+export function list({ contexts, unknown }, { admin, ...tools }) {
   const columns = [
     { head: "Message", cell: (each) => shortened(each.type) ?? "not one of ours" },
     { head: "In", cell: (each) => each.context },
@@ -21,15 +30,11 @@ export function show({ found: { contexts, unknown } }, _, { admin, ...tools }) {
     { head: "Times", kind: "number", cell: (each) => each.occurrences },
     ...(admin ? [{ head: "", cell: (each) => actions(each, tools) }] : []),
   ];
-  const more = contexts.filter(({ hasMore }) => hasMore).map(({ name }) => name);
   const found = contexts.flatMap(({ name, value }) => value.map((each) => ({ ...each, context: name })));
   found.sort((one, other) => one.parkedAt.localeCompare(other.parkedAt));
   return [
-    element("p", {}, "A message is parked when it can't succeed. Replay it once its cause is mended; discard it if nobody needs it any more."
-      + (admin ? "" : " An admin can do either.")),
     unknown.length ? element("p", { class: "problem" }, `What is parked in ${unknown.join(", ")} isn't known: no answer came.`) : null,
     table("The oldest first", columns, found, unknown.length ? "Elsewhere nothing is parked." : "Nothing is parked."),
-    more.length ? element("p", { class: "empty" }, `There is more in ${more.join(", ")}.`) : null,
   ];
 }
 
@@ -64,42 +69,8 @@ function askToReplay(message, { ask, refresh }) {
   });
 }
 
-function askToDiscard(message, { ask, refresh }) {
-  const { context, id } = message;
-  ask("Discard it?", (close) => {
-    const told = element("p", { role: "status" });
-    const reason = element("textarea", { id: "reason", required: true, maxlength: LONGEST, "aria-describedby": "reason-for" });
-    const go = element("button", { class: "grave", id: "confirm" }, "Discard");
-    const submit = (event) => {
-      event.preventDefault();
-      doing(go, told, () => discard(context, id, reason.value.trim().replace(/\s+/g, " ")), close, refresh);
-    };
-    return [element("p", {}, `${shortened(message.type) ?? "A message"} in ${context}${message.subject ? `, about ${message.subject}` : ""} will never be handled. This can't be undone.`),
-      element("form", { submit },
-        element("label", {}, "Reason", reason),
-        element("p", { id: "reason-for", class: "empty" }, "For the audit. Name nobody in it."),
-        told,
-        element("div", { class: "actions" }, cancel(close), go))];
-  });
-}
-
-function cancel(close) {
-  return element("button", { type: "button", click: close }, "Cancel");
-}
-
-async function doing(button, told, does, close, refresh) {
-  button.disabled = true;
-  try {
-    await does();
-    close();
-    await refresh();
-  } catch (failure) {
-    fail(told, failure);
-    button.disabled = false;
-  }
-}
-
-function fail(told, failure) {
-  told.className = "problem";
-  told.textContent = failure.message;
+function askToDiscard(message, tools) {
+  const { type, subject, context, id } = message;
+  const what = `${shortened(type) ?? "A message"} in ${context}${subject ? `, about ${subject}` : ""} will never be handled. This can't be undone.`;
+  askWhy("Discard", what, (reason) => discard(context, id, reason), tools);
 }
