@@ -13,14 +13,14 @@ export async function read() {
 
 export function show({ page }) {
   return [
-    element("p", {}, `Of the ${LOOKED_AT} orders that were rejected last, those that were for want of stock. A new count lets orders through again.`),
-    table("Products that were short, the latest first", [
+    element("p", {}, "A product is known here by the orders that were refused for it, not by its count. What nobody has ordered since it ran out isn't among these; what was counted anew meanwhile still is."),
+    table(`Short in the ${LOOKED_AT} newest orders that were rejected, the latest first`, [
       { head: "Product", cell: ({ sku }) => element("span", { class: "id" }, sku) },
       { head: "Orders refused", kind: "number", cell: ({ refused }) => number(refused) },
       { head: "Wanted last", kind: "number", cell: ({ wanted }) => number(wanted) },
       { head: "There were", kind: "number", cell: ({ available }) => number(available) },
       { head: "Ago", kind: "number", cell: ({ placedAt }) => age(placedAt) },
-    ], short(page.value), "No order was refused for want of stock."),
+    ], short(page.value), `None of the ${LOOKED_AT} newest orders that were rejected was for want of stock.`),
   ];
 }
 
