@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sqlite3
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import text_to_be_present_in_element
 
+from local.cosmos.query import extracted
 from tests.e2e.browser import Looking, faults, needs_browser
 from tests.e2e.stack import Stack, small_order, stack
 from tests.processes import until
@@ -117,6 +120,23 @@ class Console(Looking):
         """The number that stands there now."""
         script = "return Number(document.querySelector(arguments[0])?.textContent ?? 0)"
         return int(self.browser.execute_script(script, selector))
+
+    def first_content(self, view: str) -> float:
+        """After how many milliseconds a view that is loaded anew, with nothing kept of it, shows what it read."""
+        self.browser.get("about:blank")
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        self.browser.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
+        noting = {
+            "source": "new MutationObserver((_, seen) => {"
+            "if (document.getElementById('freshness')?.textContent !== 'Up to date') return;"
+            "window.shownAt = performance.now(); seen.disconnect();"
+            "}).observe(document, { subtree: true, childList: true });"
+        }
+        noted = self.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", noting)
+        self.browser.get(f"{self.address}#/{view}")
+        taken = float(self.wait.until(lambda browser: browser.execute_script("return window.shownAt")))
+        self.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", noted)
+        return taken
 
     def health_of(self, context: str) -> str:
         """Where it is said how a context fares."""
@@ -372,3 +392,35 @@ def picture(browser: Chrome, width: int, scheme: str, to: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     taken = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
     to.write_bytes(b64decode(taken["data"]))
+
+
+@pytest.mark.long
+async def test_with_100_000_orders_stored_each_view_has_its_first_content_within_a_second(
+    console: Console, running: Stack, shop: Shop
+) -> None:
+    order_id = await shop.place()
+    await shop.dispatch(order_id)
+    console.sign_in("support").open(f"order/{order_id}")
+    console.reads("Payment captured", ".timeline")
+    for view in VIEWS:  # what makes the stand-in make its indexes, before there is much
+        console.first_content(view)
+    assert copy_order(running.state / "cosmos" / "cosmos.sqlite", order_id, 100_000) > 100_000
+
+    taken = {view: min(console.first_content(view) for _ in range(3)) for view in (*VIEWS, f"order/{order_id}")}
+
+    assert max(taken.values()) < 1000, taken
+
+
+def copy_order(file: Path, order_id: str, times: int) -> int:
+    """Have an order stored as often again, each time under another id: how many there are now."""
+    with closing(sqlite3.connect(file, timeout=60)) as db:
+        db.create_function("extracted", 2, extracted, deterministic=True)
+        [number] = db.execute("SELECT number FROM resources WHERE path LIKE '%/colls/orders'").fetchone()
+        orders = f"documents_{number}"
+        [found] = db.execute(f"SELECT body FROM {orders} WHERE id = ?", [order_id]).fetchall()
+        put = f"INSERT INTO {orders} (pk, id, etag, body) VALUES (?, ?, 'copied', ?)"
+        for first in range(0, times, 1000):  # the stand-in writes meanwhile
+            ids = [f"ord_{number:032}" for number in range(first, first + 1000)]
+            db.executemany(put, [(f'"{id}"', id, found[0].replace(order_id, id)) for id in ids])
+            db.commit()
+        return int(db.execute(f"SELECT count(*) FROM {orders}").fetchone()[0])
