@@ -12,7 +12,7 @@ import aiohttp
 
 from services.operations.domain import Cursor, Disagreement, Recorded
 from services.operations.ports import Said
-from services.operations.projections import FACTS, Head, Place, present
+from services.operations.projections import FACTS, Head, Place, nonzero
 from shared.adapters.json_answers import json_object
 from shared.adapters.opening import Opening
 from shared.audit import AuditEntry
@@ -90,33 +90,36 @@ class SumAdapter:
         self, head: Head, sums: Mapping[Place, Mapping[str, int]] | None = None, audit: AuditEntry | None = None
     ) -> Head:
         """Replace what was read, and add to the sums. Raises Contended."""
-        added = sums or {}
+        head, added = head.adding(sums or {})
         stored = await self._stored(added)
         operations = [_put({"id": "head", "kind": "head", **encode(head)}, head.etag)]
         for place, counts in added.items():
             was = stored.get(place.id, {})
-            total = Counter(_counts(was, place))
+            total = _counts(was, place)
             total.update(counts)
-            document = {"id": place.id, "kind": "sum", "model": place.model, "counts": present(total)}
+            document = {"id": place.id, "kind": "sum", "model": place.model, "counts": nonzero(total)}
             life = {"ttl": place.seconds} if place.seconds else {}
             operations.append(_put(document | life, was.get("_etag", "")))
         [etag, *_] = await self._outbox.commit(_SUMS, operations, [], audit)
         return replace(head, etag=etag)
 
-    async def of(self, places: Collection[Place]) -> Mapping[str, Mapping[str, int]]:
+    async def of(self, head: Head, places: Collection[Place]) -> Mapping[str, Mapping[str, int]]:
         """The sums at these places."""
         stored = await self._stored(places)
-        return {place.id: _counts(stored.get(place.id, {}), place) for place in places}
+        found = {place: _counts(stored.get(place.id, {}), place) for place in places}
+        for each in head.held:
+            if each.place in found:
+                found[each.place].update(each.counts)
+        return {place.id: nonzero(counts) for place, counts in found.items()}
 
     async def _stored(self, places: Collection[Place]) -> dict[str, Document]:
         found = await self._container.read_many([(_SUMS, place.id) for place in places])
         return {document["id"]: document for document in found}
 
 
-def _counts(document: Document, place: Place) -> dict[str, int]:
+def _counts(document: Document, place: Place) -> Counter[str]:
     """What was counted there: in its slot may be the sums of a model of before."""
-    counts: dict[str, int] = document["counts"] if document.get("model") == place.model else {}
-    return counts
+    return Counter(document["counts"] if document.get("model") == place.model else {})
 
 
 def _put(document: Document, etag: str) -> Operation:

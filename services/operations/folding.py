@@ -1,7 +1,7 @@
 """Moving the sums on over the events that have come since, and building them anew beside those that are shown."""
 
 from services.operations.handlers import Dependencies
-from services.operations.projections import Head, Model, Rebuild, moved
+from services.operations.projections import HELD_SUMS, Head, Model, Rebuild, moved
 from shared.audit import Actor
 from shared.errors import Contended, not_found
 from shared.telemetry import log
@@ -10,8 +10,8 @@ PAGE = 200
 SETTLED_SECONDS = 5
 """How much older than the last write of the head an event must be, both by the store's clock, to be counted: so none
 that is stored later can have its place among those that are counted."""
-_MOST_SUMS = 90
-"""In one write, which takes a hundred operations."""
+_MOST_SUMS = 90 - HELD_SUMS
+"""Added to in one write, which takes a hundred operations."""
 
 
 class Folding:
@@ -45,14 +45,16 @@ class Folding:
         deps = self._deps
         is_live = model is head.live
         give_up = deps.system.now() + deps.run
-        while page := await deps.events.after((model.at, model.event_id), until, PAGE):
+        is_full = True
+        while is_full and (page := await deps.events.after((model.at, model.event_id), until, PAGE)):
             if deps.system.now() > give_up:
                 log.warning("the time for counting is over: what is left is for the next run")
                 return head, False
+            is_full = len(page) == PAGE
             facts = await deps.events.facts({event.order_id for event in page if event.order_id})
             further, sums = moved(head, model, page, facts, deps.keep)
             while len(sums) > _MOST_SUMS:
-                page = page[: len(page) // 2]
+                page, is_full = page[: len(page) // 2], True
                 further, sums = moved(head, model, page, facts, deps.keep)
             head = await deps.sums.save(further, sums)
             model = head.live if is_live else head.building or model

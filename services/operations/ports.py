@@ -45,8 +45,8 @@ class Sums(Protocol):
         has moved on since."""
         ...
 
-    async def of(self, places: Collection[Place]) -> Mapping[str, Mapping[str, int]]:
-        """The sums at these places, by their ids."""
+    async def of(self, head: Head, places: Collection[Place]) -> Mapping[str, Mapping[str, int]]:
+        """The sums at these places, by their ids, with what this head holds of them."""
         ...
 
 

@@ -132,13 +132,28 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What is added to the sum at a place, but not yet written there."""
+
+    place: Place
+    counts: dict[str, int]
+
+
+HELD_WRITES, HELD_SUMS = 9, 20
+"""Of how many writes the head holds what they added, and to how many sums at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """The model that is shown, and the one that is built beside it, if any. `keep_days` is the least that was ever set:
-    no more than that can be replayed. `written_at` is by the store's clock."""
+    no more than that can be replayed. What is `held` was added by the last `writes`. `written_at` is by the store's
+    clock."""
 
     live: Model
     eras: tuple[Era, ...]
     keep_days: int
+    held: tuple[Held, ...] = ()
+    writes: int = 0
     building: Model | None = None
     rebuild: Rebuild | None = None
     etag: str = field(default="", metadata={"stored": False})
@@ -160,6 +175,17 @@ class Head:
         eras = (*(era for era in self.eras if era.since < new.since), Era(new.since, new.slot, new.id))
         done = replace(self.rebuild, finished_at=now) if self.rebuild else None
         return replace(self, live=new, building=None, eras=eras, rebuild=done)
+
+    def adding(self, sums: Mapping[Place, Mapping[str, int]]) -> tuple["Head", Mapping[Place, Mapping[str, int]]]:
+        """With more added to the sums, and what to write of them now. That is mostly nothing: a sum takes many small
+        additions, and most of what one costs is its being written. While a model is built, nothing is held: its slot
+        may be that of a sum that was."""
+        added = defaultdict(Counter[str], {each.place: Counter(each.counts) for each in self.held})
+        for place, counts in sums.items():
+            added[place].update(counts)
+        if self.building or self.writes >= HELD_WRITES or len(added) > HELD_SUMS:
+            return replace(self, held=(), writes=0), added
+        return replace(self, held=tuple(Held(*each) for each in added.items()), writes=self.writes + 1), {}
 
     def place(self, model: Model, period: Period, start: datetime) -> Place | None:
         """Where a model counts a period; None where it doesn't, or not any more."""
@@ -200,12 +226,12 @@ def moved(
                 if place := head.place(model, period, period.start(at)):
                     sums[place][name] += number
     oldest = (datetime.fromtimestamp(head.written_at, UTC) - keep).date().isoformat()
-    left = {day: present(states) for day, states in under_way.items() if day >= oldest and any(states.values())}
+    left = {day: nonzero(states) for day, states in under_way.items() if day >= oldest and any(states.values())}
     further = replace(model, at=end[0], event_id=end[1], open=left)
     head = replace(head, keep_days=min(head.keep_days, keep.days))
     return replace(head, live=further) if model is head.live else replace(head, building=further), sums
 
 
-def present(counts: Mapping[str, int]) -> dict[str, int]:
+def nonzero(counts: Mapping[str, int]) -> dict[str, int]:
     """Without those that are zero."""
     return {name: number for name, number in counts.items() if number}

@@ -104,7 +104,7 @@ async def get_flow(deps: Dependencies) -> Flow:
         for period in PERIODS
         for start in (period.start(now) - back * period.length for back in reversed(range(period.shown)))
     }
-    counts = await deps.sums.of([place for place in starts.values() if place])
+    counts = await deps.sums.of(head, [place for place in starts.values() if place])
     windows: dict[str, dict[datetime, Mapping[str, int]]] = {period.window: {} for period in PERIODS}
     for (window, start), place in starts.items():
         windows[window][start] = counts.get(place.id, {}) if place else {}

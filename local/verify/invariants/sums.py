@@ -40,6 +40,10 @@ def sums(snapshot: Snapshot) -> Finding:
             for each in snapshot.kind("sum")
             if each["model"] == live["id"]
         }
+        for each in head["held"]:
+            if each["place"]["model"] == live["id"]:
+                place = tuple(each["place"]["id"].split(":", 2)[1:])
+                stored[place] = dict(Counter(stored.get(place, {})) + Counter(each["counts"]))
         for period, start in sorted(expected.keys() | stored.keys()):
             since = f"{now - _SHOWN.get(period, keep - timedelta(days=1)):%Y-%m-%dT%H:%M}"
             if start >= max(live["since"], since):

@@ -53,7 +53,20 @@ _SECOND_HOLD: dict[str, Any] = {"movements": [{"seq": 9, "kind": "hold", "amount
 _TWICE: dict[str, Any] = {
     "movements": [{"seq": seq, "kind": kind} for seq, kind in enumerate(("hold", "capture", "capture"))]
 }
+_HELD: dict[str, Any] = {
+    "place": {"id": "a:hour:2026-11-24T06:00", "model": "m1"},
+    "counts": {"event.StockReserved": 1},
+}
 _PRODUCT = {"kind": "product", "sku": "X", "price": 1, "currency": "GBP", "listed": True, "version": 1}
+
+
+def test_a_sum_is_what_is_stored_of_it_and_what_the_head_holds() -> None:
+    world = World()
+    stored = world.get("operations", "a:hour:2026-11-24T06:00")
+    stored["counts"] = {name: number for name, number in stored["counts"].items() if name not in _HELD["counts"]}
+    world.get("operations", "head")["held"] = [_HELD, _HELD | {"place": _HELD["place"] | {"model": "m0"}}]
+
+    assert status_of(examine(world.snapshot())) == HOLDS
 
 
 @pytest.mark.parametrize(
@@ -146,6 +159,7 @@ _PRODUCT = {"kind": "product", "sku": "X", "price": 1, "currency": "GBP", "liste
             "sums",
             "day from 2026-11-23T00:00",
         ),
+        (_set("operations", "head", held=[_HELD]), "sums", "hour from 2026-11-24T06:00: event.StockReserved are not"),
         (_add("operations", "event:OrderPlaced", eventId="A", name="OrderCompleted"), "sums", "5m from 2026-11-24"),
         (_set("operations", "event:OrderPlaced", orderId="ord_x"), "sums", "under way: {'2026-11-24': {'payment': 1}}"),
         (

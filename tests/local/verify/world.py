@@ -75,6 +75,7 @@ _LIVE: dict[str, Any] = {
     "pk": "sums",
     "kind": "head",
     "keepDays": 90,
+    "held": [],
     "live": {
         "id": "m1",
         "slot": "a",
