@@ -18,21 +18,23 @@ class Verdict(StrEnum):
 @dataclass(frozen=True, slots=True, eq=False)
 class Way:
     """One way of doing it: `work` does it once, `processor` tells the milliseconds of processor time so far of whatever
-    does it."""
+    does it. `rest` waits, behind each time and without being timed, until all that it has set going is done."""
 
     work: Callable[[], object]
     processor: Callable[[], float]
+    rest: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What doing it once took in each round, in milliseconds: the whole way, and the bare one."""
+    """What doing it once took in each round, in `unit`: the whole way, and the bare one."""
 
     name: str
     bound: float
     """What the ratio may be."""
     whole: tuple[float, ...]
     bare: tuple[float, ...]
+    unit: str = "ms"
 
     @property
     def ratios(self) -> list[float]:
@@ -73,8 +75,8 @@ def compare(
     """
     measured = [_round(whole, bare, turns) for _ in range(rounds)]
     time_of_both, processor_of_both = (
-        Comparison(f"{name}, {what}", bound, *zip(*(each[number] for each in measured), strict=True))
-        for number, what in enumerate(("time", "processor time"))
+        Comparison(f"{name}, {what}", bound, tuple(each[0] for each in of_rounds), tuple(each[1] for each in of_rounds))
+        for what, of_rounds in zip(("time", "processor time"), zip(*measured, strict=True), strict=True)
     )
     return time_of_both, processor_of_both
 
@@ -87,5 +89,6 @@ def _round(whole: Way, bare: Way, turns: int) -> tuple[tuple[float, float], tupl
         began = time.perf_counter()
         way.work()
         times[way].append((time.perf_counter() - began) * 1000)
+        way.rest()
     spent = {way: (way.processor() - before[way]) / len(taken) for way, taken in times.items()}
     return (median(times[whole]), median(times[bare])), (spent[whole], spent[bare])

@@ -31,7 +31,8 @@ class Shop:
     def __init__(self, state: Path) -> None:
         stack = read_stack(state)
         self._api, self._broker = _connection(stack.api), _connection(stack.parts["service_bus"].control)
-        self._host = Path(f"/proc/{stack.parts['functions_host'].pid}/task")
+        hosts = (part for name, part in stack.parts.items() if name.startswith("functions_host"))
+        self._hosts = [Path(f"/proc/{part.pid}/task") for part in hosts]
         subjects = {role: role.value for role in Role} | {Role.CUSTOMER: "ada"}
         self._headers = {
             role: {"Authorization": f"Bearer {mint(state, Caller(role, subject))}", "Content-Type": "application/json"}
@@ -39,8 +40,9 @@ class Shop:
         }
 
     def processor(self) -> float:
-        """The milliseconds of processor time that the Functions host has taken so far, in all its threads."""
-        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in self._host.iterdir()) / 1e6
+        """The milliseconds of processor time that the Functions hosts have taken so far, in all their threads."""
+        threads = (thread for host in self._hosts for thread in host.iterdir())
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e6
 
     def stock_up(self) -> None:
         """Put products on sale, with plenty of each in the house."""
@@ -70,14 +72,28 @@ class Shop:
         if (status := self.look(order_id)) != "completed":
             raise SystemExit(f"an order that should be completed is {status}")
 
+    def rest(self) -> None:
+        """Wait until operations, where there is such a context, has heard every event."""
+        _until(lambda: self._unheard() <= 0)
+
+    def _unheard(self) -> int:
+        counted = self._counted()
+        sent = sum(each.get("messagesSent", 0) for name, each in counted.items() if name.endswith("-events"))
+        return sent - int(counted["operations"]["completed"]) if "operations" in counted else 0
+
     def _until_published(self, context: str, before: dict[str, int]) -> None:
         wanted = before[context] + EVENTS_OF_AN_ORDER[context]
         _until(lambda: self._published()[context] == wanted)
 
     def _published(self) -> dict[str, int]:
-        self._broker.request("GET", "/_stats")
-        counted = json.loads(self._broker.getresponse().read())["byEntity"]
+        counted = self._counted()
         return {name: counted.get(f"{name}-events", {}).get("messagesSent", 0) for name in EVENTS_OF_AN_ORDER}
+
+    def _counted(self) -> dict[str, dict[str, int]]:
+        """What the broker has counted so far, by queue and topic."""
+        self._broker.request("GET", "/_stats")
+        counted: dict[str, dict[str, int]] = json.loads(self._broker.getresponse().read())["byEntity"]
+        return counted
 
     def _done(self, role: Role, method: str, path: str, body: object = None) -> Any:
         """What is answered to what has to succeed."""

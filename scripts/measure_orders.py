@@ -28,6 +28,7 @@ from local.identity.issuer import Caller, Role, Tokens
 from local.replay.client import ADMIN, WAREHOUSE, Api, Client
 from local.verify.stack import read_stack
 
+ROOT = Path(__file__).parents[1]
 LINES = (1, 3, 20)
 ORDERS = 3
 """Of each size, after a first one that opens connections and isn't counted."""
@@ -51,8 +52,8 @@ def free_port() -> int:
 def stack(state: Path, settings: Mapping[str, str], up: Sequence[str] = ("local", "up")) -> Iterator[None]:
     """A fresh stack with these settings, whose resends wait for longer than any order takes; `up` is the module that
     starts it, and its arguments."""
-    environment = {**os.environ, "ORDERS_FIRST_RESEND_SECONDS": "3600", **settings}
-    command = [sys.executable, "-m", *up, "--fresh", "--state", str(state), "--port", str(free_port())]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ORDERS_FIRST_RESEND_SECONDS": "3600", **settings}
+    command = [sys.executable, "-P", "-m", *up, "--fresh", "--state", str(state), "--port", str(free_port())]
     with (
         (state.parent / f"{state.name}.log").open("wb") as log,
         subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,

@@ -3,24 +3,42 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.processes import ROOT
 
+pytestmark = [pytest.mark.long, pytest.mark.stack]
 
-@pytest.mark.long
-@pytest.mark.stack
-def test_what_the_surface_costs_is_measured_on_two_stacks_and_told_by_the_exit_status(tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
-    options = ["--only", "surface", "--rounds", "2", "--against", "HEAD", "--json", str(report)]
 
-    command = [str(ROOT / "scripts" / "bench"), *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400)
+def measured(folder: Path, *options: str) -> list[dict[str, Any]]:
+    """What `scripts/bench` has measured with two rounds, and told by its table, its figures and its exit status."""
+    report = folder / "report.json"
+    command = [str(ROOT / "scripts" / "bench"), *options, "--rounds", "2", "--json", str(report)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=400)
 
     assert report.exists(), done.stderr
-    comparisons = json.loads(report.read_text())["comparisons"]
-    assert [each["bound"] for each in comparisons] == [1.1, 1.1, 1.05, 1.05, 1.1]
-    assert [len(each["whole"]) for each in comparisons] == [2] * 5
+    document = json.loads(report.read_text())
+    comparisons: list[dict[str, Any]] = document["comparisons"]
+    assert [each["target"] for each in document["figures"]] == [each["bound"] for each in comparisons]
     assert all(each["name"] in done.stdout for each in comparisons)
     assert done.returncode == any(each["verdict"] == "exceeded" for each in comparisons)
+    return comparisons
+
+
+def test_what_the_surface_costs_is_measured_on_two_stacks(tmp_path: Path) -> None:
+    comparisons = measured(tmp_path, "--only", "surface", "--against", "HEAD")
+
+    assert [each["bound"] for each in comparisons] == [1.1, 1.1, 1.05, 1.05, 1.1]
+    assert [len(each["whole"]) for each in comparisons] == [2] * 5
+
+
+def test_what_operations_costs_is_counted_and_timed_beside_stacks_without_it(tmp_path: Path) -> None:
+    *counted, timed = measured(tmp_path, "--only", "timeline")
+
+    assert [each["bound"] for each in counted] == [1.15] * 3
+    assert [(timed["bound"], len(timed["whole"]))] == [(1.1, 2)]
+    # Counts don't depend on how busy the machine is: these hold on any.
+    assert [each["name"] for each in counted if each["ratio"] > each["bound"]] == []
+    assert min(each["ratio"] for each in counted) > 1.03

@@ -48,3 +48,12 @@ def test_both_ways_take_turns_from_each_side_and_each_round_tells_what_one_time_
     assert (processor.name, processor.whole, processor.bare) == ("it, processor time", (3.0,) * 3, (3.0,) * 3)
     assert (time.name, len(time.whole), len(time.bare)) == ("it, time", 3, 3)
     assert min(*time.whole, *time.bare) > 0
+
+
+def test_what_a_way_sets_going_is_done_before_the_other_has_its_turn() -> None:
+    done: list[str] = []
+    ways = (Way(lambda name=name: done.append(name), lambda: 0.0, lambda: done.append("rest")) for name in "AB")  # type: ignore[misc]
+
+    compare("it", 1.10, *ways, rounds=1, turns=1)
+
+    assert done == ["A", "rest", "B", "rest", "B", "rest", "A", "rest"]
