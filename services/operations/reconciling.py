@@ -97,9 +97,12 @@ class Reconciling:
         silent = [*said.unknown, *(["the payment provider"] if payment and not payment.provider_answered else [])]
         if silent:
             raise Unavailable(f"{' and '.join(silent)} gave no answer about {order_id}")
-        orders, payments = (each and each.model_dump(mode="json", by_alias=True) for each in (said.wait, payment))
-        stock = said.reservations and said.reservations.model_dump(include={"decision", "units"})
-        return Sides(orders, stock, payments, tuple(sorted({event.name for event in events})))
+        return Sides(
+            said.wait.model_dump(mode="json", by_alias=True) if said.wait else None,
+            said.reservations.model_dump(include={"decision", "units"}) if said.reservations else None,
+            payment.model_dump(mode="json", by_alias=True) if payment else None,
+            tuple(sorted({event.name for event in events})),
+        )
 
     async def _keep(self, id: str, found: tuple[Difference, ...], sides: Sides, known: Disagreement | None) -> None:
         disagreements, now = self._deps.disagreements, self._deps.system.now()

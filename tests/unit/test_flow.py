@@ -76,10 +76,11 @@ def sums(world: World) -> dict[str, Counter[str]]:
 
 def stored(world: World) -> dict[str, tuple[str, Counter[str]]]:
     """Each sum's model and counts by its id, with what the head holds of it."""
-    found = {each["id"]: (each["model"], Counter(each["counts"])) for each in world.documents("operations", "sum")}
+    documents = world.documents("operations", "sum")
+    found = {each["id"]: (str(each["model"]), Counter[str](each["counts"])) for each in documents}
     for each in world.documents("operations", "head")[0]["held"]:
         place = each["place"]
-        model, counts = found.get(place["id"], ("", Counter()))
+        model, counts = found.get(place["id"], ("", Counter[str]()))
         of = counts if model == place["model"] else Counter[str]()
         found[place["id"]] = (place["model"], of + Counter(each["counts"]))
     return found
@@ -384,12 +385,12 @@ def test_no_more_can_be_replayed_than_the_least_that_was_ever_kept() -> None:
 def every_day(world: World) -> dict[str, Document]:
     """What each day's sum is, whichever model's."""
     [head] = world.documents("operations", "head")
-    found = {}
+    found: dict[str, Document] = {}
     for id, (model, counts) in stored(world).items():
         slot, _, name = id.partition(":")
         era = [era for era in head["eras"] if era["since"] <= name[4:14]][-1]
         if name.startswith("day:") and (slot, model) == (era["slot"], era["model"]):
-            found[name] = counts
+            found[name] = dict(counts)
     return found
 
 
