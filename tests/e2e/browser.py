@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -40,12 +41,24 @@ class Looking:
 
     def __init__(self, browser: Chrome, address: str) -> None:
         self.browser = browser
-        self.wait = WebDriverWait(browser, 30)
+        # What a page draws anew is another element from then on.
+        self.wait = WebDriverWait(browser, 30, ignored_exceptions=[StaleElementReferenceException])
         browser.get(address)
 
     def find(self, selector: str) -> WebElement:
         """The one that can be clicked, once it is there."""
         return self.wait.until(element_to_be_clickable((By.CSS_SELECTOR, selector)), selector)
+
+    def click(self, selector: str) -> None:
+        """Click the one that can be, though the page be drawn anew meanwhile."""
+
+        def is_clicked(browser: Chrome) -> bool:
+            found = element_to_be_clickable((By.CSS_SELECTOR, selector))(browser)
+            if found:
+                found.click()
+            return bool(found)
+
+        self.wait.until(is_clicked, selector)
 
     def say_who(self, role: str) -> None:
         """On the page of the local issuer."""
