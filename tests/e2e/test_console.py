@@ -5,7 +5,7 @@ import signal
 import sqlite3
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ VIEWS = {
     "flow": "Flow",
     "waiting": "What waits",
     "parked": "Parked messages",
+    "disagreements": "Disagreements",
     "stock": "Stock that runs out",
     "health": "Health",
 }
@@ -34,8 +35,10 @@ SOON = {
     "RETRY_GIVE_UP_SECONDS": "6",
     "ORDERS_FIRST_RESEND_SECONDS": "100000",
     "ORDERS_LONGEST_RESEND_SECONDS": "100000",
+    "OPERATIONS_RECONCILE_AFTER_SECONDS": "2",
+    "OPERATIONS_RECONCILE_WINDOW_SECONDS": "8",
 }
-"""Settings with which what can't succeed is parked soon, and nothing but a replay repairs it."""
+"""Settings with which what can't succeed is parked soon, nothing but a replay repairs it, and what differs is found."""
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +242,28 @@ async def test_a_parked_message_is_discarded_for_a_reason(console: Console, runn
     assert order_id in str(entry["before"])
 
 
+async def test_what_does_not_agree_is_shown_side_by_side_until_an_admin_lets_it_be(
+    console: Console, running: Stack, shop: Shop
+) -> None:
+    order_id = await shop.place()
+    await shop.dispatch(order_id)
+    console.sign_in("admin").open(f"order/{order_id}")
+    console.reads("Payment captured", ".timeline")
+    with stored_orders(running) as (db, orders):
+        db.execute(f"UPDATE {orders} SET body = json_set(body, '$.total', 251) WHERE id = ?", [order_id])
+        db.commit()
+
+    console.open("disagreements")
+
+    console.reads("It comes to 251 GBP, and payments asked for 250 GBP.")
+    console.reads("£2.51", "section[aria-label=Orders]")
+    console.reads("£2.50", "section[aria-label^=Payments]")
+    console.click(f"#Let-be-{order_id}")
+    console.find("#reason").send_keys("agreed with the customer")
+    console.click("#confirm")
+    console.reads("Nothing disagrees.")
+
+
 async def test_a_context_that_stops_turns_red_and_recovers(console: Console, running: Stack) -> None:
     console.sign_in("support").open("health")
     console.reads("ready", console.health_of("shipping"))
@@ -340,7 +365,7 @@ async def test_a_page_load_makes_fewer_than_ten_requests_and_each_further_look_o
 ) -> None:
     order_id = await shop.place()
     console.sign_in("support")
-    for view in ("orders", "flow", "waiting", "parked", "stock", "health", f"order/{order_id}"):
+    for view in (*VIEWS, f"order/{order_id}"):
         console.browser.get("about:blank")
         console.browser.get(f"{console.address}#/{view}")
         console.reads("Up to date", "#freshness")
@@ -404,23 +429,29 @@ async def test_with_100_000_orders_stored_each_view_has_its_first_content_within
     console.reads("Payment captured", ".timeline")
     for view in VIEWS:  # what makes the stand-in make its indexes, before there is much
         console.first_content(view)
-    assert copy_order(running.state / "cosmos" / "cosmos.sqlite", order_id, 100_000) > 100_000
+    assert copy_order(running, order_id, 100_000) > 100_000
 
     taken = {view: min(console.first_content(view) for _ in range(3)) for view in (*VIEWS, f"order/{order_id}")}
 
     assert max(taken.values()) < 1000, taken
 
 
-def copy_order(file: Path, order_id: str, times: int) -> int:
-    """Have an order stored as often again, each time under another id: how many there are now."""
-    with closing(sqlite3.connect(file, timeout=60)) as db:
+@contextmanager
+def stored_orders(running: Stack) -> Iterator[tuple[sqlite3.Connection, str]]:
+    """What the stand-in has of orders, for a hand in its store: the file and the table."""
+    with closing(sqlite3.connect(running.state / "cosmos" / "cosmos.sqlite", timeout=60)) as db:
         db.create_function("extracted", 2, extracted, deterministic=True)
         [number] = db.execute("SELECT number FROM resources WHERE path LIKE '%/colls/orders'").fetchone()
-        orders = f"documents_{number}"
-        [found] = db.execute(f"SELECT body FROM {orders} WHERE id = ?", [order_id]).fetchall()
+        yield db, f"documents_{number}"
+
+
+def copy_order(running: Stack, order_id: str, times: int) -> int:
+    """Have an order stored as often again, each time under another id: how many there are now."""
+    with stored_orders(running) as (db, orders):
+        [body] = db.execute(f"SELECT body FROM {orders} WHERE id = ?", [order_id]).fetchone()
         put = f"INSERT INTO {orders} (pk, id, etag, body) VALUES (?, ?, 'copied', ?)"
         for first in range(0, times, 1000):  # the stand-in writes meanwhile
             ids = [f"ord_{number:032}" for number in range(first, first + 1000)]
-            db.executemany(put, [(f'"{id}"', id, found[0].replace(order_id, id)) for id in ids])
+            db.executemany(put, [(f'"{id}"', id, body.replace(order_id, id)) for id in ids])
             db.commit()
         return int(db.execute(f"SELECT count(*) FROM {orders}").fetchone()[0])

@@ -82,3 +82,9 @@ export async function replay(context, id, dryRun) {
 export async function discard(context, id, reason) {
   return (await call("DELETE", `parked/${part(context)}/${part(id)}${query({ reason })}`)).json();
 }
+
+export const disagreements = () => read("operations/disagreements");
+
+export async function letBe(id, reason) {
+  return (await call("DELETE", `operations/disagreements/${part(id)}${query({ reason })}`)).json();
+}

@@ -5,7 +5,9 @@ import { element, growOlder } from "./elements.js";
 
 const EVERY = 2000; // milliseconds
 const STALE = 3 * EVERY;
-const VIEWS = { orders: "Orders", flow: "Flow", waiting: "Waiting", parked: "Parked", stock: "Stock", health: "Health" };
+const VIEWS = {
+  orders: "Orders", flow: "Flow", waiting: "Waiting", parked: "Parked", disagreements: "Disagreements", stock: "Stock", health: "Health",
+};
 const FIRST = "orders";
 
 const view = document.getElementById("view");

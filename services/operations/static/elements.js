@@ -47,9 +47,9 @@ export function orderLink(id, of = `order-${id}`) {
 
 const LONGEST_REASON = 200;
 
-/** Asks why, and `does` it for that reason. */
-export function askWhy(name, what, does, { ask, refresh }) {
-  ask(`${name} it?`, (close) => {
+/** Asks why, and `does` it for that reason; `name` is its button's. */
+export function askWhy(title, name, what, does, { ask, refresh }) {
+  ask(title, (close) => {
     const told = element("p", { role: "status" });
     const reason = element("textarea", { id: "reason", required: true, maxlength: LONGEST_REASON, "aria-describedby": "reason-for" });
     const go = element("button", { class: "grave", id: "confirm" }, name);

@@ -72,5 +72,5 @@ function askToReplay(message, { ask, refresh }) {
 function askToDiscard(message, tools) {
   const { type, subject, context, id } = message;
   const what = `${shortened(type) ?? "A message"} in ${context}${subject ? `, about ${subject}` : ""} will never be handled. This can't be undone.`;
-  askWhy("Discard", what, (reason) => discard(context, id, reason), tools);
+  askWhy("Discard it?", "Discard", what, (reason) => discard(context, id, reason), tools);
 }
