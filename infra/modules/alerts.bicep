@@ -19,7 +19,11 @@ var events = [
   { name: 'payment_provider_key_rejected', severity: 1, text: 'the payment provider refuses the key' }
   { name: 'sweep_late', severity: 1, text: 'no sweep of a context has succeeded for five minutes' }
   { name: 'order_overdue', severity: 2, text: 'an order has been recalling, undoing or settling for over an hour' }
-  { name: 'disagreement', severity: 1, text: 'the contexts don\'t agree about an order: its money, its stock or its end' }
+  {
+    name: 'disagreement'
+    severity: 1
+    text: 'the contexts don\'t agree about an order: its money, its stock or its end'
+  }
   { name: 'unreadable_document', severity: 2, text: 'a stored document can\'t be read, and is left out of a list' }
 ]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from typing import Literal
 from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
@@ -13,11 +14,15 @@ from shared.fields import MoneyView, View
 from shared.http import API, invalid_query
 from shared.waits import WaitPage, WaitsQuery, WaitView
 
+type Status = Literal[
+    "pending", "confirmed", "cancelling", "shipped", "completed", "payment_due", "cancelled", "rejected"
+]
+
 
 class OrderedView(WaitView, extra="allow"):
     """As `GET /api/waits/{orderId}` has it."""
 
-    status: str
+    status: Status
     total: MoneyView
     units: int
 

@@ -144,5 +144,5 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies, signing_in: 
     serve_console(http, signing_in)
     record = OfMessages(partial(handlers.record, deps=deps))
     wanted: dict[type[Contract], Handler] = {each: record for each in catalogue().values() if issubclass(each, Event)}
-    timers = (Folding(deps).run, Reconciling(deps).run)
-    return context_blueprint(http, context, {"operations": wanted}, *timers, sends_to="operations")
+    sweeps = Folding(deps).run, Reconciling(deps).run
+    return context_blueprint(http, context, {"operations": wanted}, *sweeps, sends_to="operations")

@@ -9,6 +9,8 @@ left in the end.
 """
 
 import asyncio
+import logging
+import re
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
@@ -22,11 +24,13 @@ import pytest
 
 from local.verify.invariants import Snapshot, examine
 from services.orders.erasure import SURELY_STORED
+from services.payments import handlers
 from services.payments.adapters import STATUSES
 from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Document, WireMessage
+from shared.telemetry import log
 from shared.texts import FORGOTTEN
-from tests.unit.chaos import ChaoticWorld, Died, Faults
+from tests.unit.chaos import Adversary, ChaoticWorld, Died, Faults
 from tests.unit.witness import SWEEP_BEGAN
 from tests.unit.witness.notes import data_of, name_of
 from tests.unit.world import CONTEXTS, SUPPORT, TOPOLOGY, Answer, customer, order_body
@@ -71,6 +75,29 @@ IMPATIENT = {
     "ORDERS_PER_CUSTOMER_PER_MINUTE": "3",
 }
 """So that a run of a minute meets every timeout, and the limit of who places most orders."""
+COMPARED = {"OPERATIONS_RECONCILE_AFTER_SECONDS": "20", "OPERATIONS_RECONCILE_WINDOW_SECONDS": "60"}
+"""So that it has what the contexts say of each order compared, too."""
+_UNHEARD = re.compile(r"disagreement: \S+: Nobody was heard to announce [^.]+\. \(")
+
+
+class Told(logging.Handler):
+    """Hears what operations says that the contexts don't agree about, but while a read may be an old one."""
+
+    def __init__(self, adversary: Adversary) -> None:
+        super().__init__()
+        self._adversary = adversary
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        if line.startswith("disagreement:") and (self._adversary.calm or not self._adversary.faults.old_read):
+            self.lines.append(line)
+
+
+@pytest.fixture(autouse=True)
+def no_clock_but_the_virtual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at the provider that freezes is not cut off by real time: a seed is one history."""
+    monkeypatch.setattr(handlers, "INNER_TIMEOUT_SECONDS", None)
 
 
 class Run:
@@ -78,8 +105,9 @@ class Run:
 
     def __init__(self, seed: int, faults: Faults, environment: dict[str, str]) -> None:
         self.random = Random(seed + 1)
-        self.world = ChaoticWorld(seed, faults, environment)
+        self.world = ChaoticWorld(seed, faults, COMPARED | environment)
         self.adversary = self.world.adversary
+        self.told = Told(self.adversary)
         self.tasks: set[asyncio.Task[None]] = set()
         self.placed: set[str] = set()
         self.owners: dict[str, str] = {}
@@ -333,6 +361,14 @@ class Run:
             assert (await self.world.call("forget_customer", route={"customerId": guest})).status == 202
         await self.world.sweep()
         await self.world.drain()
+        await self._compare()
+
+    async def _compare(self) -> None:
+        """Every order has been looked at, and what wasn't heard is announced again."""
+        for _ in range(3):
+            await self.world.system.sleep(60)
+            await self.world.sweep()
+            await self.world.drain()
 
     async def _import_all_again(self) -> None:
         """Unchanged, so that it puts right what price events were lost."""
@@ -393,6 +429,7 @@ class Run:
         yield from (f"{order_id} was cancelled by a stranger" for order_id in self.seen_by_strangers)
         yield from self._not_forgotten()
         yield from self._not_seen_to()
+        yield from self._said_to_differ()
         intents = self.world.provider.intents.values()
         lost = {each["order"] for each in intents if each["lapsed"] or "captureRefused" in each["method"]}
         for order in self.orders:
@@ -418,6 +455,20 @@ class Run:
             marks = [each["name"] == FORGOTTEN for each in told] + [order["email"] == FORGOTTEN]
             if set(marks) != {order["customerId"] in self.forgotten}:
                 yield f"of {of} of {order['customerId']} stands {told}"
+
+    def _said_to_differ(self) -> Iterator[str]:
+        """Where operations told of what was not so, or not any more: all agree, but what was lost on its way to
+        operations, and what the provider let go while the warehouse was waited for."""
+        lapsed = {each["order"] for each in self.world.provider.intents.values() if each["lapsed"]}
+        for line in self.told.lines:
+            if not _UNHEARD.match(line) and line.split(":")[1].strip() not in lapsed:
+                yield line
+        yield from (str(each) for each in self.world.documents("operations", "disagreement"))
+        heard = {(each["orderId"], each["name"]) for each in self.world.documents("operations", "event")}
+        for order in self.orders:
+            end = {"Order" + order["step"].title().replace("_", ""), "OrderPlaced"}
+            if missing := end - {name for of, name in heard if of == order["id"]}:
+                yield f"of {order['id']} operations never heard {missing}"
 
     def _not_seen_to(self) -> Iterator[str]:
         """Where what was parked wasn't seen to once, or its replay wasn't sent."""
@@ -446,7 +497,11 @@ class Run:
 async def played(seed: int, faults: Faults, environment: dict[str, str]) -> Run:
     """A run to its end, with every invariant examined."""
     run = Run(seed, faults, environment)
-    await run.play()
+    log.addHandler(run.told)
+    try:
+        await run.play()
+    finally:
+        log.removeHandler(run.told)
     assert list(run.violations()) == []
     findings = examine(run.snapshot())
     assert len(run.placed) == ORDERS
@@ -471,6 +526,7 @@ async def test_every_invariant_holds_after_chaos(seed: int) -> None:
         MET.update({"given up": history.count("give up"), order["step"]: 1, order["reason"]: 1})
         MET.update({"keyless order": "-" in order["email"], "order of many rounds": len(order["lines"]) > 32})
     [head] = run.world.documents("operations", "head")
+    MET["announced again"] += any(_UNHEARD.match(line) for line in run.told.lines)
     MET["rebuilt"] += bool(head["rebuild"] and head["rebuild"]["finishedAt"])
     refused = [payment for payment in run.world.documents("payments", "payment") if payment["state"] == "not_captured"]
     MET["capture refused"] += sum(payment["providerCode"] is not None for payment in refused)

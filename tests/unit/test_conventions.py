@@ -148,7 +148,7 @@ WRITES = [name for name in OPERATIONS if World().functions[name].operation.metho
 async def test_a_body_that_is_not_all_there_or_not_as_it_should_be_is_refused_also_where_none_is_taken(
     world: World, operation: str, body: bytes, headers: dict[str, str], status: int
 ) -> None:
-    query = {"reason": "Paid by hand"} if operation.endswith("_discard") else {}
+    query = {"reason": "Paid by hand"} if operation.endswith("_discard") or operation == "let_disagreement_be" else {}
     refused = await world.call(operation, raw=body, route=ROUTE, query=query, headers=headers)
     assert refused.status == status, refused.body
 

@@ -87,11 +87,11 @@ async def world() -> World:
         for customer in ({}, {"customerId": "ada"}):
             assert (await world.call("list_orders", query=status | customer)).status == 200
     assert (await world.call("list_waits", query={"waiting": "dispatch"})).status == 200
+    assert (await world.call("get_timeline", route={"orderId": finished})).status == 200
     for context in CONTEXTS:
         for listed in (f"{context}_audit", f"{context}_parked"):
             assert (await world.call(listed)).status == 200
         assert (await world.call(f"{context}_parked", query={"subject": forgotten})).status == 200
-    assert (await world.call("get_timeline", route={"orderId": finished})).status == 200
     assert (await world.call("list_disagreements")).status == 200
     return world
 

@@ -65,10 +65,10 @@ class Witness:
         written: list[tuple[Document | None, Document]] = []
         for operation, was in zip(operations, before, strict=True):
             match operation:
-                case Delete("parked"):
-                    pass
-                case Delete(id):
+                case Delete(id) if was and was["kind"] == "outbox":
                     self._messages.cleared(id)
+                case Delete():
+                    pass
                 case Patch(id, _, _):
                     written.append((was, self._notes.partition(context, pk)[id]))
                 case Create(document) | Replace(document):
