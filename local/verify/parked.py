@@ -14,7 +14,14 @@ from local.verify.stack import NoStackError, read_stack
 
 app = typer.Typer(rich_markup_mode=None, help="Messages that could not be handled and are kept for a person.")
 
-Context = Annotated[str, typer.Argument(metavar="CONTEXT", help="The context that keeps it.")]
+
+def _there(context: str) -> str:
+    if context not in (known := topology.load().contexts):
+        raise typer.BadParameter(f"there is no context {context}: name one of {', '.join(known)}")
+    return context
+
+
+Context = Annotated[str, typer.Argument(metavar="CONTEXT", callback=_there, help="The context that keeps it.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, as the list has it.")]
 
 
