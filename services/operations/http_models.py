@@ -165,7 +165,7 @@ class TimelineView(View):
     is_whole: bool
     """False where it has more events than are shown."""
     messages: int
-    """How many events and commands these are, those that were sent again not counted."""
+    """How many events these are, and commands that were answered; those that were sent again are not counted."""
     estimated_request_units: int | None = optional()
     """What an order of so many lines costs on its whole way, by the count on paper: no measurement of this one."""
 

@@ -14,8 +14,10 @@ MOST_EVENTS = 200
 """Of one order that are read; one that went its way has ten."""
 
 _WORDS = {
-    State.STOCK: "Inventory has not said yet whether the goods are in stock.",
-    State.PAYMENT: "The goods are set aside; payments has not said yet whether the money is held.",
+    State.STOCK: "Inventory has not said yet whether the goods are in stock, or the order is being undone.",
+    State.PAYMENT: (
+        "The goods are set aside; payments has not said yet whether the money is held, or the order is being undone."
+    ),
     State.DISPATCH: "Goods and money are there; the warehouse has not sent the parcel, or it is being recalled.",
     State.UNDO: "It will not go through; what was done for it is being undone.",
     State.SETTLE: "The goods are on their way; the stock is being used up and the money captured.",

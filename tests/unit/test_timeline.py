@@ -99,6 +99,19 @@ async def test_an_order_that_waits_says_for_what_and_since_when(world: World) ->
     assert "the warehouse has not sent the parcel" in body["why"]
 
 
+async def test_of_an_order_that_is_undone_before_anybody_answered_it_is_said_that_it_may_be(world: World) -> None:
+    order_id = await world.placed(("MUG", 1))
+    await world.call("cancel_order", route={"orderId": order_id})
+    for queue in ("operations", "operations"):
+        if message := world.broker.receive(queue):
+            await world.deliver(queue, message)
+
+    body = (await timeline(world, order_id)).body
+
+    assert (body["state"], body["others"]["wait"]["waiting"]) == ("stock", "undo")
+    assert body["why"].endswith("or the order is being undone.")
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
