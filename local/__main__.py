@@ -1,29 +1,52 @@
 """The local stack's command line: `python -m local COMMAND`."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import httpx
 import typer
+from azure.core.exceptions import AzureError
+from typer.core import TyperGroup
 
 from local import topology
 from local.identity.command import token
 from local.replay.command import replay
 from local.stack import CORE_TOOLS_SETTINGS, settings, shop_currency, stack_of
-from local.state import StackError, hold, is_free
+from local.state import NoStackError, StackError, hold, is_free
 from local.supervisor import REPOSITORY, Supervisor
 from local.verify.command import DEFAULT_STATE, State, order, verify
 from local.verify.parked import app as parked
-from local.verify.stack import NoStackError, read_stack
+from local.verify.stack import read_stack
+
+
+class Commands(TyperGroup):
+    """Commands that end with a message, and no traceback, where the stack or a file that they need isn't there."""
+
+    def invoke(self, ctx: Any) -> object:
+        """Run the one that was asked for."""
+        status, complaint = 2, ""
+        try:
+            return super().invoke(ctx)
+        except StackError as error:
+            status, complaint = error.status, str(error)
+        except (AzureError, httpx.HTTPError) as error:
+            complaint = f"The stack can't be asked: {error}"
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            complaint = str(error)
+        typer.echo(complaint, err=True)
+        raise typer.Exit(status)
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -63,18 +86,16 @@ def up(
         typer.main.get_command(alone).make_context("replay", [*errand], context.parent)
     elif context.args:
         raise typer.BadParameter(f"{context.args[0]} means nothing without --replay")
-    try:
-        with hold(state, fresh=fresh) as folder:
-            for option, wanted in (("--port", port), ("--amqp-port", amqp_port)):
-                if wanted and not is_free(wanted):
-                    raise StackError(f"Port {wanted} is in use: end what listens there, or name another with {option}.")
-            parts = stack_of(folder, port, split=split, amqp_port=amqp_port, traces=traces)[: 1 if stand_ins else None]
-            api, currency = f"http://127.0.0.1:{port}/api", shop_currency()
-            supervisor = Supervisor(folder, api, parts, restart=restart, currency=currency, say=typer.echo)
-            status = supervisor.run(errand and ["local", "replay", *errand], then_end=then_end)
-    except (StackError, OSError) as error:
-        typer.echo(error, err=True)
-        status = 1
+    if amqp_port == port:
+        raise typer.BadParameter(f"{port} is the API's port (--port): name another", param_hint="--amqp-port")
+    with hold(state, fresh=fresh) as folder:
+        for option, wanted in (("--port", port), ("--amqp-port", amqp_port)):
+            if wanted and not is_free(wanted):
+                raise StackError(f"Port {wanted} is in use: end what listens there, or name another with {option}.")
+        parts = stack_of(folder, port, split=split, amqp_port=amqp_port, traces=traces)[: 1 if stand_ins else None]
+        api, currency = f"http://127.0.0.1:{port}/api", shop_currency()
+        supervisor = Supervisor(folder, api, parts, restart=restart, currency=currency, say=typer.echo)
+        status = supervisor.run(errand and ["local", "replay", *errand], then_end=then_end)
     raise typer.Exit(status)
 
 
@@ -86,11 +107,7 @@ app.add_typer(parked, name="parked")
 @app.command("settings")
 def print_settings(state: State = DEFAULT_STATE) -> None:
     """Print a local.settings.json with which `func start` uses the stand-ins that run."""
-    try:
-        stack = read_stack(state)
-    except NoStackError as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(1) from None
+    stack = read_stack(state)
     ports = {name: urlsplit(part.address).port or 0 for name, part in stack.parts.items()}
     contexts = topology.load().contexts
     values = CORE_TOOLS_SETTINGS | settings(contexts, ports, stack.keys, dict.fromkeys(contexts, stack.api))

@@ -27,7 +27,6 @@ import signal
 import socket
 import struct
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Literal
@@ -71,10 +70,10 @@ class Fault(BaseModel):
 
 
 class Faults:
-    """The faults in force, oldest first, of the kinds that the part knows. Safe in several threads."""
+    """The faults in force, oldest first, of the kinds that the part knows."""
 
     def __init__(self, kinds: Collection[str] = HTTP_KINDS) -> None:
-        self._kinds, self._faults, self._made, self._lock = kinds, list[Fault](), 0, threading.Lock()
+        self._kinds, self._faults, self._made = kinds, list[Fault](), 0
 
     def add(self, wish: object) -> Fault:
         """Put the fault that a JSON value describes in force. Raises ValueError, naming what isn't valid."""
@@ -87,71 +86,61 @@ class Faults:
             ) from None
         if fault.kind not in self._kinds:
             raise ValueError(f"unknown kind {fault.kind!r}; known: {', '.join(sorted(self._kinds))}")
-        with self._lock:
-            self._made += 1
-            self._faults.append(fault.model_copy(update={"id": f"fault-{self._made}"}))
-            return self._faults[-1]
+        self._made += 1
+        fault.id = f"fault-{self._made}"
+        self._faults.append(fault)
+        return fault
 
     def take(self, method: str, path: str, operation: str) -> Fault | None:
         """The fault that strikes this request, if any; that counts as a hit, and passing one by as a skip."""
-        with self._lock:
-            for index, fault in enumerate(self._faults):
-                if not fault.matches(method, path, operation):
-                    continue
-                if fault.skip:
-                    self._faults[index] = fault.model_copy(update={"skip": fault.skip - 1})
-                    continue
-                if fault.count == 1:
-                    del self._faults[index]
-                elif fault.count:
-                    self._faults[index] = fault.model_copy(update={"count": fault.count - 1})
-                return fault
+        for fault in filter(lambda each: each.matches(method, path, operation), self._faults):
+            if fault.skip:
+                fault.skip -= 1
+                continue
+            if fault.count is not None:
+                fault.count -= 1
+                if not fault.count:
+                    self._faults.remove(fault)
+            return fault
         return None
 
     def clear(self) -> None:
         """End every fault. What one has struck already, a hanging request say, stays struck."""
-        with self._lock:
-            self._faults.clear()
+        self._faults.clear()
 
     def snapshot(self) -> list[dict[str, object]]:
         """The faults in force, as JSON, with what remains of `count` and `skip`."""
-        with self._lock:
-            return [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in self._faults]
+        return [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in self._faults]
 
 
 class Stats:
-    """Counters since the part started, some of them also `by` what they are about. Safe to use from several threads."""
+    """Counters since the part started, some of them also `by` what they are about."""
 
     def __init__(self, by: str = "") -> None:
         self._totals: dict[str, float] = {"requests": 0, "faults": 0}
-        self._operations, self._lock = Counter[str](), threading.Lock()
-        self._by, self._owns = by, dict[str, dict[str, float]]()
+        self._by, self._owns, self._operations = by, dict[str, dict[str, float]](), Counter[str]()
 
     def request(self, operation: str) -> None:
         """Count one request."""
         self.add("requests")
-        with self._lock:
-            self._operations[operation] += 1
+        self._operations[operation] += 1
 
     def add(self, name: str, amount: float = 1, of: str | None = None) -> None:
         """Add to a counter of the part's own, and to that `of` a thing; a fractional amount is kept to three places."""
-        with self._lock:
-            for counters in [self._totals] if of is None else [self._totals, self._owns.setdefault(of, {})]:
-                counters[name] = round(counters.get(name, 0) + amount, 3)
+        for counters in [self._totals] if of is None else [self._totals, self._owns.setdefault(of, {})]:
+            counters[name] = round(counters.get(name, 0) + amount, 3)
 
     def charge(self, request_units: float, container: str | None) -> None:
         """Count what a request cost, and whose it was where it was about a container's content."""
         self.add("requestUnits", request_units, container)
         if container is not None:
-            with self._lock:
-                own = self._owns[container]
-                own["requests"] = own.get("requests", 0) + 1
+            own = self._owns[container]
+            own["requests"] = own.get("requests", 0) + 1
 
     def snapshot(self) -> dict[str, object]:
         """The counters, as JSON: `{"requests": n, "faults": n, …, "byOperation": {…}}`, and those by thing, if any."""
-        with self._lock:
-            found = {**self._totals, "byOperation": dict(self._operations)}
-            return found | ({self._by: {of: dict(own) for of, own in self._owns.items()}} if self._owns else {})
+        found = {**self._totals, "byOperation": self._operations}
+        return found | ({self._by: self._owns} if self._owns else {})
 
 
 def control_routes(faults: Faults, stats: Stats, health: Callable[[], bool] = lambda: True) -> list[Route]:
@@ -246,8 +235,12 @@ class FaultMiddleware:
         # The request is here as a whole before anything strikes, so that its effect needs the client no more.
         receive = await _received(receive)
         answer: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            answer.append(message)
+
         if fault.when == "after":
-            await self._app(scope, receive, _keep_in(answer))
+            await self._app(scope, receive, keep)
         match fault.kind:
             case "reset":
                 reset(scope["extensions"]["connection"]["transport"])
@@ -282,13 +275,6 @@ async def _received(receive: Receive) -> Receive:
         return first.pop(0) if first else await receive()
 
     return again
-
-
-def _keep_in(answer: list[Message]) -> Send:
-    async def keep(message: Message) -> None:
-        answer.append(message)
-
-    return keep
 
 
 async def _send_half(answer: list[Message], send: Send) -> None:

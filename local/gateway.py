@@ -4,9 +4,6 @@ It asks each host for its functions, and passes every request to the host whose 
 the functions would do. While a host is away its routes answer 503, or 502 when it went before it answered.
 """
 
-from __future__ import annotations
-
-import argparse
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
@@ -16,6 +13,7 @@ import httpx
 import uvloop
 from starlette.types import Receive, Scope, Send
 
+from local import part
 from local.functions_host.routes import Route, Routes, Template
 from local.functions_host.server import decoded, read_body, respond, serve
 
@@ -131,9 +129,7 @@ async def _run(hosts: Sequence[str], port: int) -> None:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="python -m local.gateway", description=__doc__)
-    parser.add_argument("--state", help="the state folder, of which a gateway needs nothing")
-    parser.add_argument("--port", type=int, required=True, help="HTTP, on 127.0.0.1")
+    parser = part.parser(__doc__)
     parser.add_argument("--host", action="append", required=True, help="the address of a host; once for each")
     arguments = parser.parse_args()
     asyncio.run(_run(arguments.host, arguments.port), loop_factory=uvloop.new_event_loop)

@@ -4,8 +4,6 @@ The supervisor holds the other end of standard input and never writes to it. How
 that pipe ends with it, and this process after it.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import runpy
@@ -14,17 +12,33 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
+
+from local.state import StackError, read_kept
 
 _GRACE = 40.0
 
 
+def parser(usage: str | None) -> argparse.ArgumentParser:
+    """What every part is told: the state folder, with keys.json in it, and its port on 127.0.0.1."""
+    made = argparse.ArgumentParser(description=usage)
+    made.add_argument("--state", type=Path, required=True, help="the state folder")
+    made.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
+    return made
+
+
 def arguments(usage: str | None) -> tuple[Path, int]:
-    """What a part that needs no more is told: the state folder, with keys.json in it, and its port on 127.0.0.1."""
-    parser = argparse.ArgumentParser(description=usage)
-    parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    told = parser.parse_args()
+    """The state folder and the port of a part that needs no more."""
+    told = parser(usage).parse_args()
     return told.state, told.port
+
+
+def key_of(state: Path, service: str) -> Any:
+    """What opens one of the stand-ins, or its key for each context; ends the process where the folder has none."""
+    try:
+        return read_kept(state, "keys.json", service)[service]
+    except StackError as error:
+        sys.exit(str(error))
 
 
 def _end_with_the_supervisor() -> None:

@@ -1,9 +1,8 @@
 """Which parts make a stack, where each listens, and what each is told."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from local import topology
@@ -53,7 +52,7 @@ def stack_of(
     hosts = [f"functions_host_{context}" for context in contexts] if split else []
     stand_ins = ["cosmos", "service_bus", "service_bus_control", "payment_provider", "identity", "traces"]
     ports = dict(folder.ports([*stand_ins, *hosts], but=port))
-    ports["service_bus"] = amqp_port or ports["service_bus"]
+    ports |= {"service_bus": amqp_port or ports["service_bus"], "functions_host": port, "gateway": port}
     keys = folder.keys(contexts)
 
     def http(name: str) -> str:
@@ -64,21 +63,18 @@ def stack_of(
         return Part(name, command, f"{http(name)}/", f"{http(name)}/_health")
 
     # Where each context answers: its own host, or the one that has all.
-    apis = {name: f"{http(f'functions_host_{name}') if split else f'http://127.0.0.1:{port}'}/api" for name in contexts}
-    control = ports["service_bus_control"]
-    service_bus = Part(
-        "service_bus",
-        part("service_bus", "--control-port", str(control)).command,
+    apis = {name: f"{http(f'functions_host_{name}' if split else 'functions_host')}/api" for name in contexts}
+    service_bus = replace(
+        part("service_bus", "--control-port", str(ports["service_bus_control"])),
         address=f"sb://127.0.0.1:{ports['service_bus']}",
         control=f"{http('service_bus_control')}/",
         health=f"{http('service_bus_control')}/_health",
     )
 
-    def host(name: str, at: int, of: Sequence[str]) -> Part:
-        address = f"http://127.0.0.1:{at}/"
-        command = ("local.functions_host", "--state", str(folder.path), "--port", str(at))
+    def host(name: str, of: Sequence[str]) -> Part:
+        command = ("local.functions_host", "--state", str(folder.path), "--port", str(ports[name]))
         told = settings(of, ports, keys, apis) | recording(name)
-        return Part(name, command, address, f"{address}admin/host/status", environment=told)
+        return Part(name, command, f"{http(name)}/", f"{http(name)}/admin/host/status", environment=told)
 
     def recording(service: str) -> dict[str, str]:
         to = {"OTEL_EXPORTER_OTLP_ENDPOINT": http("traces"), "OTEL_SERVICE_NAME": service}
@@ -87,16 +83,9 @@ def stack_of(
     standing_in = [part("cosmos"), service_bus, part("payment_provider"), part("identity")]
     standing_in += [part("traces")] if traces else []
     if not split:
-        return [standing_in, [host("functions_host", port, contexts)]]
-    addresses = [f"--host={http(name)}" for name in hosts]
-    gateway = Part(
-        "gateway",
-        ("local.gateway", "--state", str(folder.path), "--port", str(port), *addresses),
-        f"http://127.0.0.1:{port}/",
-        f"http://127.0.0.1:{port}/_health",
-    )
-    split_hosts = [host(name, ports[name], [context]) for name, context in zip(hosts, contexts, strict=True)]
-    return [standing_in, [*split_hosts, gateway]]
+        return [standing_in, [host("functions_host", contexts)]]
+    gateway = part("gateway", *(f"--host={http(name)}" for name in hosts))
+    return [standing_in, [*(host(name, [context]) for name, context in zip(hosts, contexts, strict=True)), gateway]]
 
 
 def settings(

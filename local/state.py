@@ -8,8 +8,6 @@ logs/<part>.log   what each part printed since the stack started
 <part>/           each part's own
 """
 
-from __future__ import annotations
-
 import base64
 import fcntl
 import json
@@ -28,10 +26,20 @@ from typing import IO, Any
 # Below the ports that Linux and macOS give to outgoing connections: while a part is down, a connection that
 # tries to reach it could otherwise be given the part's own port, and keep it from coming back.
 _PORTS = range(20000, 32768)
+_ANEW = "Start anew with scripts/run --fresh, which forgets all state, or name another folder with --state."
 
 
 class StackError(Exception):
-    """The stack cannot start or go on. The message is for the person who started it and says what to do."""
+    """A stack can't start, go on or be asked. The message is for the person who wanted it and says what to do; `status`
+    is the exit status of a command that ends so."""
+
+    status = 1
+
+
+class NoStackError(StackError):
+    """No stack has told in this folder where it is."""
+
+    status = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class StateFolder:
     def keys(self, contexts: Iterable[str]) -> Mapping[str, Any]:
         """The stand-ins' keys, made on first use; a context that is new gets its own."""
         file = self.path / "keys.json"
-        keys: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        keys = read_kept(self.path, file.name) if file.exists() else {}
         before = json.dumps(keys)
         for service, size in (("cosmos", 64), ("serviceBus", 32)):
             of_service = keys.setdefault(service, {})
@@ -63,9 +71,9 @@ class StateFolder:
     def ports(self, names: Iterable[str], *, but: int) -> Mapping[str, int]:
         """A port for each name, never `but`: the one it had, if that is free; else a new one, which it keeps."""
         file = self.path / "ports.json"
-        kept: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        kept = read_kept(self.path, file.name) if file.exists() else {}
         for name in names:
-            while kept.get(name, but) == but or not is_free(kept[name]):
+            while kept.get(name, but) == but or kept[name] not in _PORTS or not is_free(kept[name]):
                 kept[name] = random.choice([port for port in _PORTS if port not in kept.values()])
         write_private(file, kept)
         return kept
@@ -123,7 +131,7 @@ def _lock(path: Path, lock: IO[str], patience: float) -> None:
             break
         except BlockingIOError:
             lock.seek(0)
-            holder = int(lock.read() or 0)
+            holder = int(said) if (said := lock.read()).isdecimal() else 0
             if time.monotonic() > deadline or (holder and _lives(holder)):
                 raise StackError(
                     f"Another stack runs on {path} (process {holder}): end it, or name another --state."
@@ -137,10 +145,8 @@ def _lock(path: Path, lock: IO[str], patience: float) -> None:
 def _lives(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return True
 
 
@@ -150,6 +156,21 @@ def _empty(path: Path, keep: Path) -> None:
             shutil.rmtree(entry)
         elif entry != keep:
             entry.unlink()
+
+
+def read_kept(state: Path, name: str, *fields: str) -> dict[str, Any]:
+    """A JSON file of a state folder, which has these fields. NoStackError where it isn't there, StackError where what
+    is there can't be it."""
+    file = state / name
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoStackError(f"No stack runs with the state folder {state}: start one with scripts/run") from None
+    except (OSError, ValueError) as error:
+        raise StackError(f"{file} can't be read: {error}. {_ANEW}") from None
+    if not isinstance(kept, dict) or not kept.keys() >= {*fields}:
+        raise StackError(f"{file} is no object with {', '.join(fields) or 'fields'}. {_ANEW}")
+    return kept
 
 
 def write_private(file: Path, document: Mapping[str, Any]) -> None:

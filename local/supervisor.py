@@ -4,8 +4,6 @@ Every part runs in a process group of its own, so that a Ctrl-C at the terminal 
 which ends the parts in their order; and under `local.part`, so that none outlives the supervisor.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
@@ -216,10 +214,7 @@ def _how(code: int) -> str:
 
 def _serves(client: httpx.Client, part: Part) -> bool:
     try:
-        answer = client.get(part.health)
-    except httpx.TransportError:
+        said: dict[str, object] = client.get(part.health).raise_for_status().json()
+    except httpx.HTTPError:
         return False
-    if answer.status_code != httpx.codes.OK:
-        return False
-    said: dict[str, object] = answer.json()
     return said.get("status") == "ready" or said.get("state") == "Running"

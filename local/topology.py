@@ -5,8 +5,6 @@ exists, and an unknown field is refused rather than ignored. Durations (ISO 8601
 milliseconds here.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -17,6 +15,8 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
+from local.state import StackError
+
 FILE = Path(__file__).parent.parent / "infra/topology.json"
 """This repository's own."""
 
@@ -26,7 +26,7 @@ AZURES_OWN = {"apps"}
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
-class TopologyError(ValueError):
+class TopologyError(StackError):
     """The topology file isn't one: the message names the entry and what is wrong with it."""
 
 
@@ -57,19 +57,25 @@ class Container:
     indexing_policy: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
-class Queue:
-    """A Service Bus queue. None means: no duplicate detection, no end of a message's life, no forwarding."""
+@dataclass(frozen=True, slots=True, kw_only=True, config=_AS_WRITTEN)
+class Receivable:
+    """What messages are received from. None means: no end of a message's life, no forwarding."""
 
-    name: str
     lock_duration: Duration = 60_000
     max_delivery_count: int = 10
-    max_size_in_megabytes: int = 1024
-    duplicate_detection_window: Duration | None = None
     default_message_ttl: Duration | None = None
     dead_letter_on_expiration: bool = False
     forward_to: str | None = None
     forward_dead_letters_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
+class Queue(Receivable):
+    """A Service Bus queue. None means: no duplicate detection."""
+
+    name: str
+    max_size_in_megabytes: int = 1024
+    duplicate_detection_window: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
@@ -82,18 +88,12 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True, config=_AS_WRITTEN)
-class Subscription:
+class Subscription(Receivable):
     """A subscription, whose one rule takes the messages whose `cloudEvents_type` is one of `types`; None takes all."""
 
     topic: str
     name: str
     types: tuple[str, ...] | None = None
-    lock_duration: Duration = 60_000
-    max_delivery_count: int = 10
-    default_message_ttl: Duration | None = None
-    dead_letter_on_expiration: bool = False
-    forward_to: str | None = None
-    forward_dead_letters_to: str | None = None
 
     @property
     def path(self) -> str:
@@ -129,14 +129,15 @@ class Topology:
 def load(path: Path = FILE) -> Topology:
     """Read the file; TopologyError when it isn't a consistent topology, OSError when it can't be read."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return parse(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise TopologyError(f"{path}: {error}") from error
-    return parse(document)
 
 
-def parse(document: Mapping[str, Any]) -> Topology:
+def parse(document: Any) -> Topology:
     """`load` for a document that has been read already."""
+    if not isinstance(document, dict):
+        raise TopologyError("a topology is an object of sections")
     ours = {section: entries for section, entries in document.items() if section not in AZURES_OWN}
     try:
         topology = _TOPOLOGY.validate_json(json.dumps(ours))
@@ -145,7 +146,8 @@ def parse(document: Mapping[str, Any]) -> Topology:
         label, *place = map(str, first["loc"])
         if place:
             entry = document[label][int(place[0])]
-            label = f"{label.removesuffix('s')} {entry.get('name', entry.get('context'))!r}"
+            named = entry.get("name", entry.get("context")) if isinstance(entry, dict) else entry
+            label = f"{label.removesuffix('s')} {named!r}"
         complaint = "unknown field" if first["type"] == "unexpected_keyword_argument" else first["msg"]
         raise TopologyError(": ".join([label, *place[1:2], complaint])) from None
     _check(topology)
@@ -179,12 +181,10 @@ def _check(topology: Topology) -> None:
 
 
 def _names(entries: Iterable[Container | Queue | Topic]) -> set[str]:
-    seen: set[str] = set()
-    for entry in entries:
-        if entry.name in seen:
-            raise TopologyError(f"two entries of one kind share the name {entry.name!r}")
-        seen.add(entry.name)
-    return seen
+    names = [entry.name for entry in entries]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise TopologyError(f"two entries of one kind share the name {twice[0]!r}")
+    return {*names}
 
 
 def _known(label: str, names: set[str], wanted: Iterable[str]) -> None:

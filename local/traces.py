@@ -4,8 +4,6 @@ Each is a line of JSON in DIR/traces/spans.jsonl, with times in nanoseconds. It 
 spans above and beside it, and no more of where it came from than the name of its service. Metrics are passed over.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

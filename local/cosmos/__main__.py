@@ -1,8 +1,6 @@
 """`python -m local.cosmos --state DIR --port P`: serve the account from `DIR/cosmos/`, keys from `DIR/keys.json`."""
 
-import json
 from contextlib import closing
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
@@ -15,9 +13,7 @@ from local.cosmos.authorisation import DATABASE, Keys
 from local.cosmos.requests import operation
 from local.cosmos.store import Store
 from local.faults import HTTP_KINDS, Fault, FaultMiddleware, Faults, Stats, control_routes, serve
-from local.part import arguments
-
-TOPOLOGY = Path(__file__).parents[2] / "infra" / "topology.json"
+from local.part import arguments, key_of
 
 
 def provision(store: Store, containers: tuple[topology.Container, ...]) -> None:
@@ -57,12 +53,11 @@ def application(store: Store, keys: Keys) -> ASGIApp:
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     state, port = arguments(__doc__)
-    keys = json.loads((state / "keys.json").read_text(encoding="utf-8"))["cosmos"]
-    folder = state / "cosmos"
-    folder.mkdir(parents=True, exist_ok=True)
+    keys, folder = Keys(key_of(state, "cosmos")), state / "cosmos"
+    folder.mkdir(exist_ok=True)
     with closing(Store(folder / "cosmos.sqlite")) as store:
-        provision(store, topology.load(TOPOLOGY).containers)
-        serve(application(store, Keys(keys)), port)
+        provision(store, topology.load().containers)
+        serve(application(store, keys), port)
 
 
 if __name__ == "__main__":

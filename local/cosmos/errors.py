@@ -3,13 +3,10 @@
 Statuses, codes and sub-statuses: https://learn.microsoft.com/rest/api/cosmos-db/http-status-codes-for-cosmosdb
 """
 
-import re
+from http import HTTPStatus
 
-_CODES = """
-400 BadRequest, 401 Unauthorized, 403 Forbidden, 404 NotFound, 408 RequestTimeout, 409 Conflict, 410 Gone,
-412 PreconditionFailed, 413 RequestEntityTooLarge, 429 TooManyRequests, 449 RetryWith, 500 InternalServerError,
-501 NotImplemented, 503 ServiceUnavailable
-"""
+_CODES = {status.value: status.phrase.replace(" ", "") for status in HTTPStatus}
+_CODES |= {413: "RequestEntityTooLarge", 449: "RetryWith"}
 
 PARTITION_KEY_MISMATCH = 1001
 OWNER_NOT_FOUND = 1003
@@ -26,8 +23,7 @@ class CosmosError(Exception):
 
 def body(status: int, message: str) -> dict[str, str]:
     """What an error's body says."""
-    code = re.search(rf"{status} (\w+)", _CODES)
-    return {"code": code[1] if code else "Unknown", "message": message}
+    return {"code": _CODES.get(status, "Unknown"), "message": message}
 
 
 def bad_request(message: str, substatus: int = 0) -> CosmosError:

@@ -6,7 +6,6 @@ Promises: what a transaction wrote is whole or absent, also after `kill -9`. Res
 
 import json
 import re
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from local.cosmos import errors, indexing
 from local.cosmos.container import Container
 from local.cosmos.identity import Sequence, number_of, resource_id
 from local.cosmos.query import extracted
+from local.sqlite import opened, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE, definition TEXT)
@@ -29,11 +29,8 @@ class Store:
     """The account's content. One thread, one connection."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, cached_statements=1024)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db = opened(path, _SCHEMA, cached_statements=1024)
         self._db.create_function("extracted", 2, extracted, deterministic=True)
-        self._db.execute(_SCHEMA)
         self.definitions: dict[str, dict[str, Any]] = {}
         self._containers: dict[str, Container] = {}
         for number, resource, definition in self._db.execute("SELECT * FROM resources").fetchall():
@@ -44,14 +41,9 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             self.sequence.next()
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
         self.lsn += 1
 
     def close(self) -> None:

@@ -4,9 +4,6 @@ An application that Azure would refuse, or that has no functions, is refused: on
 status is 1.
 """
 
-from __future__ import annotations
-
-import argparse
 import asyncio
 import os
 import re
@@ -16,6 +13,7 @@ from pathlib import Path
 import uvloop
 from starlette.types import ASGIApp
 
+from local import part
 from local.functions_host import logs, settings, worker
 from local.functions_host.cors import Cors
 from local.functions_host.server import Alongside, serve
@@ -68,12 +66,12 @@ def _kind(function: Function) -> str:
 
 def main() -> int:
     """Run the app named on the command line; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m local.functions_host", description=__doc__)
-    parser.add_argument("--state", type=Path, required=True, help="the state folder")
-    parser.add_argument("--port", type=int, required=True, help="HTTP, on 127.0.0.1")
+    parser = part.parser(__doc__)
     parser.add_argument("--app", type=Path, default=Path(), help="the folder of function_app.py (default: this one)")
     arguments = parser.parse_args()
     app, state = arguments.app.absolute(), arguments.state.absolute() / "functions_host"
+    if not app.is_dir():
+        parser.error(f"--app: there is no folder {app}")
     logs.set_up()
     os.chdir(app)
     sys.path.insert(0, str(app))

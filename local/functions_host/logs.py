@@ -1,7 +1,5 @@
 """Logs: one line of JSON each on stderr, with the function and the invocation that they come from."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

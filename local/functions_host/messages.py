@@ -1,8 +1,6 @@
 """From a received Service Bus message to what the host hands a function: its body, its properties as trigger
 metadata."""
 
-from __future__ import annotations
-
 import base64
 import uuid
 from datetime import datetime

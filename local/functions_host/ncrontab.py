@@ -4,8 +4,6 @@ Source: learn.microsoft.com, functions-bindings-timer, and the NCrontab library.
 day fields. Names of months and days aren't supported.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 

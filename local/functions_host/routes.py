@@ -5,8 +5,6 @@ before another because it is more specific: of the functions in the order of the
 method match is the one.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a host and the gateway share of HTTP: the server, and the end of its process; paths, bodies, answers."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

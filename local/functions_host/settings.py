@@ -4,8 +4,6 @@ The environment wins over `local.settings.json`. `%NAME%` in a binding's strings
 of the Service Bus extension 5.x and of the host 4.x. `functionTimeout` is not held: a function may run for ever.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -40,12 +38,19 @@ def read_host_json(folder: Path) -> HostJson:
     bus = extensions.get("serviceBus", {})
     if not bus.get("autoCompleteMessages", True):
         raise AppRefused("host.json: autoCompleteMessages must be true outside C#")
-    hours, minutes, seconds = bus.get("maxAutoLockRenewalDuration", "00:05:00").split(":")
+    for name in bus.keys() & {"prefetchCount", "maxConcurrentCalls"}:
+        if type(bus[name]) is not int or bus[name] < (name == "maxConcurrentCalls"):
+            raise AppRefused(f"host.json: extensions.serviceBus.{name} must be a whole number, but is {bus[name]!r}")
+    renewal = re.fullmatch(r"(\d+):(\d\d):(\d\d)", duration := bus.get("maxAutoLockRenewalDuration", "00:05:00"))
+    if not renewal:
+        name = "extensions.serviceBus.maxAutoLockRenewalDuration"
+        raise AppRefused(f"host.json: {name} must be like 00:05:00, but is {duration!r}")
+    hours, minutes, seconds = map(int, renewal.groups())
     return HostJson(
         route_prefix=extensions.get("http", {}).get("routePrefix", "api").strip("/"),
         prefetch_count=bus.get("prefetchCount", 0),
         concurrent_calls=bus.get("maxConcurrentCalls", 16 * (os.cpu_count() or 1)),
-        lock_renewal=(int(hours) * 60 + int(minutes)) * 60 + float(seconds),
+        lock_renewal=float((hours * 60 + minutes) * 60 + seconds),
     )
 
 
@@ -77,5 +82,10 @@ def trigger_of(function: Function) -> dict[str, Any]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except ValueError as error:
+        raise AppRefused(f"{file.name} isn't JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise AppRefused(f"{file.name} must be a JSON object")
     return content

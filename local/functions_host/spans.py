@@ -4,8 +4,6 @@ message, whose parent is what the message carries. Of a timer's run it makes non
 Source: azure-functions-host, OpenTelemetryConfigurationExtensions and WorkerFunctionInvoker, of October 2024.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -4,8 +4,6 @@ As on Azure a monitored timer (`useMonitor`, on by default, off below a minute) 
 file: one that was due while the host was away fires at once, past due.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ from local.functions_host import worker
 from local.functions_host.ncrontab import Schedule
 from local.functions_host.settings import trigger_of
 from local.functions_host.worker import AppRefused, Function
+from local.state import write_private
 
 _NEVER = "0001-01-01T00:00:00+00:00"
 _LONGEST_SLEEP = 60.0  # the computer's clock may be set meanwhile
@@ -69,17 +68,11 @@ class Timer:
 
     def _write_status(self, last: str, due: datetime) -> None:
         self._status_file.parent.mkdir(parents=True, exist_ok=True)
-        new = self._status_file.with_suffix(".new")
-        new.write_text(
-            json.dumps({"Last": last, "Next": due.isoformat(), "LastUpdated": datetime.now(UTC).isoformat()})
-        )
-        new.replace(self._status_file)
+        told = {"Last": last, "Next": due.isoformat(), "LastUpdated": datetime.now(UTC).isoformat()}
+        write_private(self._status_file, told)
 
 
 async def _until(time: datetime, stop: asyncio.Event) -> None:
     while not stop.is_set() and (left := (time - datetime.now(UTC)).total_seconds()) > 0:
-        try:
-            async with asyncio.timeout(min(left, _LONGEST_SLEEP)):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), min(left, _LONGEST_SLEEP))

@@ -1,8 +1,6 @@
 """HTTP functions: from a request to a function, and from its result to the answer, as host and worker do it
 together."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from http.cookies import SimpleCookie

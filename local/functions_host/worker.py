@@ -5,8 +5,6 @@ messages; here plain namespaces stand in for their classes, and invocations take
 none.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

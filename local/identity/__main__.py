@@ -4,6 +4,7 @@ from local.faults import serve
 from local.identity import issuer
 from local.identity.app import build
 from local.part import arguments
+from local.state import NoStackError
 
 
 def main() -> None:
@@ -11,7 +12,7 @@ def main() -> None:
     state, port = arguments(__doc__)
     try:
         keys = issuer.read(state).keys
-    except issuer.NoIssuerError:
+    except NoStackError:
         keys = [issuer.new_key()]
     issuer.write(state, issuer.Issuer(f"http://127.0.0.1:{port}", keys))
     serve(build(state), port)

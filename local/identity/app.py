@@ -7,7 +7,6 @@ public, and lives on this machine: other pages get neither a code nor an answer 
 a secret, in the state folder's `keys.json`.
 """
 
-import json
 import re
 import secrets
 import time
@@ -29,6 +28,7 @@ from local.faults import FaultMiddleware, Faults, Stats, control_routes
 from local.identity import issuer
 from local.identity.issuer import LIFETIME, Caller, Issuer, Role
 from local.identity.page import sign_in_page
+from local.state import read_kept
 
 CLIENT = "orderflow"
 _LOOPBACK = r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?"
@@ -123,7 +123,7 @@ class _Identity:
         return _granted(access_token=token, id_token=token)
 
     def _own_token(self, asked: Mapping[str, str]) -> Response:
-        secret = str(json.loads((self._state / "keys.json").read_text())["operationsClient"])
+        secret = str(read_kept(self._state, "keys.json")["operationsClient"])
         known = secrets.compare_digest(asked.get("client_secret", "").encode(), secret.encode())
         if asked.get("client_id") != Role.OPERATIONS or not known:
             return _refused("invalid_client", "client_id must be operations, and client_secret its own")

@@ -1,8 +1,5 @@
 """What the issuer is, in a file of the state folder that only its owner may read; and the tokens that it signs."""
 
-from __future__ import annotations
-
-import json
 import secrets
 import time
 from collections.abc import Sequence
@@ -14,7 +11,7 @@ from typing import Any, NamedTuple
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from local.state import write_private
+from local.state import read_kept, write_private
 
 AUDIENCE = "orderflow"
 """Whom tokens are for: the API."""
@@ -26,6 +23,7 @@ GUEST = "guest-"
 """How the subjects of guests begin, and no customer's."""
 
 _RENEWED = 900.0
+_FILE = "identity/issuer.json"
 
 
 class Role(StrEnum):
@@ -45,10 +43,6 @@ class Caller(NamedTuple):
     subject: str
 
 
-class NoIssuerError(Exception):
-    """No stack has been started in this folder."""
-
-
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """Its address, and its keys: the first one signs, all of them are published."""
@@ -58,21 +52,16 @@ class Issuer:
 
 
 def read(state: Path) -> Issuer:
-    """The issuer of a stack that runs, or has run, with this state folder; NoIssuerError where none has."""
-    try:
-        kept = json.loads(_file(state).read_text())
-    except FileNotFoundError as error:
-        raise NoIssuerError(
-            f"No stack was started with the state folder {state}: start one with scripts/run"
-        ) from error
+    """The issuer of a stack that runs, or has run, with this state folder; NoStackError where none has."""
+    kept = read_kept(state, _FILE, "address", "keys")
     return Issuer(kept["address"], [RSAKey.import_key(key) for key in kept["keys"]])
 
 
 def write(state: Path, issuer: Issuer) -> None:
     """Keep it in the state folder."""
-    _file(state).parent.mkdir(exist_ok=True)
+    (state / _FILE).parent.mkdir(exist_ok=True)
     keys = [key.as_dict(private=True) for key in issuer.keys]
-    write_private(_file(state), {"address": issuer.address, "keys": keys})
+    write_private(state / _FILE, {"address": issuer.address, "keys": keys})
 
 
 def new_key() -> RSAKey:
@@ -115,7 +104,3 @@ class Tokens:
             token, renewed = mint(self._state, caller), time.monotonic() + LIFETIME - _RENEWED
             self._kept[caller] = token, renewed
         return token
-
-
-def _file(state: Path) -> Path:
-    return state / "identity" / "issuer.json"

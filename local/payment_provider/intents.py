@@ -264,17 +264,10 @@ def shown(intent: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
 Operation = Callable[[Store, str, Parameters], dict[str, Any]]
 
 _AUTOMATIC = {"automatic_payment_methods[enabled]", "automatic_payment_methods[allow_redirects]"}
-_CREATION = {
-    "amount",
-    "currency",
-    "capture_method",
-    "payment_method",
-    "payment_method_types[0]",
-    "confirm",
-} | _AUTOMATIC
+_CREATION = {"amount", "currency", "capture_method", "payment_method", "payment_method_types[0]", "confirm"}
 _EXPAND = {"expand[0]"}
 OPERATIONS: Mapping[str, tuple[Operation, set[str]]] = {
-    "create": (create, _CREATION),
+    "create": (create, _CREATION | _AUTOMATIC),
     "retrieve": (retrieve, _EXPAND),
     "list": (list_newest, {"limit", "starting_after"}),
     "confirm": (confirm, {"payment_method", "return_url"} | _EXPAND),

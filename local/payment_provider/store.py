@@ -1,13 +1,13 @@
 """What the provider remembers, in one SQLite file that survives `kill -9` at any instant."""
 
 import json
-import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from local.sqlite import opened, transaction
 
 _KEPT_SECONDS = 24 * 3600
 """How long an idempotency key is remembered: Stripe's least."""
@@ -36,25 +36,15 @@ class Store:
     """Intents, movements of money and idempotency keys."""
 
     def __init__(self, file: Path) -> None:
-        self._db = sqlite3.connect(file, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = opened(file, _SCHEMA)
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All writes inside happen, or none."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        return transaction(self._db)
 
     def put(self, intent: dict[str, Any]) -> None:
         """Write a new or changed intent."""

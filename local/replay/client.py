@@ -4,7 +4,7 @@ back."""
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -83,6 +83,19 @@ class Api(Client):
     ) -> httpx.Response:
         """Send what this caller asks."""
         return await self.send(method, path, body, {**headers, "Authorization": f"Bearer {self._token_of(caller)}"})
+
+
+async def each[Item](items: Iterable[Item], at_a_time: int, act: Callable[[Item], Awaitable[None]]) -> None:
+    """Does it with every item, in their order, so many at a time."""
+    remaining = iter(items)
+
+    async def worker() -> None:
+        for item in remaining:
+            await act(item)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_a_time):
+            group.create_task(worker())
 
 
 def _seconds(text: str) -> float:

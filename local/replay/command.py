@@ -23,10 +23,11 @@ from local.replay.plan import Plan, plan
 from local.replay.progress import Gauge
 from local.replay.report import Report
 from local.replay.sales import Sales, read
+from local.state import StackError
 from local.verify.command import DEFAULT_STATE, State, lines_of
 from local.verify.looking import BROKEN, NOT_DRAINED, look, status_of
 from local.verify.placed import remembering
-from local.verify.stack import NoStackError, read_stack
+from local.verify.stack import read_stack
 
 BAD_INPUT = 2
 _DRAINING = 120.0
@@ -36,18 +37,14 @@ def replay(
     file: Annotated[Path, typer.Argument(help="Sales as CSV, in the columns of the UCI Online Retail data sets.")],
     state: State = DEFAULT_STATE,
     stock_factor: Annotated[str, typer.Option(help="Stock as a share of what is ordered.")] = "1.0",
-    decline_every: Annotated[
-        int | None, typer.Option(min=1, help="Let the card of every so manieth order be declined.")
-    ] = None,
+    decline_every: Annotated[int | None, typer.Option(min=1, help="Decline every so manieth order's card.")] = None,
     cancel_every: Annotated[int | None, typer.Option(min=1, help="Cancel every so manieth order.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="So many orders are placed at a time.")] = 8,
     rate: Annotated[
         float | None,
         typer.Option(min=0.01, help="Place so many orders a second instead, whatever becomes of them (an open loop)."),
     ] = None,
-    dates: Annotated[
-        Dates | None, typer.Option(help="The order of year, month and day, where the file leaves it open.")
-    ] = None,
+    dates: Annotated[Dates | None, typer.Option(help="The order of dates, where the file leaves it open.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes when orders are cancelled and dispatched.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report there, as JSON.")] = None,
     rejects: Annotated[
@@ -62,17 +59,15 @@ def replay(
         factor = Decimal("NaN")
     if not factor.is_finite() or factor < 0:
         raise typer.BadParameter(f"{stock_factor} is no number from 0 up", param_hint="--stock-factor")
-    try:
-        sales = read(file, read_stack(state).currency, dates)
-    except (UnusableFileError, NoStackError) as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(BAD_INPUT) from error
+    sales = read(file, read_stack(state).currency, dates)
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.touch()  # rather now than after the replay, if it can't be written
     typer.echo(f"{file} is read as {sales.form}")
     _write_rejects(rejects or state / "replay" / "rejects.csv", sales)
     planned = plan(sales, factor, decline_every, cancel_every)
     if not planned.orders:
-        typer.echo(f"{file} holds no order: {sales.explain_nothing()}", err=True)
-        raise typer.Exit(BAD_INPUT)
+        raise UnusableFileError(f"{file} holds no order: {sales.explain_nothing()}")
     seed = random.randrange(2**32) if seed is None else seed
     typer.echo(f"Replaying {len(planned.orders)} orders of {len(planned.products)} products with --seed {seed}")
     raise typer.Exit(_replay(planned, state, Load(concurrency, rate), seed, report))
@@ -83,7 +78,7 @@ def _replay(planned: Plan, state: Path, how: Load, seed: int, report: Path | Non
     failures: list[Exception] = []
     try:
         finished = asyncio.run(_play(planned, state, how, seed))
-    except* (UnansweredError, RefusedError, NoStackError, AzureError, httpx.HTTPError) as group:
+    except* (UnansweredError, RefusedError, StackError, AzureError, httpx.HTTPError) as group:
         failures += group.exceptions
     if failures:
         while isinstance(failure := failures[0], ExceptionGroup):
@@ -93,7 +88,6 @@ def _replay(planned: Plan, state: Path, how: Load, seed: int, report: Path | Non
     for line in (*finished.summary(), *lines_of(finished.findings)):
         typer.echo(line)
     if report is not None:
-        report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(json.dumps(finished.document(), indent=2) + "\n")
     if finished.outcome.failures or status_of(finished.findings) == BROKEN:
         return BROKEN

@@ -21,6 +21,8 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 
+from local.state import StackError
+
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 """What a file must have."""
 
@@ -36,8 +38,10 @@ _DATE = re.compile(
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 
 
-class UnusableFileError(Exception):
+class UnusableFileError(StackError):
     """The file as a whole can't be replayed; the text says what was found, and what is wanted."""
+
+    status = 2
 
 
 class Dates(StrEnum):

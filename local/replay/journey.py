@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from local.identity.issuer import Caller
-from local.replay.client import SUPPORT, Api, explain, problem_of
+from local.replay.client import SUPPORT, Api, each, explain, problem_of
 from local.replay.plan import PlannedOrder
 from local.replay.progress import Gauge
 from local.replay.warehouse import dispatch_all, moment
@@ -99,21 +99,15 @@ class Journey:
         return self._outcome
 
     async def _place_all(self, orders: list[PlannedOrder], load: Load, group: asyncio.TaskGroup) -> None:
-        remaining = iter(orders)
+        if load.rate is None:
+            await each(orders, load.at_a_time, lambda order: self._place(order, group))
+            return
         async with asyncio.TaskGroup() as placers:
-            if load.rate is None:
-                for _ in range(load.at_a_time):
-                    placers.create_task(self._place_each(remaining, group))
-                return
             due = time.monotonic()
-            for order in remaining:
+            for order in orders:
                 await asyncio.sleep(due - time.monotonic())
                 placers.create_task(self._place(order, group))
                 due += 1 / load.rate
-
-    async def _place_each(self, orders: Iterator[PlannedOrder], group: asyncio.TaskGroup) -> None:
-        for order in orders:
-            await self._place(order, group)
 
     async def _place(self, order: PlannedOrder, group: asyncio.TaskGroup) -> None:
         key = {"Idempotency-Key": quote(order.invoice, safe=" ")}

@@ -1,12 +1,11 @@
 """Brings the planned catalogue and stock into the store, and waits until orders knows every price."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
 from itertools import batched
 from typing import Any
 from urllib.parse import quote
 
-from local.replay.client import ADMIN, WAREHOUSE, Api, RefusedError, UnansweredError, explain
+from local.replay.client import ADMIN, WAREHOUSE, Api, RefusedError, UnansweredError, each, explain
 from local.replay.plan import Plan, Product
 from local.replay.progress import Gauge
 
@@ -22,9 +21,9 @@ async def load(api: Api, plan: Plan, gauge: Gauge) -> list[str]:
     refused = await _import(api, plan, gauge)
     wanted = [product for product in plan.products.values() if product.sku not in refused]
     gauge.begin("stock", len(plan.stock))
-    await _each(plan.stock.items(), lambda item: _stock(api, item[0], item[1], gauge))
+    await each(plan.stock.items(), _AT_A_TIME, lambda item: _stock(api, *item, gauge))
     gauge.begin("prices", len(wanted))
-    await _each(wanted, lambda product: _price(api, product, plan.currency, gauge))
+    await each(wanted, _AT_A_TIME, lambda product: _price(api, product, plan.currency, gauge))
     return list(refused.values())
 
 
@@ -86,15 +85,3 @@ async def _price(api: Api, product: Product, currency: str, gauge: Gauge) -> Non
 
 def _money(product: Product, currency: str) -> dict[str, Any]:
     return {"amount": product.price, "currency": currency}
-
-
-async def _each[Item](items: Iterable[Item], act: Callable[[Item], Awaitable[None]]) -> None:
-    remaining = iter(items)
-
-    async def worker() -> None:
-        for item in remaining:
-            await act(item)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_AT_A_TIME):
-            group.create_task(worker())

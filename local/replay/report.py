@@ -26,7 +26,7 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """The report as JSON."""
-        states = Counter(order["status"] for order in self.outcome.orders.values())
+        states = self._states()
         return {
             "input": asdict(self.plan.input),
             "currency": self.plan.currency,
@@ -60,12 +60,11 @@ class Report:
             f"          {told.merged_rows} rows merged, {told.folded_skus} SKUs folded, "
             f"{told.unknown_countries} orders of an unknown country"
         )
-        states = Counter(order["status"] for order in self.outcome.orders.values())
         placed, earlier = len(self.outcome.placed), len(self.outcome.earlier)
         yield (
             f"Orders:   {placed} placed, {self.load}"
             + (f", and {earlier} that had been placed earlier" if earlier else "")
-            + f" {_listed(states)}"
+            + f" {_listed(self._states())}"
         )
         if self.outcome.refused:
             yield f"          {self.outcome.refused.total()} refused {_listed(self.outcome.refused)}"
@@ -79,6 +78,9 @@ class Report:
             if lines:
                 yield f"{len(lines)} {kind}; the first:"
                 yield from (f"  {line}" for line in lines[:_SHOWN])
+
+    def _states(self) -> Counter[str]:
+        return Counter(order["status"] for order in self.outcome.orders.values())
 
     def _rejections(self) -> Counter[str]:
         return Counter(order["reason"] for order in self.outcome.orders.values() if order["status"] == "rejected")

@@ -1,10 +1,6 @@
 """`python -m local.service_bus --state DIR --port AMQP_PORT --control-port HTTP_PORT [--topology FILE]`."""
 
-from __future__ import annotations
-
-import argparse
 import asyncio
-import json
 import os
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +8,7 @@ from typing import Any
 
 import uvloop
 
+from local import part
 from local.faults import Stats, end_on_signals
 from local.faults import server as http_server
 from local.service_bus.broker import Broker
@@ -20,20 +17,19 @@ from local.service_bus.entities import Directory
 from local.service_bus.security import Gate
 from local.service_bus.server import Server
 from local.service_bus.store import Store
-from local.topology import FILE, TopologyError, load
+from local.state import StackError, read_kept
+from local.topology import FILE, load
 
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT. Exit status 2, with one line that says why, when it can't start."""
-    parser = argparse.ArgumentParser(prog="python -m local.service_bus", description=__doc__)
-    parser.add_argument("--state", type=Path, required=True, help="folder with keys.json; messages go below it")
-    parser.add_argument("--port", type=int, required=True, help="AMQP, on 127.0.0.1")
+    parser = part.parser(__doc__)
     parser.add_argument("--control-port", type=int, required=True, help="HTTP, on 127.0.0.1")
     parser.add_argument("--topology", type=Path, default=FILE, help="the entities (default: %(default)s)")
     arguments = parser.parse_args()
     try:
         topology = load(arguments.topology)
-        keys = json.loads((arguments.state / "keys.json").read_text(encoding="utf-8"))["serviceBus"]
+        keys = read_kept(arguments.state, "keys.json", "serviceBus")["serviceBus"]
         # The loop goes on for some rounds as it ends, and what is due in them still writes: the store outlives it.
         with closing(Store(arguments.state / "service_bus" / "messages.db")) as store:
             stats, faults = Stats("byEntity"), BrokerFaults()
@@ -41,7 +37,7 @@ def main() -> None:
             server = Server(broker, Gate(topology, keys), faults, stats, arguments.port)
             end_on_signals()
             asyncio.run(_serve(server, faults, stats, arguments.control_port), loop_factory=uvloop.new_event_loop)
-    except (OSError, TopologyError, ValueError, KeyError) as error:
+    except (OSError, StackError) as error:
         parser.exit(2, f"local.service_bus: can't start: {type(error).__name__}: {error}\n")
 
 

@@ -1,7 +1,5 @@
 """What a client wants done, once: with what it hears of it, and with what a fault makes of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from proton import Link

@@ -3,8 +3,6 @@
 Nothing here knows AMQP connections. Whoever calls it commits the store before the outcome leaves the process.
 """
 
-from __future__ import annotations
-
 import heapq
 import re
 import time
@@ -113,7 +111,7 @@ class Broker:
         self, entity: Entity, envelope: Envelope, *, seq: int = 0, due: int | None = None, delivery_count: int = 0
     ) -> int:
         seq, now = seq or self.store.next_seq(entity.owner.path), now_ms()
-        lives = [ttl for ttl in (envelope.ttl, entity.ttl) if ttl is not None]
+        lives = [ttl for ttl in (envelope.ttl, entity.default_message_ttl) if ttl is not None]
         expires = now + min(lives) if lives and due is None and entity is entity.owner else None
         state = State.ACTIVE if due is None else State.SCHEDULED
         stored = Stored(seq, entity, state, delivery_count, now, due, expires, envelope.size)
@@ -236,7 +234,7 @@ class Broker:
                 self.store.update(stored)
 
     def _extend(self, stored: Stored) -> None:
-        stored.locked_until = now_ms() + stored.entity.lock
+        stored.locked_until = now_ms() + stored.entity.lock_duration
         self._remind(stored.locked_until, stored)
 
     def _unlock(self, stored: Stored) -> None:

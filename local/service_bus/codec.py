@@ -3,8 +3,6 @@
 OASIS AMQP 1.0, part 1 (types) and part 3, section 3.2 (message format).
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

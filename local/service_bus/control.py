@@ -11,8 +11,6 @@
   `expire-locks` ends all locks (of the entities that `path` is found in).
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Turns: each takes what all clients have sent, delivers messages, commits once, and only then answers."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, Literal
 
 from local.service_bus.refusal import Refused
-from local.topology import Queue, Subscription, Topology
+from local.topology import Receivable, Topology
 
 DEAD = "/$DeadLetterQueue"
 
@@ -49,8 +49,8 @@ class Entity:
     path: str
     kind: Literal["queue", "topic", "subscription", "dead letters"]
     window: int | None = None
-    ttl: int | None = None
-    lock: int = 0
+    default_message_ttl: int | None = None
+    lock_duration: int = 0
     max_delivery_count: int = 2**31
     dead_letter_on_expiration: bool = False
     forward_to: str | None = None
@@ -67,7 +67,7 @@ class Entity:
     def __post_init__(self) -> None:
         self.owner = self
         if self.kind != "dead letters":
-            self.dead = Entity(self.path + DEAD, "dead letters", lock=self.lock)
+            self.dead = Entity(self.path + DEAD, "dead letters", lock_duration=self.lock_duration)
             self.dead.owner = self
 
     def check_room(self, size: int) -> None:
@@ -85,9 +85,9 @@ class Directory:
             self._add(Entity(topic.name, "topic", topic.duplicate_detection_window, topic.default_message_ttl))
         for queue in topology.queues:
             window, max_size = queue.duplicate_detection_window, queue.max_size_in_megabytes * 2**20
-            self._add(_receivable(queue.name, "queue", queue, window=window, max_size=max_size))
+            self._add(Entity(queue.name, "queue", window, max_size=max_size, **_shared(queue)))
         for subscription in topology.subscriptions:
-            entity = _receivable(subscription.path, "subscription", subscription, types=subscription.types)
+            entity = Entity(subscription.path, "subscription", types=subscription.types, **_shared(subscription))
             self._add(entity)
             self.entity(subscription.topic).subscriptions.append(entity)
 
@@ -101,9 +101,5 @@ class Directory:
         return self.entities[path.lower()]
 
 
-def _receivable(path: str, kind: Literal["queue", "subscription"], source: Queue | Subscription, **own: Any) -> Entity:
-    return Entity(
-        path, kind, ttl=source.default_message_ttl, lock=source.lock_duration,
-        max_delivery_count=source.max_delivery_count, dead_letter_on_expiration=source.dead_letter_on_expiration,
-        forward_to=source.forward_to, forward_dead_letters_to=source.forward_dead_letters_to, **own,
-    )  # fmt: skip
+def _shared(source: Receivable) -> dict[str, Any]:
+    return {each.name: getattr(source, each.name) for each in fields(Receivable)}

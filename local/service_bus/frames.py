@@ -5,8 +5,6 @@ id that doesn't follow the last one's, though Service Bus takes it: azure-servic
 several coroutines or threads at once. So the engine sees ids that follow each other, and the client hears of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """What a client attaches to: an entity to send to, one to receive from, or a management node with its way back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any

@@ -3,8 +3,6 @@
 Azure Service Bus documentation, "AMQP 1.0 in Azure Service Bus: request-response-based operations".
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """How the stand-in says no: AMQP error conditions, each with its status in replies of `$management` and `$cbs`."""
 
-from __future__ import annotations
-
 _CONDITIONS = {
     400: ("com.microsoft:argument-error", "amqp:not-allowed", "amqp:decode-error"),
     401: ("amqp:unauthorized-access",),

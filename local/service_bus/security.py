@@ -4,8 +4,6 @@ The token's form is Azure's: `SharedAccessSignature sr=<address>&sig=<signature>
 with HMAC-SHA256 over address and expiry (Azure documentation, "access control with Shared Access Signatures").
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """The AMQP server: all connections on one port of 127.0.0.1."""
 
-from __future__ import annotations
-
 import asyncio
 from functools import partial
 

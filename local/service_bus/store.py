@@ -1,7 +1,5 @@
 """The messages on disk: one SQLite file, in WAL mode, so that what was committed survives the death of the process."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,6 +7,7 @@ from pathlib import Path
 
 from local.service_bus.codec import Envelope
 from local.service_bus.entities import Entity, State, Stored
+from local.sqlite import opened
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages(
@@ -29,10 +28,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = opened(path, _SCHEMA)
         self._last = Counter[str](dict(self._db.execute("SELECT entity, last FROM numbered")))
         self._numbered = set[str]()
 

@@ -1,22 +1,17 @@
 """`verify` and `order` of the command line."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
-from azure.core.exceptions import AzureError
 
 from local.supervisor import REPOSITORY
 from local.verify.history import tell
 from local.verify.invariants import Finding
 from local.verify.looking import look, status_of
 from local.verify.reading import reader
-from local.verify.stack import NoStackError
-
-UNREADABLE = 2
 
 State = Annotated[Path, typer.Option("--state", help="The folder of all state.")]
 DEFAULT_STATE = REPOSITORY / ".state"
@@ -27,7 +22,7 @@ def verify(
     wait: Annotated[float, typer.Option(min=0, help="Wait so many seconds for the system to drain.")] = 0.0,
 ) -> None:
     """Check the invariants: exit status 1 when one is broken or anything is parked, 3 when messages are under way."""
-    findings = _run(look(state, wait))
+    findings = asyncio.run(look(state, wait))
     for line in lines_of(findings):
         typer.echo(line)
     raise typer.Exit(status_of(findings))
@@ -37,7 +32,7 @@ def order(
     order_id: Annotated[str, typer.Argument(metavar="ID", help="An order's id.")], state: State = DEFAULT_STATE
 ) -> None:
     """Print an order's history, its documents and messages, and what it waits for."""
-    lines = _run(_order(state, order_id))
+    lines = asyncio.run(_order(state, order_id))
     if not lines:
         typer.echo(f"There is no order {order_id}.", err=True)
         raise typer.Exit(1)
@@ -56,13 +51,3 @@ def lines_of(findings: Iterable[Finding]) -> Iterable[str]:
 async def _order(state: Path, order_id: str) -> list[str]:
     async with reader(state) as stack:
         return await tell(stack, order_id)
-
-
-def _run[Found](reading: Coroutine[None, None, Found]) -> Found:
-    try:
-        return asyncio.run(reading)
-    except NoStackError as error:
-        typer.echo(error, err=True)
-    except (AzureError, httpx.HTTPError) as error:
-        typer.echo(f"The stack can't be read: {error}", err=True)
-    raise typer.Exit(UNREADABLE)

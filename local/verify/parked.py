@@ -9,8 +9,8 @@ import typer
 
 from local import topology
 from local.identity.issuer import Caller, Role, mint
-from local.verify.command import DEFAULT_STATE, UNREADABLE, State
-from local.verify.stack import NoStackError, read_stack
+from local.verify.command import DEFAULT_STATE, State
+from local.verify.stack import read_stack
 
 app = typer.Typer(rich_markup_mode=None, help="Messages that could not be handled and are kept for a person.")
 
@@ -83,17 +83,10 @@ def _listed(state: Path, context: str) -> list[Any]:
 
 def _asked(state: Path, method: str, path: str, query: dict[str, str] | None = None) -> Any:
     """What the API answers an admin; ends the command where it refuses, or can't be reached."""
-    try:
-        stack = read_stack(state)
-        headers = {"Authorization": f"Bearer {mint(state, Caller(Role.ADMIN, 'admin'))}"}
-        with httpx.Client(trust_env=False, timeout=60, headers=headers) as api:
-            answer = api.request(method, urljoin(stack.api, path), params=query)
-    except NoStackError as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(UNREADABLE) from None
-    except httpx.HTTPError as error:
-        typer.echo(f"The API can't be asked: {error}", err=True)
-        raise typer.Exit(UNREADABLE) from None
+    stack = read_stack(state)
+    headers = {"Authorization": f"Bearer {mint(state, Caller(Role.ADMIN, 'admin'))}"}
+    with httpx.Client(trust_env=False, timeout=60, headers=headers) as api:
+        answer = api.request(method, urljoin(stack.api, path), params=query)
     if answer.is_error:
         is_problem = "json" in answer.headers.get("Content-Type", "")
         told = answer.json() if is_problem else {"title": f"The API answers {answer.status_code}."}

@@ -1,13 +1,10 @@
 """Where the parts of a running stack are, as `stack.json` of its state folder says."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
-class NoStackError(Exception):
-    """No stack has told in this folder where it is."""
+from local.state import read_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +29,6 @@ class Stack:
 
 def read_stack(state: Path) -> Stack:
     """What the supervisor wrote last; NoStackError where there is nothing."""
-    try:
-        told = json.loads((state / "stack.json").read_text())
-        keys = json.loads((state / "keys.json").read_text())
-    except FileNotFoundError as error:
-        raise NoStackError(f"No stack runs with the state folder {state}: start one with scripts/run") from error
-    parts = [
-        Part(part["name"], part["pid"], part["address"], part.get("control", part["address"])) for part in told["parts"]
-    ]
-    return Stack(told["api"], told["currency"], {part.name: part for part in parts}, keys)
+    told, keys = read_kept(state, "stack.json", "api", "currency", "parts"), read_kept(state, "keys.json")
+    parts = {part["name"]: Part(**{"control": part["address"], **part}) for part in told["parts"]}
+    return Stack(told["api"], told["currency"], parts, keys)

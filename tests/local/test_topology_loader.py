@@ -43,9 +43,11 @@ def test_every_section_becomes_dataclasses_with_durations_in_milliseconds() -> N
     )
 
     assert topology.containers == (Container("shop", "/pk", -1, {"automatic": True}),)
-    assert topology.queues[0] == Queue("q", 90_000, 10, 1024, 600_000, forward_dead_letters_to="dead")
+    assert topology.queues[0] == Queue(
+        "q", duplicate_detection_window=600_000, lock_duration=90_000, forward_dead_letters_to="dead"
+    )
     assert topology.topics == (Topic("t", default_message_ttl=86_400_000),)
-    assert topology.subscriptions == (Subscription("t", "s", ("a.v1",), 60_000, 3, forward_to="q"),)
+    assert topology.subscriptions == (Subscription("t", "s", ("a.v1",), max_delivery_count=3, forward_to="q"),)
     assert topology.grants == (
         Grant("shop", frozenset({"t"}), frozenset({"q", "t/Subscriptions/s"}), frozenset({"q"})),
     )
@@ -62,6 +64,9 @@ def test_every_section_becomes_dataclasses_with_durations_in_milliseconds() -> N
         ({"subscriptions": [{"topic": "t", "name": "s", "types": True}]}, "'s': types: .* valid (array|tuple)"),
         ({"subscriptions": [{"topic": "t", "name": "s", "types": "a.v1"}]}, "'s': types: .* valid (array|tuple)"),
         ({"queues": [{"lockDuration": "PT1M"}]}, "queue None: .*name"),
+        ({"queues": ["q"]}, "queue 'q': .*should be an object"),
+        ({"contexts": ["shop", 7]}, "context 7: .* valid string"),
+        ([], "an object of sections"),
         ({"queues": [{"name": "q"}, {"name": "q"}]}, "share the name 'q'"),
         ({"queues": [{"name": "q"}], "topics": [{"name": "q"}]}, "a queue and a topic share the name 'q'"),
         ({"queues": [{"name": "q", "forwardTo": "x"}]}, "queue 'q' names 'x'"),

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from local import topology
-from local.cosmos.__main__ import TOPOLOGY as TOPOLOGY_FILE
 from local.cosmos.__main__ import provision
 from local.cosmos.items import Items, Operation
 from local.cosmos.query import Page, page
@@ -138,7 +137,7 @@ def test_the_index_of_a_container_has_what_its_queries_need_and_no_more(context:
 def local_cosmos(folder: Path) -> Store:
     """A local Cosmos DB with what the topology names."""
     store = Store(folder / "cosmos.sqlite")
-    provision(store, topology.load(TOPOLOGY_FILE).containers)
+    provision(store, topology.load().containers)
     return store
 
 

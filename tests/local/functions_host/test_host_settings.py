@@ -69,6 +69,34 @@ def test_a_setting_of_host_json_without_effect_is_logged(tmp_path: Path, caplog:
     assert "extensions.http.dynamicThrottlesEnabled has no effect" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "host.json isn't JSON: .* line 1 column 2"),
+        ("[]", "host.json must be a JSON object"),
+        ('{"extensions": {"serviceBus": {"maxConcurrentCalls": "16"}}}', "maxConcurrentCalls must be .*, but is '16'"),
+        ('{"extensions": {"serviceBus": {"maxConcurrentCalls": 0}}}', "maxConcurrentCalls must be .*, but is 0"),
+        ('{"extensions": {"serviceBus": {"prefetchCount": -1}}}', "prefetchCount must be .*, but is -1"),
+        (
+            '{"extensions": {"serviceBus": {"maxAutoLockRenewalDuration": "5 minutes"}}}',
+            "maxAutoLockRenewalDuration must be like 00:05:00, but is '5 minutes'",
+        ),
+    ],
+)
+def test_a_mistake_in_host_json_is_named(tmp_path: Path, content: str, complaint: str) -> None:
+    (tmp_path / "host.json").write_text(content)
+
+    with pytest.raises(AppRefused, match=complaint):
+        settings.read_host_json(tmp_path)
+
+
+def test_local_settings_that_are_no_json_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "local.settings.json").write_text('{"Values": {"A": "1",}}')
+
+    with pytest.raises(AppRefused, match=r"local\.settings\.json isn't JSON: .* line 1"):
+        settings.load_local_settings(tmp_path)
+
+
 def test_leaving_settlement_to_the_function_is_refused(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text('{"extensions": {"serviceBus": {"autoCompleteMessages": false}}}')
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from local.identity.issuer import Caller, NoIssuerError, Role, Tokens, mint
+from local.identity.issuer import Caller, Role, Tokens, mint
+from local.state import NoStackError
 from tests.local.identity.running import Identity
 
 ADMIN = Caller(Role.ADMIN, "admin")
@@ -96,5 +97,5 @@ def test_a_caller_keeps_a_token_until_shortly_before_it_expires(
 
 
 def test_without_a_stack_there_are_no_tokens(tmp_path: Path) -> None:
-    with pytest.raises(NoIssuerError, match=f"state folder {tmp_path}: start one with scripts/run"):
+    with pytest.raises(NoStackError, match=f"state folder {tmp_path}: start one with scripts/run"):
         mint(tmp_path, ADMIN)

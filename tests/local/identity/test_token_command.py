@@ -101,5 +101,5 @@ def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"No stack was started with the state folder {tmp_path}: start one with scripts/run\n"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"No stack runs with the state folder {tmp_path}: start one with scripts/run\n"
