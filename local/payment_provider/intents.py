@@ -47,10 +47,13 @@ _CANCELLABLE = ("requires_payment_method", "requires_confirmation", "requires_ac
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
 
 
-def _integer(parameters: Parameters, name: str, most: int = 10**18) -> int:
-    value = int(parameters[name]) if re.fullmatch(r"\d{1,18}", parameters[name], re.ASCII) else 0
-    if not 1 <= value <= most:
-        message = f"Invalid integer (from 1 to {most}): {parameters[name]}"
+_COMPARISONS = {"created[gt]": ">", "created[gte]": ">=", "created[lt]": "<", "created[lte]": "<="}
+
+
+def _integer(parameters: Parameters, name: str, most: int = 10**18, least: int = 1) -> int:
+    value = int(parameters[name]) if re.fullmatch(r"\d{1,18}", parameters[name], re.ASCII) else -1
+    if not least <= value <= most:
+        message = f"Invalid integer (from {least} to {most}): {parameters[name]}"
         raise invalid(message, "parameter_invalid_integer", name)
     return value
 
@@ -154,12 +157,14 @@ def _capture_before(intent: Intent) -> int:
 
 
 def list_newest(store: Store, _: str, parameters: Parameters) -> dict[str, Any]:
-    """GET /v1/payment_intents: newest first, 10 or `limit` (at most 100), from behind `starting_after`."""
+    """GET /v1/payment_intents: newest first, 10 or `limit` (at most 100), from behind `starting_after`; of those alone
+    that were `created` (a Unix time, in seconds) after, before or at the bounds."""
     limit = _integer(parameters, "limit", 100) if "limit" in parameters else 10
     after = parameters.get("starting_after")
     if after is not None and store.get(after) is None:
         raise invalid(f"No such payment_intent: '{after}'", "resource_missing", "starting_after")
-    found = store.newest(limit + 1, after)
+    created = {_COMPARISONS[name]: _integer(parameters, name, least=0) for name in _COMPARISONS.keys() & parameters}
+    found = store.newest(limit + 1, after, created)
     page = {"object": "list", "url": "/v1/payment_intents", "data": found[:limit]}
     return {**page, "has_more": len(found) > limit}
 
@@ -269,7 +274,7 @@ _EXPAND = {"expand[0]"}
 OPERATIONS: Mapping[str, tuple[Operation, set[str]]] = {
     "create": (create, _CREATION | _AUTOMATIC),
     "retrieve": (retrieve, _EXPAND),
-    "list": (list_newest, {"limit", "starting_after"}),
+    "list": (list_newest, {"limit", "starting_after", *_COMPARISONS}),
     "confirm": (confirm, {"payment_method", "return_url"} | _EXPAND),
     "capture": (capture, {"amount_to_capture"} | _EXPAND),
     "cancel": (cancel, {"cancellation_reason"} | _EXPAND),

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +59,12 @@ class Store:
         row = self._db.execute("SELECT intent FROM intents WHERE id = ?", (intent_id,)).fetchone()
         return None if row is None else dict(json.loads(row[0]))
 
-    def newest(self, limit: int, after: str | None) -> list[dict[str, Any]]:
-        """Intents from the newest to older ones, or from the one that follows the intent `after`."""
-        older = "WHERE seq < (SELECT seq FROM intents WHERE id = :after)" if after else ""
-        query = f"SELECT intent FROM intents {older} ORDER BY seq DESC LIMIT :limit"
+    def newest(self, limit: int, after: str | None, created: Mapping[str, int]) -> list[dict[str, Any]]:
+        """Intents from the newest to older ones, or from the one that follows the intent `after`, of those `created` at
+        seconds that compare so (`>`, `<=` and their like) with these."""
+        clauses = [f"intent ->> 'created' {comparison} {seconds}" for comparison, seconds in created.items()]
+        clauses += ["seq < (SELECT seq FROM intents WHERE id = :after)"] if after else []
+        query = f"SELECT intent FROM intents WHERE {' AND '.join(clauses) or 'TRUE'} ORDER BY seq DESC LIMIT :limit"
         return [json.loads(row[0]) for row in self._db.execute(query, {"after": after, "limit": limit})]
 
     def move(self, intent_id: str, kind: str, amount: int) -> None:

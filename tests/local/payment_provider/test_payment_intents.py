@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -267,6 +267,40 @@ async def test_intents_are_listed_newest_first_page_by_page(intents: PaymentInte
     following = [intent.id async for intent in (await intents.list_async({"limit": 2})).auto_paging_iter()]
     assert following[:5] == made[::-1]
     assert (await intents.list_async({"limit": 1, "starting_after": following[-1]})).data == []
+
+
+async def test_intents_are_listed_of_a_time(tmp_path: Path, mocker: MockerFixture) -> None:
+    running = Running(tmp_path)
+    wanted = {"amount": "1999", "currency": "gbp", "capture_method": "manual"}
+    (folder := tmp_path / "payment_provider").mkdir()
+    with closing(Store(folder / "payment_provider.sqlite")) as store, store.transaction():
+        made = []
+        for seconds in (1_000, 2_000, 2_000, 3_000):
+            mocker.patch("time.time", return_value=seconds)
+            made.append(operations.create(store, "", wanted)["id"])
+    mocker.stopall()
+    await running.start()
+    intents = running.client().v1.payment_intents
+
+    async def listed(**created: int) -> list[str]:
+        return [intent.id for intent in (await intents.list_async({"created": cast(Any, created)})).data]
+
+    assert await listed(gte=2_000) == [made[3], made[2], made[1]]
+    assert await listed(gt=2_000) == [made[3]]
+    assert await listed(gte=2_000, lt=3_000) == [made[2], made[1]]
+    assert await listed(gte=0, lte=1_000) == [made[0]]
+    assert await listed(gt=3_000) == []
+    page = await intents.list_async({"created": {"lt": 3_000}, "limit": 2})
+    assert [intent.id async for intent in page.auto_paging_iter()] == [made[2], made[1], made[0]]
+    assert page.has_more
+
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await listed(gte=-1)
+    assert (caught.value.http_status, caught.value.code) == (400, "parameter_invalid_integer")
+    assert caught.value.param == "created[gte]"
+    with pytest.raises(stripe.InvalidRequestError, match=r"created\[from\]"):
+        await listed(**{"from": 1})
+    await running.close()
 
 
 async def test_the_ledger_orders_the_movements_of_an_orders_intents(
