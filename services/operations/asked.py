@@ -80,7 +80,13 @@ async def holdings(order_id: str, contexts: Contexts) -> HoldingsView:
     payment = understood(said["payments"], PaidView)
     known = dict(zip(said, (wait, reserved, payment), strict=True))
     unknown = [name for name, each in said.items() if not known[name] and not (each and each.status == 404)]
-    words = [*_waits(wait), *_holds(reserved, payment), *(f"What {each} says isn't known." for each in unknown)]
+    strange = ["Orders knows no such order."] if wait is None and "orders" not in unknown else []
+    words = [
+        *strange,
+        *_waits(wait),
+        *_holds(reserved, payment),
+        *(f"What {each} says isn't known." for each in unknown),
+    ]
     return HoldingsView(words=" ".join(words), wait=wait, reservations=reserved, payment=payment, unknown=unknown)
 
 
@@ -101,7 +107,8 @@ def _holds(reserved: ReservedView | None, payment: PaidView | None) -> Iterator[
     if payment and (intent := payment.provider):
         yield f"Payments: {payment.state}; the provider holds {intent.held}, has {intent.captured}."
     elif payment:
-        yield f"Payments: {payment.state}; the provider says nothing of it."
+        provider = "has none of it" if payment.provider_answered else "gives no answer"
+        yield f"Payments: {payment.state}; the provider {provider}."
 
 
 async def readiness(contexts: Contexts) -> Mapping[str, Said | None]:

@@ -5,7 +5,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from services.operations.asked import holdings
 from services.operations.ports import Said
+from shared.contracts.orders import OrderShipped
+from shared.messaging import first, to_wire
 from tests.unit.world import CONTEXTS, SUPPORT, World
 
 
@@ -64,6 +67,28 @@ async def test_of_a_final_order_what_is_held_is_said_and_no_wait(world: World) -
     assert shown["words"] == (
         "Inventory: committed; units: 1 committed. Payments: captured; the provider holds 0, has 250."
     )
+
+
+async def test_an_order_that_events_tell_of_and_orders_does_not_know_is_named_as_that(world: World) -> None:
+    await world.deliver("operations", to_wire(first(OrderShipped("ord_9"), "ord_9", world.system.now())))
+
+    shown = await others(world, "ord_9")
+
+    assert (shown["words"], shown["unknown"]) == ("Orders knows no such order.", [])
+
+
+@pytest.mark.parametrize(("answered", "words"), [(True, "has none of it"), (False, "gives no answer")])
+async def test_a_provider_that_has_no_payment_is_told_from_one_that_does_not_answer(
+    world: World, answered: bool, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"orderId": "ord_9", "state": "voided", "provider": None, "providerAnswered": answered}
+
+    async def says(_: str, path: str) -> Said | None:
+        return Said(200, said) if path.startswith("payments/") else None
+
+    monkeypatch.setattr(world.neighbours, "ask", says)
+
+    assert f"Payments: voided; the provider {words}. " in (await holdings("ord_9", world.neighbours)).words
 
 
 async def test_what_gives_no_answer_is_unknown_and_the_rest_is_shown(world: World) -> None:
