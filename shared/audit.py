@@ -1,6 +1,6 @@
 """Who of the staff changed what: an entry that is part of the very write that it tells of.
 
-A handler that writes on request takes the call's `actor` and asks it for the entry, and the adapter hands that to
+A handler that writes on request takes the call's `actor` and asks it for the entry, and the repository hands that to
 `Outbox.commit`, which puts it into the batch of the write. So there is none without its write, and no write without its
 own:
 
@@ -8,8 +8,7 @@ own:
     await deps.shipments.save(dispatched, [announced], audit)
 
 `_recorded` is the handlers' own: the fields of the aggregate that the audit sees, by their names in JSON, what is
-personal in a `Personal`, so that it is named alone. Admins read the entries where the context's functions say
-`report_audit(http, context)` (`shared/audit_trail.py`).
+personal in a `Personal`, so that it is named alone. `shared/audit_trail.py` is how admins read the entries.
 """
 
 from collections.abc import Mapping

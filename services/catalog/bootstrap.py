@@ -8,7 +8,7 @@ import azure.functions as func
 from pydantic import Field
 
 from services.catalog import functions
-from services.catalog.adapters import ProductAdapter
+from services.catalog.repositories import Products
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.pages import SigningIn
@@ -34,9 +34,9 @@ class CatalogSettings(Settings):
         return SigningIn(self.issuer, self.page_client_id, self.page_scope, self.roles_claim)
 
 
-def products(context: BoundedContext) -> ProductAdapter:
+def products(context: BoundedContext) -> Products:
     """The catalogue, for one request."""
-    return ProductAdapter(context.container, context.outbox)
+    return Products(context.container, context.outbox)
 
 
 def blueprint() -> func.Blueprint:

@@ -8,7 +8,7 @@ import azure.functions as func
 from services.catalog import handlers
 from services.catalog.api_page import serve_api_page
 from services.catalog.http_models import ImportReport, ProductsImport, ProductView
-from services.catalog.ports import Products
+from services.catalog.repositories import Products
 from shared.access import EVERYBODY, Role
 from shared.context import BoundedContext
 from shared.fields import sku_in_route

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import batched
 
 from services.catalog.domain import Product
-from services.catalog.ports import Products
+from services.catalog.repositories import Products
 from shared.audit import Actor, Recorded
 from shared.concurrency import for_each
 from shared.errors import Contended, Throttled, Transient, Unparseable, not_found

@@ -8,8 +8,8 @@ import azure.functions as func
 from pydantic import Field
 
 from services.inventory import functions
-from services.inventory.adapters import DecisionAdapter, StockAdapter
 from services.inventory.handlers import Dependencies
+from services.inventory.repositories import Decisions, Stock
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.settings import Seconds, Settings
@@ -27,9 +27,8 @@ class InventorySettings(Settings):
 
 def dependencies(context: BoundedContext, settings: InventorySettings) -> Dependencies:
     """The handlers' needs, on the context's container."""
-    stock = StockAdapter(context.container, context.outbox)
-    decisions = DecisionAdapter(context.container, context.outbox)
-    return Dependencies(stock, stock, decisions, context.outbox, context.system, settings.stock_timeout)
+    stock, decisions = Stock(context.container, context.outbox), Decisions(context.container, context.outbox)
+    return Dependencies(stock, decisions, context.outbox, context.system, settings.stock_timeout)
 
 
 def blueprint() -> func.Blueprint:

@@ -26,7 +26,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         statuses={200: "The stock item, with its ETag", 304: UNCHANGED, 404: "No such stock item"},
     )
     async def get_stock(call: Call[None]) -> Reply[StockView]:
-        item = await handlers.get_stock(sku_in_route(call.route), deps.items)
+        item = await handlers.get_stock(sku_in_route(call.route), deps.stock)
         return Reply(StockView.of(item), headers={"ETag": item.etag})
 
     @http.function(
@@ -48,7 +48,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         # A key is its caller's own: another's of the same name names another count.
         count_id = derived_id("count", call.caller.subject, sku, key) if key else call.request_id
         item, new = await handlers.count_stock(
-            sku, call.body.on_hand, deps.items, call.preconditions, count_id, call.actor
+            sku, call.body.on_hand, deps.stock, call.preconditions, count_id, call.actor
         )
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag} if item.etag else {})
 

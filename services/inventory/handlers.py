@@ -19,7 +19,7 @@ from services.inventory.domain import (
     in_order_of_taking,
     shortages,
 )
-from services.inventory.ports import Decisions, Stock, StockItems
+from services.inventory.repositories import Decisions, Stock
 from shared import metrics
 from shared.audit import Actor, Recorded
 from shared.concurrency import AT_A_TIME, for_each
@@ -57,7 +57,6 @@ class Dependencies:
     """What the handlers need."""
 
     stock: Stock
-    items: StockItems
     decisions: Decisions
     publisher: EventPublisher
     system: System
@@ -97,7 +96,7 @@ async def _reserve(command: ReserveStock, lines: tuple[ReservedLine, ...], deps:
     order_id = command.order_id
     if await _take(order_id, lines, deps):
         decision = Decision(order_id, State.RESERVED, lines)
-        await deps.decisions.create(decision, [fact(StockReserved(order_id), order_id, deps.system)])
+        await deps.decisions.save(decision, [fact(StockReserved(order_id), order_id, deps.system)])
         return
     short = await _shortages(order_id, lines, deps)
     now = deps.system.now()
@@ -115,7 +114,7 @@ async def _reserve(command: ReserveStock, lines: tuple[ReservedLine, ...], deps:
 async def _decide(decision: Decision, deps: Dependencies) -> Decision:
     """Store the decision before acting on it. Another copy may have decided: then AlreadyExists has the command
     looked at anew, and what stands is what counts."""
-    return await deps.decisions.create(decision)
+    return await deps.decisions.save(decision)
 
 
 async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies) -> bool:
@@ -125,7 +124,7 @@ async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies
     async def take(line: ReservedLine) -> bool:
         return await at_once(lambda: deps.stock.take(line.sku, order_id, line.quantity), deps.system)
 
-    scarce, plentiful = in_order_of_taking(lines, await deps.items.find([line.sku for line in lines]))
+    scarce, plentiful = in_order_of_taking(lines, await deps.stock.find([line.sku for line in lines]))
     for some in (*batched(scarce, 1, strict=False), *batched(plentiful, AT_A_TIME, strict=False)):
         if not all(await for_each(some, take)):
             return False
@@ -135,7 +134,7 @@ async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies
 async def _shortages(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies) -> tuple[Shortage, ...]:
     """The lines that are short by now. Raises Contended where none is any more: take again."""
     skus = [line.sku for line in lines]
-    short = shortages(lines, await deps.items.find(skus), await deps.stock.reservations(order_id, skus))
+    short = shortages(lines, await deps.stock.find(skus), await deps.stock.reservations(order_id, skus))
     if not short:
         raise Contended("what was short has come back")
     return short
@@ -194,9 +193,9 @@ _STEPS: dict[Act, Callable[[Decision, Dependencies], Awaitable[None]]] = {
 }
 
 
-async def get_stock(sku: str, items: StockItems) -> StockItem:
+async def get_stock(sku: str, stock: Stock) -> StockItem:
     """The stock item of a product. Refused with 404."""
-    item = await items.get(sku)
+    item = await stock.get(sku)
     if item is None:
         raise not_found(f"stock item {sku}")
     return item
@@ -211,7 +210,7 @@ async def get_reservations(order_id: str, deps: Dependencies) -> tuple[Decision,
 
 
 async def count_stock(
-    sku: str, on_hand: int, items: StockItems, preconditions: Preconditions, count_id: str, by: Actor
+    sku: str, on_hand: int, stock: Stock, preconditions: Preconditions, count_id: str, by: Actor
 ) -> tuple[StockItem, bool]:
     """Set how many are in the house; the item, and whether it is new. A count that was made before is answered
     with what it made of the item, which has its ETag only while nothing else has changed it.
@@ -219,7 +218,7 @@ async def count_stock(
     Refused with 412 where a precondition doesn't hold, 409 below what is set aside, 422 where the count's id was
     used for another one. A write that lost a race raises ConditionFailed or AlreadyExists: look anew.
     """
-    item = await items.get(sku)
+    item = await stock.get(sku)
     if item and (done := item.count(count_id)):
         return _counted_before(item, done, on_hand), done.new
     if not preconditions.hold(item.etag if item else None):
@@ -234,7 +233,7 @@ async def count_stock(
             f"onHand should be {below.reserved} at least.",
         ) from None
     audit = by.changed("stock", sku, _recorded(item), _recorded(counted))
-    return (await items.save(counted, audit), False) if item else (await items.add(counted, audit), True)
+    return await stock.save(counted, audit=audit), item is None
 
 
 def _recorded(item: StockItem | None) -> Recorded:

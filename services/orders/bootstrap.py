@@ -7,10 +7,10 @@ import azure.functions as func
 from pydantic import Field
 
 from services.orders import functions
-from services.orders.adapters import ErasureAdapter, OrderAdapter, OrderCountAdapter, PriceAdapter
 from services.orders.domain import Timeouts
 from services.orders.handlers import Dependencies, Limits
 from services.orders.rate_limit import RateLimit
+from services.orders.repositories import Erasures, OrderCounts, Orders, Prices
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.currencies import amount_step, least_total
@@ -70,15 +70,15 @@ class OrdersSettings(Settings):
 def dependencies(context: BoundedContext, settings: OrdersSettings) -> Dependencies:
     """The handlers' needs, on the context's container."""
     return Dependencies(
-        orders=OrderAdapter(context.container, context.outbox),
-        prices=PriceAdapter(context.container),
-        erasures=ErasureAdapter(context.container, context.outbox),
+        orders=Orders(context.container, context.outbox),
+        prices=Prices(context.container, context.outbox),
+        erasures=Erasures(context.container, context.outbox),
         parked=ParkedMessages(context.container, context.system, settings.parked),
         publisher=context.outbox,
         system=context.system,
         timeouts=settings.timeouts,
         limits=settings.limits,
-        rate_limit=RateLimit(OrderCountAdapter(context.container), context.system, settings.orders_per_minute),
+        rate_limit=RateLimit(OrderCounts(context.container), context.system, settings.orders_per_minute),
     )
 
 

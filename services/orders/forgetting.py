@@ -57,7 +57,8 @@ async def forget_customer(customer_id: str, by: Actor, deps: Dependencies) -> Er
         return known  # The store took it, and its answer was lost.
     now = deps.system.now()
     wished = replace(known or Erasure(customer_id, now, now), until=now, request_id=by.request_id)
-    return await deps.erasures.save(wished, by.changed("customer", customer_id, _recorded(known), _recorded(wished)))
+    audit = by.changed("customer", customer_id, _recorded(known), _recorded(wished))
+    return await deps.erasures.save(wished, audit=audit)
 
 
 def _recorded(erasure: Erasure | None) -> Recorded:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from services.orders import domain, messages
 from services.orders.domain import Change, Order, Timeouts, TooLate, TooSoon, Wanted
-from services.orders.ports import Erasures, Orders, Prices
 from services.orders.prices import Price
 from services.orders.process import FINAL, WAITING, Step, Trigger
 from services.orders.rate_limit import RateLimit
+from services.orders.repositories import Erasures, Orders, Prices
 from shared import metrics
 from shared.audit import Actor, AuditEntry, Personal, Recorded
 from shared.codec import encode, present
@@ -137,7 +137,7 @@ async def on_price(event: ProductListed | PriceChanged | ProductDelisted, prices
     known = await prices.get(event.sku)
     announced = Price(event.sku, event.price, event.currency, event.listed, event.version)
     if known is None or (announced.version >= known.version and announced != known):
-        await prices.put(replace(announced, etag=known.etag if known else ""))
+        await prices.save(replace(announced, etag=known.etag if known else ""))
 
 
 def audited(by: Actor, before: Order | None, after: Order) -> AuditEntry | None:
@@ -164,14 +164,13 @@ def _recorded(order: Order | None) -> Recorded:
     }
 
 
-async def commit(change: Change, deps: Dependencies, audit: AuditEntry | None = None, *, is_new: bool = False) -> Order:
+async def commit(change: Change, deps: Dependencies, audit: AuditEntry | None = None) -> Order:
     """Store the order with what it sends, and publish that."""
     outgoing = messages.first_of(change, deps.system.now())
-    write = deps.orders.add if is_new else deps.orders.save
     if change.order.step is Step.PAYMENT_DUE:
         # Before it is stored: rather said twice than never, should the answer to the write be lost.
         log_event("payment_due", "order %s was sent, and its payment could not be captured", change.order.id)
-    stored = await write(change.order, outgoing, audit)
+    stored = await deps.orders.save(change.order, outgoing, audit)
     _measure(stored)
     return stored
 

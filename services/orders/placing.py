@@ -111,7 +111,7 @@ async def place_order(new: NewOrder, order_id: str, by: Actor, deps: Dependencie
         await deps.rate_limit.admit(by.subject)
         change = domain.place(order, deps.timeouts)
         try:
-            return await commit(change, deps, audited(by, None, change.order), is_new=True)
+            return await commit(change, deps, audited(by, None, change.order))
         except AlreadyExists:
             # A copy of this request was faster, or the store saw this very one twice.
             placed = await deps.orders.get(order_id)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
-from services.orders.ports import OrderCounts
+from services.orders.repositories import OrderCounts
 from shared.errors import Refused, Transient
 from shared.ports import System
 from shared.telemetry import log

@@ -1,4 +1,4 @@
-"""Payments' storage, and Stripe as the provider.
+"""Stripe as the provider.
 
 What an error of Stripe means is decided in `services.payments.refusals`; after every refusal the intent is looked at,
 and what it is counts. No idempotency key is relied upon beyond one call: Stripe replays even errors under a key, and
@@ -6,49 +6,17 @@ forgets keys.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import stripe
 
-from services.payments.domain import DeclineCode, Intent, IntentStatus, Payment, Refusal, RefusedByProvider
+from services.payments.domain import DeclineCode, Intent, IntentStatus, Refusal, RefusedByProvider
 from services.payments.refusals import RefusedForNow, key_rejected, meaning, refusal
-from shared.codec import decode, encode
 from shared.errors import Unavailable
-from shared.messaging import Message
-from shared.outbox import Outbox
-from shared.ports import Container, Create, Document, Replace
 from shared.telemetry import log, span
-
-
-class PaymentAdapter:
-    """services.payments.ports.Payments: one document in each order's partition."""
-
-    def __init__(self, container: Container, outbox: Outbox) -> None:
-        self._container = container
-        self._outbox = outbox
-
-    async def get(self, order_id: str) -> Payment | None:
-        """The payment of an order, or None."""
-        document = await self._container.read(order_id, "payment")
-        return replace(decode(Payment, document), etag=document["_etag"]) if document else None
-
-    async def add(self, payment: Payment, messages: Sequence[Message] = ()) -> Payment:
-        """Store a new one. Raises AlreadyExists."""
-        [etag] = await self._outbox.commit(payment.order_id, [Create(_document(payment))], messages)
-        return replace(payment, etag=etag)
-
-    async def save(self, payment: Payment, messages: Sequence[Message] = ()) -> Payment:
-        """Replace the one that was read. Raises ConditionFailed."""
-        [etag] = await self._outbox.commit(payment.order_id, [Replace(_document(payment), payment.etag)], messages)
-        return replace(payment, etag=etag)
-
-
-def _document(payment: Payment) -> Document:
-    return {"id": "payment", "pk": payment.order_id, "kind": "payment", **encode(payment)}
-
 
 STATUSES = {
     "requires_payment_method": IntentStatus.DECLINED,

@@ -9,9 +9,10 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from services.payments import functions
-from services.payments.adapters import PaymentAdapter, StripeProvider
+from services.payments.adapters import StripeProvider
 from services.payments.handlers import Dependencies
 from services.payments.ports import Provider
+from services.payments.repositories import Payments
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.settings import Seconds, Settings
@@ -43,7 +44,7 @@ class PaymentsSettings(Settings):
 
 def dependencies(context: BoundedContext, provider: Provider) -> Dependencies:
     """The handlers' needs, on the context's container."""
-    return Dependencies(PaymentAdapter(context.container, context.outbox), provider, context.outbox, context.system)
+    return Dependencies(Payments(context.container, context.outbox), provider, context.outbox, context.system)
 
 
 def blueprint() -> func.Blueprint:

@@ -17,7 +17,8 @@ from services.payments.domain import (
     RefusedByProvider,
     State,
 )
-from services.payments.ports import Payments, Provider
+from services.payments.ports import Provider
+from services.payments.repositories import Payments
 from shared.concurrency import INNER_TIMEOUT_SECONDS
 from shared.contracts import Contract
 from shared.contracts.payments import (
@@ -59,7 +60,7 @@ async def handle(command: AuthorisePayment | VoidPayment | CapturePayment, deps:
                 return
             await _authorise(command, deps)
         case Act.TOMBSTONE:
-            await deps.payments.add(
+            await deps.payments.save(
                 Payment(order_id, State.VOIDED), [fact(PaymentVoided(order_id), order_id, deps.system)]
             )
         case Act.NOTHING:
@@ -95,10 +96,10 @@ async def _authorise(command: AuthorisePayment, deps: Dependencies) -> None:
         intent = await deps.provider.create(order_id, command.amount, command.currency, command.payment_method)
     except RefusedByProvider as refused:
         declined = _refused(Payment(order_id, State.DECLINED, command.amount, command.currency), refused.refusal)
-        await deps.payments.add(declined, [fact(_declined(declined), order_id, deps.system)])
+        await deps.payments.save(declined, [fact(_declined(declined), order_id, deps.system)])
         return
     # Whoever loses this race starts again, with AlreadyExists, on the winner's intent; its own holds no money.
-    payment = await deps.payments.add(Payment(order_id, State.CREATED, command.amount, command.currency, intent.id))
+    payment = await deps.payments.save(Payment(order_id, State.CREATED, command.amount, command.currency, intent.id))
     await _adopt(payment, await deps.provider.confirm(intent.id), deps)
 
 

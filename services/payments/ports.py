@@ -1,26 +1,8 @@
-"""What payments' handlers need: storage, and the provider."""
+"""What payments' handlers need of the outside: the provider."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from services.payments.domain import Intent, Payment
-from shared.messaging import Message
-
-
-class Payments(Protocol):
-    """One payment an order."""
-
-    async def get(self, order_id: str) -> Payment | None:
-        """The payment, or None."""
-        ...
-
-    async def add(self, payment: Payment, messages: Sequence[Message] = ()) -> Payment:
-        """Store a new one together with what it sends. Raises AlreadyExists."""
-        ...
-
-    async def save(self, payment: Payment, messages: Sequence[Message] = ()) -> Payment:
-        """Replace the one that was read, together with what that sends. Raises ConditionFailed when it has changed."""
-        ...
+from services.payments.domain import Intent
 
 
 class Provider(Protocol):

@@ -6,8 +6,8 @@ from typing import ClassVar
 import azure.functions as func
 
 from services.shipping import functions
-from services.shipping.adapters import ShipmentAdapter
 from services.shipping.handlers import Dependencies
+from services.shipping.repositories import Shipments
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.settings import Settings
@@ -21,7 +21,7 @@ class ShippingSettings(Settings):
 
 def dependencies(context: BoundedContext) -> Dependencies:
     """The handlers' needs, on the context's container."""
-    return Dependencies(ShipmentAdapter(context.container, context.outbox), context.outbox, context.system)
+    return Dependencies(Shipments(context.container, context.outbox), context.outbox, context.system)
 
 
 def blueprint() -> func.Blueprint:

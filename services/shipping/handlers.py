@@ -15,7 +15,7 @@ from services.shipping.domain import (
     State,
     order_of,
 )
-from services.shipping.ports import Shipments
+from services.shipping.repositories import Shipments
 from shared.audit import Actor, Recorded
 from shared.contracts.customers import CustomerForgotten
 from shared.contracts.shipping import (
@@ -51,10 +51,8 @@ async def handle(command: CreateShipment | CancelShipment, deps: Dependencies) -
     cancelled = fact(ShipmentCancelled(new.order_id), new.order_id, deps.system)
     match act:
         case Act.CREATE:
-            await deps.shipments.add(new, [created])
-        case Act.TOMBSTONE:
-            await deps.shipments.add(replace(new, state=State.CANCELLED), [cancelled])
-        case Act.CANCEL:
+            await deps.shipments.save(new, [created])
+        case Act.TOMBSTONE | Act.CANCEL:
             await deps.shipments.save(replace(new, state=State.CANCELLED), [cancelled])
         case Act.CREATED_AGAIN:
             await deps.publisher.publish_again(created)
@@ -87,7 +85,7 @@ async def forget(event: CustomerForgotten, deps: Dependencies) -> None:
         return
     if shipment.state is State.PENDING:
         raise TooEarly(f"the shipment of order {event.order_id} still needs its address")
-    await deps.shipments.save(forgotten, [])
+    await deps.shipments.save(forgotten)
 
 
 async def get_shipment(shipment_id: str, deps: Dependencies) -> Shipment:

@@ -7,9 +7,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.catalog.adapters import ProductAdapter
 from services.catalog.domain import Product
 from services.catalog.handlers import Failure, Outcome, import_products
+from services.catalog.repositories import Products
 from shared.access import Role
 from shared.adapters.cosmos import CosmosContainer
 from shared.adapters.memory import MemoryBroker
@@ -29,7 +29,7 @@ async def test_an_import_of_5000_products_waits_for_a_throttled_store_and_report
 
     async def outcomes(seconds: float) -> Counter[Outcome | Failure]:
         by = Actor("admin", Role.ADMIN, "import_products", system.new_id())
-        products = ProductAdapter(container, Outbox(container, MemoryBroker(TOPOLOGY, system), system, OutboxTimes()))
+        products = Products(container, Outbox(container, MemoryBroker(TOPOLOGY, system), system, OutboxTimes()))
         return Counter(await import_products(imports, products, by, system, timedelta(seconds=seconds)))
 
     async with httpx.AsyncClient(trust_env=False) as operator:

@@ -27,7 +27,7 @@ def answers(world: World) -> list[str]:
 async def test_a_release_that_finds_a_rejection_under_way_ends_it_and_is_answered() -> None:
     world = World()
     await world.call("put_stock", {"onHand": 1}, route={"sku": "MUG"})
-    await world.inventory.decisions.create(Decision("ord_1", Decided.REJECTING, (ReservedLine("MUG", 1),)))
+    await world.inventory.decisions.save(Decision("ord_1", Decided.REJECTING, (ReservedLine("MUG", 1),)))
 
     await handle_stock(ReleaseStock("ord_1", LINES), world.inventory)
 
@@ -38,7 +38,7 @@ async def test_a_void_that_finds_a_decline_under_way_ends_it_and_is_answered() -
     world = World()
     intent = await world.provider.create("ord_1", 500, "GBP", "pm_card_visa_chargeDeclined")
     declining = Payment("ord_1", Paid.DECLINING, 500, "GBP", intent.id, decline_code=DeclineCode.CARD_DECLINED)
-    await world.payments.payments.add(declining)
+    await world.payments.payments.save(declining)
 
     await handle_payment(VoidPayment("ord_1"), world.payments)
 
@@ -63,7 +63,7 @@ async def test_an_intent_that_was_captured_by_hand_is_not_declined() -> None:
     """The stored payment, which says nothing of that, may be an old read: looked at again, and then later."""
     world = World()
     intent = await world.provider.create("ord_1", 500, "GBP", "pm_card_visa")
-    await world.payments.payments.add(Payment("ord_1", Paid.CREATED, 500, "GBP", intent.id))
+    await world.payments.payments.save(Payment("ord_1", Paid.CREATED, 500, "GBP", intent.id))
     await world.provider.confirm(intent.id)
     await world.provider.capture(intent.id, 500)
 

@@ -79,7 +79,7 @@ async def test_a_total_of_thousandths_from_prices_of_before_is_refused() -> None
     world = await shop("KWD")
     price = await world.orders.prices.get("MUG")
     assert price
-    await world.orders.prices.put(replace(price, price=1001))
+    await world.orders.prices.save(replace(price, price=1001))
     status, problem = await placed(world, "KWD", 1)
     assert status == 422
     assert problem["errors"][0]["detail"] == (

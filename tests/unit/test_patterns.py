@@ -90,7 +90,7 @@ def test_no_pattern_is_named_twice() -> None:
         ("[`Actor`](../shared/audit.py)", "[`Doer`](../shared/audit.py)", "shared/audit.py has no Doer"),
         ("(../shared/audit.py)", "(../shared/audits.py)", "shared/audits.py has no Actor"),
         ("[`grants`](../infra/topology.json)", "[`gifts`](../infra/topology.json)", "infra/topology.json has no gifts"),
-        ("[`take`](../services/inventory/adapters.py)", "stock", "Data management: Semantic lock stands nowhere"),
+        ("[`take`](../services/inventory/repositories.py)", "stock", "Data management: Semantic lock stands nowhere"),
         ("[`test_what_is_granted_is", "[`test_what_is_taken_is", "has no test_what_is_taken_is_what"),
         (
             "[`test_what_is_granted_is_what_the_topology_asks_for`](../tests/infra/test_grants.py)",

@@ -1,16 +1,16 @@
 """Catalog's storage: one partition a product."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from services.catalog.domain import Announced, Announcement, Product
 from shared.audit import AuditEntry
-from shared.codec import decode, encode
+from shared.codec import encode
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.errors import Unparseable
 from shared.messaging import Message, first
 from shared.outbox import Outbox, Unpublished
-from shared.ports import Container, Create, Document, Replace
+from shared.ports import Container
+from shared.repository import restored, storing
 from shared.telemetry import log_event
 
 _PRODUCT = "product"
@@ -21,8 +21,8 @@ _EVENTS = {
 }
 
 
-class ProductAdapter:
-    """services.catalog.ports.Products. One for each request: it remembers what is still to be published."""
+class Products:
+    """The catalogue. One for each request: it remembers what is still to be published."""
 
     def __init__(self, container: Container, outbox: Outbox) -> None:
         self._container = container
@@ -33,32 +33,36 @@ class ProductAdapter:
     async def get(self, sku: str) -> Product | None:
         """One product, or None."""
         document = await self._container.read(sku, _PRODUCT)
-        return _product(document) if document else None
+        return restored(Product, document) if document else None
 
     async def find(self, skus: Sequence[str]) -> dict[str, Product]:
         """Those of the products that exist, by SKU; without any that can't be read, which `get` raises for."""
         found = {}
         for document in await self._container.read_many([(sku, _PRODUCT) for sku in skus]):
             try:
-                found[document["pk"]] = _product(document)
+                found[document["pk"]] = restored(Product, document)
             except Unparseable as fault:
                 log_event("unreadable_document", "product %s is left out: %s", document["pk"], fault)
         return found
 
     async def put(self, product: Product, announcement: Announcement | None, audit: AuditEntry | None) -> None:
-        """Store the product with what is announced of it, to be published, and with who did it."""
+        """Store the product, new or over the one that was read, with who did it and what is announced of it, with
+        `publish`.
+
+        Raises AlreadyExists or ConditionFailed when it has changed since it was read.
+        """
         document = {"id": _PRODUCT, "pk": product.sku, "kind": _PRODUCT, **encode(product)}
-        change = Replace(document, product.etag) if product.etag else Create(document)
         messages = [_message(product, announcement)] if announcement else []
-        _, unpublished = await self._outbox.write(product.sku, [change], messages, audit)
+        _, unpublished = await self._outbox.write(product.sku, [storing(product, document)], messages, audit)
         self._unpublished += unpublished
 
     def announce_again(self, product: Product, announcement: Announcement) -> None:
-        """To be published once more; nothing is stored."""
+        """Tell with `publish` once more what was told of a product that hasn't changed."""
         self._repeated.append(_message(product, announcement))
 
     async def publish(self) -> None:
-        """Publish everything that was put, then what is announced again."""
+        """Publish, together, what is to be announced of everything that was put. Then what is announced again: raises
+        Unavailable or Throttled where that can't be."""
         unpublished, self._unpublished = self._unpublished, []
         repeated, self._repeated = self._repeated, []
         await self._outbox.publish(unpublished)
@@ -69,7 +73,3 @@ def _message(product: Product, announcement: Announcement) -> Message:
     """The event, the same one whenever it is made: others' replicas go by the version that it names."""
     state = (product.sku, product.price, product.currency, product.listed, announcement.version)
     return first(_EVENTS[announcement.event](*state), product.sku, announcement.at, announcement.version)
-
-
-def _product(document: Document) -> Product:
-    return replace(decode(Product, document), etag=document["_etag"])

@@ -7,15 +7,12 @@ nothing twice.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from services.inventory.domain import Decision, ReservationState, StockItem
-from shared.audit import AuditEntry
-from shared.codec import decode, encode
+from shared.codec import encode
 from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Contended, Missing
-from shared.messaging import Message
-from shared.outbox import Outbox
-from shared.ports import Change, Condition, Container, Create, Document, Patch, Replace
+from shared.ports import Change, Condition, Create, Document, Patch
+from shared.repository import Repository, restored
 
 _STOCK = "stock"
 _RESERVATION, _ITEM = 0, 1
@@ -23,15 +20,23 @@ _KEPT_SECONDS = 30 * 24 * 3600
 """How long a reservation outlives its end; the decision outlives it."""
 
 
-class StockAdapter:
-    """services.inventory.ports.Stock and StockItems."""
+class Stock(Repository[StockItem]):
+    """Stock items as people count them, and orders' reservations of them: each taking and giving back changes one item
+    and the order's reservation of it together."""
 
-    def __init__(self, container: Container, outbox: Outbox) -> None:
-        self._container = container
-        self._outbox = outbox
+    aggregate = StockItem
+
+    async def get(self, sku: str) -> StockItem | None:
+        """The item, or None."""
+        return await self._read(_partition(sku), _STOCK)
+
+    async def find(self, skus: Sequence[str]) -> dict[str, StockItem]:
+        """Those of the items that exist, by SKU, in a few requests."""
+        documents = await self._container.read_many([(_partition(sku), _STOCK) for sku in skus])
+        return {document["sku"]: restored(StockItem, document) for document in documents}
 
     async def take(self, sku: str, order_id: str, quantity: int) -> bool:
-        """Set aside; False where too few are available."""
+        """Set aside; False where too few are available. Taken before, in whatever state: True, nothing changes."""
         reservation = _reservation(sku, order_id, quantity, "active")
         enough = Condition("available", ">=", quantity)
         try:
@@ -46,7 +51,8 @@ class StockAdapter:
         return True
 
     async def give_back(self, sku: str, order_id: str, quantity: int) -> None:
-        """End the reservation and give back what it held; leave a tombstone where there is none."""
+        """End the reservation and give back what it held; leave a tombstone where there is none, so that none can
+        follow. Raises BrokenPromise where it was used up."""
         try:
             await self._end(sku, order_id, "released", Change("incr", "available", quantity))
         except Missing as missing:
@@ -60,7 +66,7 @@ class StockAdapter:
             await self._expect(sku, order_id, "released", failed)
 
     async def use_up(self, sku: str, order_id: str, quantity: int) -> None:
-        """End the reservation: what it held has left the house."""
+        """End the reservation: what it held has left the house. Raises BrokenPromise where it isn't active."""
         try:
             await self._end(sku, order_id, "committed", Change("incr", "onHand", -quantity))
         except Missing as missing:
@@ -69,7 +75,7 @@ class StockAdapter:
             await self._expect(sku, order_id, "committed", failed)
 
     async def reservations(self, order_id: str, skus: Sequence[str]) -> dict[str, ReservationState]:
-        """How those reservations of the order stand that there are, by SKU."""
+        """How the order's reservations stand, by SKU; without those of which it has, or had, none."""
         documents = await self._container.read_many([(_partition(sku), _id(order_id)) for sku in skus])
         return {document["sku"]: ReservationState(document["state"]) for document in documents}
 
@@ -87,49 +93,21 @@ class StockAdapter:
         if found != state:
             raise BrokenPromise(f"a reservation of {order_id} is {found}, not {state}") from failed
 
-    async def get(self, sku: str) -> StockItem | None:
-        """The stock item, or None."""
-        document = await self._container.read(_partition(sku), _STOCK)
-        return _item(document) if document else None
-
-    async def find(self, skus: Sequence[str]) -> dict[str, StockItem]:
-        """Those of the items that exist, by SKU."""
-        documents = await self._container.read_many([(_partition(sku), _STOCK) for sku in skus])
-        return {document["sku"]: _item(document) for document in documents}
-
-    async def add(self, item: StockItem, audit: AuditEntry | None) -> StockItem:
-        """Store a new stock item. Raises AlreadyExists."""
-        [etag] = await self._outbox.commit(_partition(item.sku), [Create(_stock_document(item))], [], audit)
-        return replace(item, etag=etag)
-
-    async def save(self, item: StockItem, audit: AuditEntry | None) -> StockItem:
-        """Replace the stock item that was read. Raises ConditionFailed."""
-        change = Replace(_stock_document(item), item.etag)
-        [etag] = await self._outbox.commit(_partition(item.sku), [change], [], audit)
-        return replace(item, etag=etag)
+    def _document(self, item: StockItem) -> Document:
+        return {"id": _STOCK, "pk": _partition(item.sku), "kind": "stock", **encode(item)}
 
 
-class DecisionAdapter:
-    """services.inventory.ports.Decisions."""
+class Decisions(Repository[Decision]):
+    """One decision an order."""
 
-    def __init__(self, container: Container, outbox: Outbox) -> None:
-        self._container = container
-        self._outbox = outbox
+    aggregate = Decision
 
     async def get(self, order_id: str) -> Decision | None:
         """The decision about an order, or None."""
-        document = await self._container.read(order_id, "decision")
-        return replace(decode(Decision, document), etag=document["_etag"]) if document else None
+        return await self._read(order_id, "decision")
 
-    async def create(self, decision: Decision, messages: Sequence[Message] = ()) -> Decision:
-        """Store the first decision. Raises AlreadyExists."""
-        [etag] = await self._outbox.commit(decision.order_id, [Create(_decision_document(decision))], messages)
-        return replace(decision, etag=etag)
-
-    async def save(self, decision: Decision, messages: Sequence[Message] = ()) -> None:
-        """Replace the decision that was read. Raises ConditionFailed."""
-        change = Replace(_decision_document(decision), decision.etag)
-        await self._outbox.commit(decision.order_id, [change], messages)
+    def _document(self, decision: Decision) -> Document:
+        return {"id": "decision", "pk": decision.order_id, "kind": "decision", **encode(decision)}
 
 
 def _partition(sku: str) -> str:
@@ -138,18 +116,6 @@ def _partition(sku: str) -> str:
 
 def _id(order_id: str) -> str:
     return f"res:{order_id}"
-
-
-def _item(document: Document) -> StockItem:
-    return replace(decode(StockItem, document), etag=document["_etag"])
-
-
-def _stock_document(item: StockItem) -> Document:
-    return {"id": _STOCK, "pk": _partition(item.sku), "kind": "stock", **encode(item)}
-
-
-def _decision_document(decision: Decision) -> Document:
-    return {"id": "decision", "pk": decision.order_id, "kind": "decision", **encode(decision)}
 
 
 def _reservation(sku: str, order_id: str, quantity: int, state: str) -> Document:
