@@ -21,42 +21,22 @@ from services.orders.http_models import (
     WholeOrderView,
     wait_of,
 )
+from services.orders.process import Trigger
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
 from shared.codec import parse_rfc3339, rfc3339
 from shared.context import BoundedContext
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
-from shared.contracts.inventory import StockCommitted, StockRejected, StockReleased, StockReserved
-from shared.contracts.payments import (
-    PaymentAuthorised,
-    PaymentCaptured,
-    PaymentDeclined,
-    PaymentNotCaptured,
-    PaymentVoided,
-)
-from shared.contracts.shipping import ShipmentCancelled, ShipmentCreated, ShipmentDispatched, ShipmentDispatchedV2
 from shared.errors import Unparseable, not_found
 from shared.fields import id_in_route, sku_in_route, subject_in_route
 from shared.functions import Queues, context_blueprint
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
+from shared.messaging import catalogue, contract_name
 from shared.paging import PageParameters, Paging
 from shared.waits import WaitPage, WaitsQuery
 
-FACTS = (
-    StockReserved,
-    StockRejected,
-    StockReleased,
-    StockCommitted,
-    PaymentAuthorised,
-    PaymentDeclined,
-    PaymentVoided,
-    PaymentCaptured,
-    PaymentNotCaptured,
-    ShipmentCreated,
-    ShipmentDispatched,
-    ShipmentDispatchedV2,
-    ShipmentCancelled,
-)
+FACTS = [each for each in catalogue().values() if contract_name(each) in Trigger]
+"""Every version of what others say that can happen to an order."""
 PRODUCT_STATES = (ProductListed, PriceChanged, ProductDelisted)
 
 

@@ -21,6 +21,20 @@ type Contract = Command | Event
 
 
 @dataclass(frozen=True, slots=True)
+class OrderCommand(Command):
+    """One that is about an order."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent(Event):
+    """One that is about an order."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """So many of one product."""
 

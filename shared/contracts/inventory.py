@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.contracts import Command, Event, Line
+from shared.contracts import Line, OrderCommand, OrderEvent
 
 SHORTAGES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class ReserveStock(Command):
+class ReserveStock(OrderCommand):
     """Set every line's quantity aside for the order, or nothing. Without effect once the order has given up."""
 
-    order_id: str
     lines: tuple[Line, ...]
     short_since: datetime | None = None
     """Since when inventory waits for what other orders may give back. Inventory's own: orders sends none."""
@@ -20,25 +19,18 @@ class ReserveStock(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseStock(Command):
+class ReleaseStock(OrderCommand):
     """Give back what was set aside, and see to it that nothing is set aside any more."""
 
-    order_id: str
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitStock(Command):
+class CommitStock(OrderCommand):
     """What was set aside has left the house."""
 
-    order_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class StockReserved(Event):
+class StockReserved(OrderEvent):
     """Every line is set aside."""
-
-    order_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +43,16 @@ class Shortage:
 
 
 @dataclass(frozen=True, slots=True)
-class StockRejected(Event):
+class StockRejected(OrderEvent):
     """At least one line was short; nothing is set aside. Names the first twenty short lines, and counts all."""
 
-    order_id: str
     shortages: tuple[Shortage, ...] = ()
     shortage_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StockReleased(Event):
+class StockReleased(OrderEvent):
     """Nothing is set aside for the order, and nothing ever will be."""
 
-    order_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class StockCommitted(Event):
+class StockCommitted(OrderEvent):
     """Every line has left the stock."""
-
-    order_id: str

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.contracts import Event
+from shared.contracts import OrderEvent
 
 
 class Waiting(StrEnum):
@@ -28,53 +28,36 @@ class PricedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderPlaced(Event):
+class OrderPlaced(OrderEvent):
     """A customer's order was accepted for processing."""
 
-    order_id: str
     lines: tuple[PricedLine, ...]
     total: int
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderConfirmed(Event):
+class OrderConfirmed(OrderEvent):
     """Stock is set aside and the payment is authorised."""
 
-    order_id: str
-
 
 @dataclass(frozen=True, slots=True)
-class OrderRejected(Event):
+class OrderRejected(OrderEvent):
     """The order ended without the customer asking for it: `out_of_stock`, `payment_declined` or `timeout`."""
 
-    order_id: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderCancelled(Event):
+class OrderCancelled(OrderEvent):
     """The order ended as the customer wished."""
 
-    order_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class OrderShipped(Event):
+class OrderShipped(OrderEvent):
     """The goods are on their way."""
 
-    order_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class OrderCompleted(Event):
+class OrderCompleted(OrderEvent):
     """The goods are on their way and the money has come in."""
 
-    order_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class OrderPaymentDue(Event):
+class OrderPaymentDue(OrderEvent):
     """The goods are on their way, but the money can't be captured any more: a person must see to it."""
-
-    order_id: str

@@ -1,6 +1,5 @@
 """infra/topology.json is what the code does: triggers, contracts, settings, grants."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -11,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from shared import messaging
 from shared.context import BoundedContext
 from shared.contracts import Command, Contract, Event
 from shared.contracts.customers import CustomerForgotten
 from shared.dispatch import Dispatcher, Handler
-from shared.messaging import contract_class, type_name
+from shared.messaging import catalogue, contract_class, type_name
 from tests.unit.world import CONTEXTS, ENVIRONMENT, TOPOLOGY, World
 
 QUEUES = {queue["name"] for queue in TOPOLOGY["queues"]}
@@ -23,6 +23,7 @@ TOPICS = {topic["name"] for topic in TOPOLOGY["topics"]}
 GRANTS = {grant["context"]: grant for grant in TOPOLOGY["grants"]}
 SPEAKING = [context for context in CONTEXTS if find_spec(f"shared.contracts.{context}")]
 """The contexts that have messages of their own."""
+COMMANDS = [each for each in catalogue().values() if issubclass(each, Command)]
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +114,7 @@ def test_every_event_that_a_queues_function_wants_is_forwarded_there_once_and_no
 
 def test_every_command_goes_to_a_queue_whose_function_does_it(wanted: dict[str, set[type[Contract]]]) -> None:
     for context in SPEAKING:
-        declared = vars(importlib.import_module(f"shared.contracts.{context}")).values()
-        commands = {each for each in declared if isinstance(each, type) and issubclass(each, Command)} - {Command}
-        assert commands <= wanted.get(context, set()), context
+        assert {each for each in COMMANDS if messaging.owner(each) == context} <= wanted.get(context, set()), context
 
 
 @pytest.mark.parametrize("subscription", TOPOLOGY["subscriptions"], ids=lambda s: f"{s['topic']} to {s['name']}")
@@ -125,14 +124,7 @@ def test_a_subscription_forwards_types_that_its_topic_carries(subscription: dict
 
 
 def test_each_context_may_send_what_it_sends_and_to_its_own_queues_again() -> None:
-    commands = {
-        context
-        for context in SPEAKING
-        if any(
-            isinstance(cls, type) and issubclass(cls, Command) and cls is not Command
-            for cls in vars(importlib.import_module(f"shared.contracts.{context}")).values()
-        )
-    }
+    commands = {messaging.owner(each) for each in COMMANDS}
     for context in CONTEXTS:
         own = set(GRANTS[context]["receive"])
         of_orders = {"customers-events", *commands} if context == "orders" else set()
