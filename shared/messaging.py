@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pkgutil import iter_modules
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid5
 
 from shared import codec, contracts
@@ -57,14 +57,6 @@ class Message:
         """What it says. Raises Unparseable for an unknown type, or data that isn't of its shape."""
         found: Contract = codec.decode(contract_class(self.type), self.data)
         return found
-
-
-class EventPublisher(Protocol):
-    """Facts that stand already."""
-
-    async def publish_again(self, *messages: Message) -> None:
-        """Announce them again, each under a fresh message id; nothing is written. Raises Unavailable or Throttled."""
-        ...
 
 
 def derived_id(*parts: object) -> str:

@@ -108,7 +108,8 @@ class Outbox:
             log.warning("published, but not cleared; the sweep will publish again: %s", failure)
 
     async def publish_again(self, *messages: Message) -> None:
-        """Announce facts that stand already: the same events under fresh message ids, nothing written."""
+        """Announce facts that stand already: the same events under fresh message ids, nothing written. Raises
+        Unavailable or Throttled."""
         by_destination: dict[str, list[Message]] = defaultdict(list)
         for message in messages:
             by_destination[message.destination].append(again(_traced(message), self._system.new_id()))

@@ -11,9 +11,9 @@ its cause, in messages and in what is stored, also where nobody records spans. S
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, Protocol
+from typing import Literal
 
 from shared.failures import traced_back
 
@@ -25,58 +25,37 @@ _TRACE_CONTEXT = re.compile("(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0
 _traceparent: ContextVar[str | None] = ContextVar("orderflow_traceparent", default=None)
 
 
-class Recorder(Protocol):
-    """Who keeps spans. Trace contexts are texts in the form of `traceparent`."""
+class Recorder:
+    """Who keeps spans and measurements; this one none. Trace contexts are texts in the form of `traceparent`."""
 
     def current(self) -> str | None:
         """The context that the host calls the function in."""
-        ...
-
-    def span(
-        self, name: str, cause: str | None, kind: Kind, fields: Mapping[str, str]
-    ) -> AbstractContextManager[str | None]:
-        """A span around the block, whose context it gives."""
-        ...
-
-    def sending(self, name: str, cause: str, fields: Mapping[str, str]) -> AbstractContextManager[str]:
-        """That of a message, beside others; where it is sent in another trace, the two are linked."""
-        ...
-
-    def failed(self, reason: str) -> None:
-        """The span that the work is in now has failed."""
-        ...
-
-    def measured(self, name: str, value: float, attributes: Mapping[str, str]) -> None:
-        """So much was seen of a metric."""
-        ...
-
-
-class _Nobody:
-    """Records nothing."""
-
-    def current(self) -> str | None:
         return None
 
     @contextmanager
     def span(self, name: str, cause: str | None, kind: Kind, fields: Mapping[str, str]) -> Iterator[str | None]:
+        """A span around the block, whose context it gives."""
         yield cause
 
     @contextmanager
     def sending(self, name: str, cause: str, fields: Mapping[str, str]) -> Iterator[str]:
+        """That of a message, beside others; where it is sent in another trace, the two are linked."""
         yield cause
 
-    def failed(self, reason: str) -> None: ...
+    def failed(self, reason: str) -> None:
+        """The span that the work is in now has failed."""
 
-    def measured(self, name: str, value: float, attributes: Mapping[str, str]) -> None: ...
+    def measured(self, name: str, value: float, attributes: Mapping[str, str]) -> None:
+        """So much was seen of a metric."""
 
 
-_recorder: Recorder = _Nobody()
+_recorder = Recorder()
 
 
 def record_with(recorder: Recorder | None) -> None:
     """From now on spans are kept there; with None nowhere. One recorder a process, as there is one logger."""
     global _recorder  # noqa: PLW0603
-    _recorder = recorder or _Nobody()
+    _recorder = recorder or Recorder()
 
 
 class _Fields(logging.Filter):

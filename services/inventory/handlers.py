@@ -46,7 +46,8 @@ from shared.errors import (
     precondition_failed,
 )
 from shared.headers import Preconditions
-from shared.messaging import EventPublisher, fact, has_given_up
+from shared.messaging import fact, has_given_up
+from shared.outbox import Outbox
 from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log
@@ -58,7 +59,7 @@ class Dependencies:
 
     stock: Stock
     decisions: Decisions
-    publisher: EventPublisher
+    outbox: Outbox
     system: System
     stock_timeout: timedelta
 
@@ -178,7 +179,7 @@ async def _conclude(decision: Decision, state: State, event: Contract, deps: Dep
 
 
 async def _again(event: Contract, decision: Decision, deps: Dependencies) -> None:
-    await deps.publisher.publish_again(fact(event, decision.order_id, deps.system))
+    await deps.outbox.publish_again(fact(event, decision.order_id, deps.system))
 
 
 _STEPS: dict[Act, Callable[[Decision, Dependencies], Awaitable[None]]] = {

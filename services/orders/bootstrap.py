@@ -74,7 +74,7 @@ def dependencies(context: BoundedContext, settings: OrdersSettings) -> Dependenc
         prices=Prices(context.container, context.outbox),
         erasures=Erasures(context.container, context.outbox),
         parked=ParkedMessages(context.container, context.system, settings.parked),
-        publisher=context.outbox,
+        outbox=context.outbox,
         system=context.system,
         timeouts=settings.timeouts,
         limits=settings.limits,

@@ -148,7 +148,7 @@ async def _left(order_id: str, until: datetime, deps: Dependencies) -> str | Non
             elif order.forgotten_at < until:
                 # Who wishes it again repairs what another context has missed.
                 await deps.parked.forget(order_id)
-                await deps.publisher.publish_again(_told_of(order, deps))
+                await deps.outbox.publish_again(_told_of(order, deps))
         except (Transient, Contended) as failure:
             log.warning("its customer is forgotten later: %r", failure)
             return order_id

@@ -13,13 +13,14 @@ from services.orders.repositories import Erasures, Orders, Prices
 from shared import metrics
 from shared.audit import Actor, AuditEntry, Personal, Recorded
 from shared.codec import encode, present
-from shared.contracts import Event
+from shared.contracts import OrderEvent
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.contracts.inventory import StockRejected
 from shared.contracts.orders import Waiting
 from shared.contracts.payments import PaymentAuthorised, PaymentDeclined
 from shared.errors import Refused, TooEarly, not_found, sentence
-from shared.messaging import EventPublisher, contract_name
+from shared.messaging import contract_name
+from shared.outbox import Outbox
 from shared.parking import ParkedMessages
 from shared.ports import System
 from shared.telemetry import log, log_event, logged_with
@@ -42,7 +43,7 @@ class Dependencies:
     prices: Prices
     erasures: Erasures
     parked: ParkedMessages
-    publisher: EventPublisher
+    outbox: Outbox
     system: System
     timeouts: Timeouts
     limits: Limits
@@ -92,25 +93,24 @@ async def cancel_order(order_id: str, customer: str | None, by: Actor, deps: Dep
         return await commit(change, deps, audited(by, order, change.order)) if change else order
 
 
-async def on_fact(event: Event, deps: Dependencies) -> None:
+async def on_fact(event: OrderEvent, deps: Dependencies) -> None:
     """Another context announced something about an order."""
-    order_id: str = getattr(event, "order_id")  # noqa: B009 - every event that orders subscribes to has one
-    order = await deps.orders.get(order_id)
+    order = await deps.orders.get(event.order_id)
     if order is None:
-        raise TooEarly(f"order {order_id} isn't there")
+        raise TooEarly(f"order {event.order_id} isn't there")
     trigger = Trigger(contract_name(type(event)))
     shipment_id: str | None = getattr(event, "shipment_id", None)
     try:
         change = domain.react(_explained(order, event), trigger, deps.system.now(), deps.timeouts, shipment_id)
     except TooSoon as soon:
-        raise TooEarly(f"order {order_id}: {soon}") from None
+        raise TooEarly(f"order {event.order_id}: {soon}") from None
     if change is None:
         log.info("%s changes nothing: the order is %s", trigger, order.step)
     else:
         await commit(change, deps)
 
 
-def _explained(order: Order, event: Event) -> Order:
+def _explained(order: Order, event: OrderEvent) -> Order:
     """The order with what the event says of it: until when its money is held, or why it can't be had."""
     match event:
         case StockRejected():
@@ -127,7 +127,7 @@ async def announce_order(order_id: str, deps: Dependencies) -> list[str]:
     """Announce again that it was placed and, if it is final, how it ended: the same facts of the same times, nothing
     written; their names. Refused with 404."""
     facts = messages.standing(await get_order(order_id, None, deps))
-    await deps.publisher.publish_again(*facts)
+    await deps.outbox.publish_again(*facts)
     return [fact.name for fact in facts]
 
 

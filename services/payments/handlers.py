@@ -32,7 +32,8 @@ from shared.contracts.payments import (
     VoidPayment,
 )
 from shared.errors import BrokenPromise, Contended, TooEarly, Transient, Unavailable, not_found
-from shared.messaging import EventPublisher, fact, has_given_up
+from shared.messaging import fact, has_given_up
+from shared.outbox import Outbox
 from shared.ports import System
 from shared.telemetry import log
 
@@ -43,7 +44,7 @@ class Dependencies:
 
     payments: Payments
     provider: Provider
-    publisher: EventPublisher
+    outbox: Outbox
     system: System
 
 
@@ -178,7 +179,7 @@ async def _conclude(payment: Payment, state: State, event: Contract, deps: Depen
 
 
 async def _again(event: Contract, payment: Payment, deps: Dependencies) -> None:
-    await deps.publisher.publish_again(fact(event, payment.order_id, deps.system))
+    await deps.outbox.publish_again(fact(event, payment.order_id, deps.system))
 
 
 def _refused(payment: Payment, refusal: Refusal | None) -> Payment:

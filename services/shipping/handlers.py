@@ -28,7 +28,8 @@ from shared.contracts.shipping import (
 )
 from shared.errors import Refused, TooEarly, not_found, precondition_failed, sentence
 from shared.headers import Preconditions
-from shared.messaging import EventPublisher, Message, fact, first
+from shared.messaging import Message, fact, first
+from shared.outbox import Outbox
 from shared.ports import System
 from shared.telemetry import current_traceparent
 
@@ -38,7 +39,7 @@ class Dependencies:
     """What the handlers need."""
 
     shipments: Shipments
-    publisher: EventPublisher
+    outbox: Outbox
     system: System
 
 
@@ -55,11 +56,11 @@ async def handle(command: CreateShipment | CancelShipment, deps: Dependencies) -
         case Act.TOMBSTONE | Act.CANCEL:
             await deps.shipments.save(replace(new, state=State.CANCELLED), [cancelled])
         case Act.CREATED_AGAIN:
-            await deps.publisher.publish_again(created)
+            await deps.outbox.publish_again(created)
         case Act.DISPATCHED_AGAIN:
-            await deps.publisher.publish_again(_dispatched(new, deps))
+            await deps.outbox.publish_again(_dispatched(new, deps))
         case Act.CANCELLED_AGAIN:
-            await deps.publisher.publish_again(cancelled)
+            await deps.outbox.publish_again(cancelled)
         case Act.NOTHING:
             pass
 

@@ -25,7 +25,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from shared.errors import Contended
 from shared.failures import told
 from shared.metrics import METRICS, Metric
-from shared.telemetry import Kind, record_with
+from shared.telemetry import Kind, Recorder, record_with
 
 _W3C = TraceContextTextMapPropagator()
 
@@ -42,7 +42,7 @@ def start(*, by_otlp: bool) -> None:
     record_with(OpenTelemetryRecorder(trace.get_tracer("orderflow"), metrics.get_meter("orderflow")))
 
 
-class OpenTelemetryRecorder:
+class OpenTelemetryRecorder(Recorder):
     """Records with a tracer and a meter. Of a failure a span has what a log may have of it, no text of a library."""
 
     def __init__(self, tracer: Tracer, meter: Meter) -> None:
