@@ -28,7 +28,8 @@ class _Named(GenerateJsonSchema):
         """With what stands below the model's fields, and those that it inherits."""
         found = super().model_schema(schema)
         for cls in reversed(schema["cls"].__mro__):
-            if issubclass(cls, BaseModel) and cls is not BaseModel:
+            # `Page[OrderView]` is written nowhere: what it means stands at `Page`.
+            if issubclass(cls, BaseModel) and cls is not BaseModel and not cls.__pydantic_generic_metadata__["origin"]:
                 for name, meaning in meanings(cls).items():
                     found["properties"][schema["cls"].model_fields[name].alias]["description"] = meaning
         return found

@@ -6,10 +6,10 @@ from shared.access import Role
 from shared.codec import parse_rfc3339
 from shared.context import BoundedContext
 from shared.errors import Unparseable
-from shared.fields import Link, Moment, Time, View, optional
+from shared.fields import Moment, Time, View
 from shared.http import Call, HttpFunctions, Reply
 from shared.listing import find_readable, keyset
-from shared.paging import PageParameters, Paging
+from shared.paging import Page, PageParameters, Paging
 from shared.ports import Document, Query
 from shared.problems import field_errors
 
@@ -43,12 +43,8 @@ class AuditEntryView(View):
     personal: list[str]
 
 
-class AuditPage(View):
+class AuditPage(Page[AuditEntryView]):
     """Some entries, and where the next ones are."""
-
-    value: list[AuditEntryView]
-    next_link: Link | None = optional()
-    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 def report_audit(http: HttpFunctions, context: BoundedContext) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from shared.codec import parse_rfc3339, rfc3339
-from shared.fields import PageSize, Parameters
+from shared.fields import Link, PageSize, Parameters, View, optional
 from shared.http import API, Call, invalid_query
 
 type Position = tuple[datetime, str]
@@ -30,6 +30,14 @@ class PageParameters(Parameters):
     """How many items at most."""
     after: str | None = None
     """From a `nextLink`, as it is there."""
+
+
+class Page[Item](View):
+    """Some items of a list, and where the next ones are."""
+
+    value: list[Item]
+    next_link: Link | None = optional()
+    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 class Paging[Filters: PageParameters]:

@@ -22,12 +22,12 @@ from shared.codec import decode, encode, parse_rfc3339
 from shared.context import BoundedContext
 from shared.contracts import Contract
 from shared.errors import MessageTooLarge, Refused, Unparseable, sentence
-from shared.fields import Flag, Link, Moment, OptionalText, Parameters, Text, View, id_in_route, optional
+from shared.fields import Flag, Moment, OptionalText, Parameters, Text, View, id_in_route, optional
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.listing import find_readable, keyset
 from shared.messaging import Message, again, derived_id, from_wire, to_wire
 from shared.outbox import OUTBOX, Unpublished
-from shared.paging import PageParameters, Paging
+from shared.paging import Page, PageParameters, Paging
 from shared.parking import PARKED, Parked, parked_of
 from shared.ports import Condition, Delete, Document, Query
 
@@ -82,12 +82,8 @@ class ParkedView(View):
         return cls.model_validate(encode(parked) | of | _about(parked))
 
 
-class ParkedPage(View):
+class ParkedPage(Page[ParkedView]):
     """Some of what is parked, and where more is."""
-
-    value: list[ParkedView]
-    next_link: Link | None = optional()
-    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 class ReplayView(View):

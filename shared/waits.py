@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.contracts.orders import Waiting
-from shared.fields import Duration, Link, Moment, Several, View, optional
-from shared.paging import PageParameters
+from shared.fields import Duration, Moment, Several, View, optional
+from shared.paging import Page, PageParameters
 
 
 class WaitView(View):
@@ -30,12 +30,8 @@ class WaitView(View):
     """Where the warehouse knows of it."""
 
 
-class WaitPage(View):
+class WaitPage(Page[WaitView]):
     """Some orders that wait, and where the next ones are."""
-
-    value: list[WaitView]
-    next_link: Link | None = optional()
-    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 class WaitsQuery(PageParameters):

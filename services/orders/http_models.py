@@ -32,7 +32,7 @@ from shared.fields import (
     optional,
 )
 from shared.messaging import type_name
-from shared.paging import PageParameters
+from shared.paging import Page, PageParameters
 from shared.waits import WaitView
 
 MOST_LINES = 1000
@@ -201,12 +201,8 @@ class OrderView(View):
         )
 
 
-class OrderPage(View):
+class OrderPage(Page[OrderView]):
     """Some orders, and where the next ones are."""
-
-    value: list[OrderView]
-    next_link: Link | None = optional()
-    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 class ElsewhereView(View):

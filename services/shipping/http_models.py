@@ -6,8 +6,8 @@ from pydantic import Field
 
 from services.shipping.domain import Shipment, State, Wanted
 from shared.codec import encode
-from shared.fields import UNREMOVABLE, Body, Link, Moment, Several, Text, View, optional
-from shared.paging import PageParameters
+from shared.fields import UNREMOVABLE, Body, Moment, Several, Text, View, optional
+from shared.paging import Page, PageParameters
 
 
 class DispatchNote(Body):
@@ -68,12 +68,8 @@ class ShipmentView(View):
         return cls.model_validate({"shipmentId": shipment.id, "status": shipment.state, **encode(shipment)})
 
 
-class ShipmentPage(View):
+class ShipmentPage(Page[ShipmentView]):
     """Some shipments, and where the next ones are."""
-
-    value: list[ShipmentView]
-    next_link: Link | None = optional()
-    """Leads on, perhaps to an empty page; left out at the end."""
 
 
 class ShipmentsQuery(PageParameters):
