@@ -7,10 +7,10 @@ import azure.functions as func
 from pydantic import Field
 
 from services.orders import functions
-from services.orders.domain import Timeouts
 from services.orders.handlers import Dependencies, Limits
 from services.orders.rate_limit import RateLimit
 from services.orders.repositories import Erasures, OrderCounts, Orders, Prices
+from services.orders.timeouts import Timeouts
 from shared.adapters.azure import azure_context
 from shared.context import BoundedContext
 from shared.currencies import amount_step, least_total

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from services.orders.process import (
     FINAL,
@@ -21,72 +20,10 @@ from services.orders.process import (
     Step,
     Trigger,
 )
+from services.orders.status import STATUS, Status
+from services.orders.timeouts import Timeouts
 from shared.contracts.inventory import Shortage
 from shared.texts import FORGOTTEN
-
-
-class Status(StrEnum):
-    """How far an order is, as the outside sees it.
-
-    `pending`: stock is being set aside, then the payment authorised. `confirmed`: both are done, and the warehouse may
-    dispatch. `shipped`: on its way, the money being captured; then `completed`, or `payment_due` where that fails.
-    `cancelling`: its undoing is under way; then `cancelled` where its customer wished so, or else `rejected`.
-    """
-
-    PENDING = "pending"
-    CONFIRMED = "confirmed"
-    CANCELLING = "cancelling"
-    SHIPPED = "shipped"
-    COMPLETED = "completed"
-    PAYMENT_DUE = "payment_due"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-
-
-_STATUS = {
-    Step.RESERVING_STOCK: Status.PENDING,
-    Step.AUTHORISING_PAYMENT: Status.PENDING,
-    Step.AWAITING_DISPATCH: Status.CONFIRMED,
-    Step.RECALLING: Status.CANCELLING,
-    Step.UNDOING: Status.CANCELLING,
-    Step.SETTLING: Status.SHIPPED,
-    Step.COMPLETED: Status.COMPLETED,
-    Step.PAYMENT_DUE: Status.PAYMENT_DUE,
-    Step.CANCELLED: Status.CANCELLED,
-    Step.REJECTED: Status.REJECTED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long an order waits. `first_resend` doubles up to `longest_resend`; a created shipment is asked for again
-    every `dispatch_resend`. `reply` is how long stock and payment may take, `dispatch` how long the warehouse may: less
-    than the life of an authorisation. `resend_run` is the time that one run of sending again may take: less than the
-    minute between two runs, since the sweep of the outbox shares their timer. `retention` is how long after its placing
-    an order that is final tells of its customer; zero is for ever."""
-
-    first_resend: timedelta = timedelta(minutes=1)
-    longest_resend: timedelta = timedelta(minutes=60)
-    dispatch_resend: timedelta = timedelta(days=1)
-    reply: timedelta = timedelta(hours=1)
-    dispatch: timedelta = timedelta(days=6)
-    resend_run: timedelta = timedelta(seconds=40)
-    retention: timedelta = timedelta(0)
-
-    def give_up_at(self, step: Step, now: datetime) -> datetime | None:
-        """When a step that begins now is given up; None where it never is."""
-        match step:
-            case Step.RESERVING_STOCK | Step.AUTHORISING_PAYMENT:
-                return now + self.reply
-            case Step.AWAITING_DISPATCH:
-                return now + self.dispatch
-            case _:
-                return None
-
-    def resend_at(self, resends: int, now: datetime) -> datetime:
-        """When what was just sent is sent again, after so many resends."""
-        doubled: timedelta = self.first_resend * 2 ** min(resends, 16)
-        return now + min(self.longest_resend, doubled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +114,7 @@ class Order:
     @property
     def status(self) -> Status:
         """What the outside sees."""
-        return _STATUS[self.step]
+        return STATUS[self.step]
 
     @property
     def since(self) -> datetime:
@@ -210,7 +147,7 @@ class Wanted:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps that have one of the statuses, as an order comes to them."""
-        return tuple(step for step in Step if _STATUS[step] in self.statuses)
+        return tuple(step for step in Step if STATUS[step] in self.statuses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.orders import domain, messages
-from services.orders.domain import Change, Order, Timeouts, TooLate, TooSoon, Wanted
+from services.orders.domain import Change, Order, TooLate, TooSoon, Wanted
 from services.orders.prices import Price
 from services.orders.process import FINAL, WAITING, Step, Trigger
 from services.orders.rate_limit import RateLimit
 from services.orders.repositories import Erasures, Orders, Prices
+from services.orders.timeouts import Timeouts
 from shared import metrics
 from shared.audit import Actor, AuditEntry, Personal, Recorded
 from shared.codec import encode, present

@@ -6,11 +6,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from services.orders.domain import Address, Order, Status
+from services.orders.domain import Address, Order
 from services.orders.messages import contract_of
 from services.orders.placing import NewOrder, WantedLine
 from services.orders.prices import Price
 from services.orders.process import WAITING, Reason
+from services.orders.status import Status
 from shared.codec import encode, rfc3339
 from shared.countries import country_code
 from shared.fields import (

@@ -3,8 +3,9 @@
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from services.orders.domain import Change, Order, Status
+from services.orders.domain import Change, Order
 from services.orders.process import Send
+from services.orders.status import Status
 from shared.contracts import Command, Contract, Line
 from shared.contracts import orders as events
 from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock

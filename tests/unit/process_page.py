@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from services.inventory import domain as inventory
-from services.orders.domain import _STATUS, Timeouts
 from services.orders.process import (
     OUTSTANDING,
     PROCESS,
@@ -19,6 +18,8 @@ from services.orders.process import (
     Refuse,
     Step,
 )
+from services.orders.status import STATUS
+from services.orders.timeouts import Timeouts
 from services.payments import domain as payments
 from services.shipping import domain as shipping
 
@@ -60,7 +61,7 @@ def _orders() -> Iterator[str]:
     yield "A fact about an order that isn't there at all is early: *later*.\n"
     timeouts = Timeouts()
     for step in Step:
-        yield f"### {step} (`{_STATUS[step]}`)\n"
+        yield f"### {step} (`{STATUS[step]}`)\n"
         if step in OUTSTANDING:
             commands = ", ".join(OUTSTANDING[step])
             yield f"Resent: {commands}, after {timeouts.first_resend} doubling up to {timeouts.longest_resend}.\n"

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from services.orders.domain import _STATUS, Status
+from services.orders.status import STATUS, Status
 from services.shipping.domain import State
 from shared.ports import Document
 from tests.unit.test_lists import Interrupted
@@ -93,7 +93,7 @@ def orders_with(statuses: Collection[str], owner: str | None) -> Fits:
     """Of one of the statuses, and of the owner, where there are any."""
 
     def fits(order: Document) -> object:
-        is_so = not statuses or _STATUS[order["step"]] in statuses
+        is_so = not statuses or STATUS[order["step"]] in statuses
         return True if is_so and owner in (None, order["customerId"]) else None
 
     return fits
