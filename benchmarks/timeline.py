@@ -36,11 +36,16 @@ STILL = WITH_A_LIMIT | {"SWEEP_SCHEDULE": NEVER}
 COUNTED_ORDERS = 3
 """Of each size, each a round."""
 RUN_SECONDS = 10
-TIMED = WITH_A_LIMIT | {"SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *"}
+TIMED = WITH_A_LIMIT | {
+    "SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *",
+    # As often as by default is each order compared, only sooner.
+    "OPERATIONS_RECONCILE_AFTER_SECONDS": f"{RUN_SECONDS}",
+    "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{3 * RUN_SECONDS}",
+}
 ORDERS_A_RUN = 10
 """Placed between two runs of the timer, and as many dispatched. By default it runs once a minute: it is as if ten
 orders were placed a minute, which is what a shop of 100,000 a month has in its busy hours (docs/cost.md)."""
-RUNS_BEFORE, RUNS = 3, 3
+RUNS_BEFORE, RUNS = 7, 3
 """Until each run finds as much as the one before, and that are counted."""
 WARM_UP_ORDERS = 10
 
