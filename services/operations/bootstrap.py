@@ -8,9 +8,10 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from services.operations import functions
-from services.operations.adapters import ContextsOverHttp, DisagreementAdapter, EventAdapter, OwnToken, SumAdapter
+from services.operations.adapters import ContextsOverHttp, OwnToken
 from services.operations.handlers import Dependencies
 from services.operations.ports import Contexts
+from services.operations.repositories import Disagreements, Events, Sums
 from shared.adapters.azure import azure_context
 from shared.adapters.identity import token_of_identity
 from shared.adapters.openid import token_of_client
@@ -67,9 +68,9 @@ def dependencies(context: BoundedContext, settings: OperationsSettings, contexts
     """The handlers' needs, on the context's container."""
     keep = timedelta(days=settings.keep_days)
     return Dependencies(
-        events=EventAdapter(context.container, keep),
-        sums=SumAdapter(context.container, context.outbox),
-        disagreements=DisagreementAdapter(context.container, context.outbox, keep),
+        events=Events(context.container, keep),
+        sums=Sums(context.container, context.outbox),
+        disagreements=Disagreements(context.container, context.outbox, keep),
         contexts=contexts,
         system=context.system,
         keep=keep,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.operations.domain import Recorded, told
-from services.operations.ports import Contexts, Disagreements, Events, Sums
+from services.operations.ports import Contexts
+from services.operations.repositories import Disagreements, Events, Sums
 from shared.codec import parse_rfc3339
 from shared.errors import AlreadyExists
 from shared.messaging import Message

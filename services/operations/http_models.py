@@ -13,7 +13,8 @@ from services.operations.ports import Said
 from services.operations.projections import Rebuild, percentile
 from services.operations.queries import Flow, Timeline, estimated_request_units
 from shared.codec import encode, rfc3339
-from shared.fields import Link, Moment, MoneyView, OptionalText, Parameters, View, optional
+from shared.fields import Moment, MoneyView, OptionalText, Parameters, View, optional
+from shared.paging import Page
 from shared.replaying import ParkedPage, ParkedView
 
 
@@ -299,12 +300,8 @@ class DisagreementView(View):
         return cls(id=found.id, order_id=found.id, **times, differences=differences, sides=found.sides)
 
 
-class DisagreementPage(View):
+class DisagreementPage(Page[DisagreementView]):
     """Some of what the contexts don't agree about, and where more is."""
-
-    value: list[DisagreementView]
-    next_link: Link | None = optional()
-    """Leads on, perhaps to an empty page; left out at the end."""
 
     @classmethod
     def of(cls, found: Sequence[Disagreement], next_link: str | None) -> "DisagreementPage":

@@ -128,5 +128,4 @@ async def let_be(id: str, reason: str, by: Actor, deps: Dependencies) -> Disagre
         return found
     before, after = {"status": "open", "differences": ", ".join(found.codes)}, {"status": "let be", "reason": reason}
     done = replace(found, reason=reason)
-    await deps.disagreements.save(done, by.changed("disagreement", id, before, after))
-    return done
+    return await deps.disagreements.save(done, audit=by.changed("disagreement", id, before, after))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from services.operations import folding
-from services.operations.adapters import SumAdapter
 from services.operations.domain import Recorded
 from services.operations.projections import FACTS, PERIODS, Head, Period, Rebuild, added_by, moved, percentile
+from services.operations.repositories import Sums
 from shared.adapters.memory import MemoryContainer
 from shared.contracts import Event
 from shared.contracts.orders import OrderCompleted, OrderConfirmed, OrderPlaced, OrderRejected, OrderShipped
@@ -342,14 +342,14 @@ async def test_while_a_rebuild_runs_what_is_shown_stays(world: World, monkeypatc
         await told(world, OrderPlaced(f"ord_{number}", (), 250, "GBP"))
     await counted(world)
     shown, seen = (await flow(world))["day"], []
-    save = SumAdapter.save
+    save = Sums.save
 
-    async def looked_at(adapter: SumAdapter, *what: Any, **more: Any) -> Head:
-        head = await save(adapter, *what, **more)
+    async def looked_at(sums: Sums, *what: Any, **more: Any) -> Head:
+        head = await save(sums, *what, **more)
         seen.append((head.building is not None, (await flow(world))["day"] == shown))
         return head
 
-    monkeypatch.setattr(SumAdapter, "save", looked_at)
+    monkeypatch.setattr(Sums, "save", looked_at)
     await rebuilt(world)
     await rebuilt(world)
 
