@@ -30,17 +30,16 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> object:
         """Run the one that was asked for."""
-        status, complaint = 2, ""
         try:
             return super().invoke(ctx)
         except StackError as error:
             status, complaint = error.status, str(error)
         except (AzureError, httpx.HTTPError) as error:
-            complaint = f"The stack can't be asked: {error}"
+            status, complaint = 2, f"The stack can't be asked: {error}"
+        except BrokenPipeError:  # whoever reads has had enough
+            raise
         except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            complaint = str(error)
+            status, complaint = 2, str(error)
         typer.echo(complaint, err=True)
         raise typer.Exit(status)
 

@@ -64,15 +64,14 @@ class Gateway:
         body = await read_body(scope, receive, send)
         if body is None:
             return
-        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        # The target goes on as it came: a URL would lose its dots and be encoded anew.
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
         request = httpx.Request(
             scope["method"],
             host,
             headers=[_passed_on(*header) for header in scope["headers"] if header[0] not in _NOT_PASSED_ON],
             content=body,
-            extensions={
-                "target": scope["raw_path"] + query
-            },  # as it came: a URL would lose its dots and be encoded anew
+            extensions={"target": target},
         )
         try:
             answer, content = await self._send(request)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import starlette.requests
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.cosmos import batch, charges, errors
@@ -69,10 +70,8 @@ class App:
         except errors.CosmosError as error:
             text = json.dumps(errors.body(error.status, error.message))
             answer = Answer(error.status, text, headers={"x-ms-substatus": str(error.substatus)})
-        content = answer.body.encode()
-        headers = self._headers(request, answer, len(content))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        media_type = "application/json" if answer.body else None
+        await Response(answer.body, answer.status, self._headers(request, answer), media_type)(scope, receive, send)
 
     def _check(self, request: Request) -> None:
         """What isn't supported is refused whoever asks: how its signature is made is unknown here."""
@@ -84,7 +83,7 @@ class App:
             if request.asks_for(header):
                 raise errors.unsupported(what)
 
-    def _headers(self, request: Request, answer: Answer, length: int) -> list[tuple[bytes, bytes]]:
+    def _headers(self, request: Request, answer: Answer) -> dict[str, str]:
         headers = {"x-ms-request-charge": f"{answer.charge:.2f}", **answer.headers}
         headers["x-ms-activity-id"] = request.header(b"x-ms-activity-id") or str(uuid.uuid4())
         if len(request.segments) >= 4:
@@ -92,11 +91,7 @@ class App:
             headers["lsn"], headers["x-ms-session-token"] = f"{self._store.lsn}", f"0:-1#{self._store.lsn}"
         about_content = "docs" in request.segments[4:5]
         self._stats.charge(answer.charge, request.segments[3] if about_content else None)
-        if length:
-            headers["content-type"] = "application/json"
-        if answer.status not in (204, 304):
-            headers["content-length"] = str(length)
-        return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        return headers
 
     def _throttled(self, request: Request, extensions: Mapping[str, Any], body: bytes) -> Answer:
         if "fault" not in extensions or "docs" not in request.segments:

@@ -32,10 +32,9 @@ class Timer:
             raise AppRefused(f"function {function.name}: its schedule {trigger['schedule']!r}: {error}") from error
         self._function, self._status_file = function, folder / f"{function.name}.json"
         self._run_on_startup = trigger.get("runOnStartup", False)
-        now = datetime.now(UTC)
-        upcoming = [self._schedule.next(now)]
-        upcoming.append(self._schedule.next(upcoming[0]))
-        self._monitored = trigger.get("useMonitor", True) and upcoming[1] - upcoming[0] >= timedelta(minutes=1)
+        due = self._schedule.next(datetime.now(UTC))
+        is_rare = self._schedule.next(due) - due >= timedelta(minutes=1)
+        self._monitored = trigger.get("useMonitor", True) and is_rare
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fire when it is due, until `stop` is set and what runs has ended."""
