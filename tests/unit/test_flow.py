@@ -357,6 +357,38 @@ async def test_while_a_rebuild_runs_what_is_shown_stays(world: World, monkeypatc
     assert sum(is_building for is_building, _ in seen) >= 6
 
 
+async def test_rebuilds_of_one_day_leave_the_head_as_long_as_it_was(world: World) -> None:
+    await told(world, PLACED)
+    for _ in range(3):
+        await rebuilt(world)
+
+    [head] = world.documents("operations", "head")
+    assert len(head["eras"]) == 2
+
+
+async def test_a_run_whose_time_is_over_leaves_the_rest_to_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folding, "PAGE", 1)
+    for number in range(3):
+        await told(world, OrderPlaced(f"ord_{number}", (), 250, "GBP"))
+    await counted(world, runs=1)
+    save = Sums.save
+
+    async def takes_long(sums: Sums, *what: Any, **more: Any) -> Head:
+        await world.system.sleep(41)
+        return await save(sums, *what, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Sums, "save", takes_long)
+        await counted(world, runs=1)
+    some = (await flow(world))["day"]["events"].get("OrderPlaced", 0)
+    await counted(world)
+
+    assert some < 3
+    assert (await flow(world))["day"]["events"]["OrderPlaced"] == 3
+
+
 async def test_an_order_that_was_placed_longer_ago_than_is_kept_is_under_way_no_more(world: World) -> None:
     await told(world, PLACED)
     await counted(world)
