@@ -52,7 +52,7 @@ def schemas_of(operations: Iterable[Operation]) -> dict[str, Schema]:
     template = f"{SCHEMAS}{{model}}"
     _, found = models_json_schema(models, by_alias=True, ref_template=template, schema_generator=_Named)
     text = re.sub(
-        r"services__(\w+?)__\w+?__(\w+)", lambda name: name[1].title() + name[2], json.dumps(found.get("$defs", {}))
+        r"services__(\w+?)__\w+__(\w+)", lambda name: name[1].title() + name[2], json.dumps(found.get("$defs", {}))
     )
     schemas: dict[str, Schema] = json.loads(text)
     for schema in schemas.values():

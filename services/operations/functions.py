@@ -8,16 +8,15 @@ import azure.functions as func
 from services.operations import asked, handlers, queries
 from services.operations.console import serve_console
 from services.operations.folding import Folding, get_rebuild, rebuild
-from services.operations.http_models import (
+from services.operations.http_models.contexts import (
     DisagreementPage,
-    FlowView,
     LetBeView,
     ParkedEverywhereView,
     ParkedQuery,
-    RebuildView,
     RegistryView,
-    TimelineView,
 )
+from services.operations.http_models.flow import FlowView, RebuildView
+from services.operations.http_models.timeline import TimelineView
 from services.operations.reconciling import Reconciling, let_be
 from shared.access import Role
 from shared.context import BoundedContext

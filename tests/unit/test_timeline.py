@@ -84,7 +84,7 @@ async def test_a_completed_order_has_the_ten_events_of_its_way_and_says_what_it_
 def test_the_estimate_is_what_was_counted(lines: int) -> None:
     counted = sum(counts(lines).request_units.values())
 
-    assert estimated_request_units(lines) == pytest.approx(counted, rel=0.02)
+    assert estimated_request_units(lines) == pytest.approx(counted, rel=0.01)
 
 
 async def test_an_order_that_waits_says_for_what_and_since_when(world: World) -> None:
