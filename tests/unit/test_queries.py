@@ -129,8 +129,9 @@ def test_the_index_of_a_container_has_what_its_queries_need_and_no_more(context:
     composite = {tuple(part["path"].strip("/") for part in index) for index in policy["compositeIndexes"]}
     assert composite == wanted
     assert {part["order"] for index in policy["compositeIndexes"] for part in index} == {"ascending"}
-    included = {"pk", *(name for index in wanted for name in index)} - ({"kind"} if context == "operations" else set())
-    assert {one["path"] for one in policy["includedPaths"]} == {f"/{name}/?" for name in included}
+    assert {one["path"] for one in policy["includedPaths"]} == {
+        f"/{n}/?" for n in ["pk", *(n for i in wanted for n in i)]
+    }
     assert policy["excludedPaths"] == [{"path": "/*"}]
 
 
