@@ -90,5 +90,5 @@ async def test_an_order_of_a_shop_of_ten_a_minute_costs_operations_so_much_and_n
             swept += sum(units(world).values()) - sum(before.values())
 
     orders = MINUTES * ORDERS_A_MINUTE
-    assert kept / orders == pytest.approx(58, abs=0.5)
+    assert kept / orders == pytest.approx(60, abs=0.5)
     assert 20 < swept / orders < 32
