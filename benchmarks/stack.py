@@ -3,6 +3,7 @@
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from local.stack import shop_currency, stack_of
@@ -22,7 +23,8 @@ def main() -> int:
         stand_ins, [host] = stack_of(folder, given.port)
         host = replace(host, command=(*host.command, "--app", str(given.app.absolute())))
         api = f"http://127.0.0.1:{given.port}/api"
-        return Supervisor(folder, api, [stand_ins, [host]], currency=shop_currency(), say=print).run()
+        say = partial(print, flush=True)  # whoever waits for it reads a file
+        return Supervisor(folder, api, [stand_ins, [host]], currency=shop_currency(), say=say).run()
 
 
 if __name__ == "__main__":
