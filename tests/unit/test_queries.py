@@ -143,13 +143,14 @@ def local_cosmos(folder: Path) -> Store:
 
 
 def fill(store: Store, world: World, finished: int) -> None:
-    """Store what the world's containers hold, messages left behind, and so many more orders that are finished."""
+    """Store what the world's containers hold, messages left behind, and in each so many more documents of orders that
+    are finished."""
     [forgotten] = [each["pk"] for each in world.documents("orders", "order") if each["forgottenAt"]]
     [pattern] = [each["pk"] for each in world.documents("shipping", "shipment") if each.get("carrier") == "Royal Mail"]
     for context, container in world.containers.items():
         documents = [document for kind in KINDS for document in container.documents(kind)]
         of_pattern = [json.dumps(document) for document in documents if pattern in json.dumps(document)]
-        for number in range(finished):
+        for number in range(finished // (len(of_pattern) or 1)):
             copies = (document.replace(pattern, f"{pattern}-{number}") for document in of_pattern)
             documents += map(json.loads, copies)
         documents += [

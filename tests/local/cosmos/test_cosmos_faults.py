@@ -147,7 +147,7 @@ async def test_a_container_can_be_limited_to_some_request_units_a_second(
 
 
 async def test_the_sdk_waits_as_long_as_it_is_told(container: ContainerProxy, control: httpx.AsyncClient) -> None:
-    await inject(control, kind="throttle", requestUnits=100, path="/colls/orders/")
+    await inject(control, kind="throttle", requestUnits=40, path="/colls/orders/")
     before = await requests(control, "UpsertItem")
 
     for number in range(25):

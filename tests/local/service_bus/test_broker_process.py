@@ -155,7 +155,7 @@ async def test_a_folder_without_keys_is_said_in_one_line(tmp_path: Path) -> None
     ended = await asyncio.to_thread(subprocess.run, running.command(), cwd=ROOT, capture_output=True, text=True)
 
     assert ended.returncode == 2
-    assert "keys.json" in ended.stderr
+    assert "No stack runs with the state folder" in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
