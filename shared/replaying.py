@@ -34,11 +34,15 @@ from shared.ports import Condition, Delete, Document, Query
 _OURS = re.compile(r"orderflow\.[a-z0-9]{1,50}\.[A-Za-z]{1,50}\.v[0-9]{1,4}")
 
 
-class ParkedParameters(PageParameters):
+class SubjectParameters(Parameters):
     """Of which order."""
 
     subject: OptionalText = None
     """Only what is about this order, or product."""
+
+
+class ParkedParameters(SubjectParameters, PageParameters):
+    """A page, of which order."""
 
 
 class ReplayParameters(Parameters):

@@ -27,9 +27,9 @@ def restored[Aggregate: Versioned](cls: type[Aggregate], document: Document) -> 
     return replace(decode(cls, document), etag=document["_etag"])
 
 
-def storing(aggregate: Versioned, document: Document) -> Operation:
-    """What stores it as this document: where it is new if there is none, else over the one that was read."""
-    return Replace(document, aggregate.etag) if aggregate.etag else Create(document)
+def storing(document: Document, etag: str) -> Operation:
+    """What stores the document: as a new one, or over the one that was read with this ETag."""
+    return Replace(document, etag) if etag else Create(document)
 
 
 class Repository[Aggregate: Versioned]:
@@ -49,7 +49,7 @@ class Repository[Aggregate: Versioned]:
         Raises AlreadyExists, or ConditionFailed where it has changed since it was read.
         """
         document = self._document(aggregate)
-        [etag] = await self._outbox.commit(document["pk"], [storing(aggregate, document)], messages, audit)
+        [etag] = await self._outbox.commit(document["pk"], [storing(document, aggregate.etag)], messages, audit)
         return replace(aggregate, etag=etag)
 
     async def _read(self, pk: str, id: str) -> Aggregate | None:

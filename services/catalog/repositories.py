@@ -53,7 +53,7 @@ class Products:
         """
         document = {"id": _PRODUCT, "pk": product.sku, "kind": _PRODUCT, **encode(product)}
         messages = [_message(product, announcement)] if announcement else []
-        _, unpublished = await self._outbox.write(product.sku, [storing(product, document)], messages, audit)
+        _, unpublished = await self._outbox.write(product.sku, [storing(document, product.etag)], messages, audit)
         self._unpublished += unpublished
 
     def announce_again(self, product: Product, announcement: Announcement) -> None:

@@ -12,7 +12,6 @@ from services.operations.http_models.contexts import (
     DisagreementPage,
     LetBeView,
     ParkedEverywhereView,
-    ParkedQuery,
     RegistryView,
 )
 from services.operations.http_models.flow import FlowView, RebuildView
@@ -28,7 +27,7 @@ from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import catalogue
 from shared.pages import SigningIn
 from shared.paging import PageParameters, Paging
-from shared.replaying import DiscardParameters
+from shared.replaying import DiscardParameters, SubjectParameters
 from shared.waits import WaitPage, WaitsQuery
 
 
@@ -80,7 +79,7 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies, signing_in: 
             400: "A query parameter is wrong",
         },
     )
-    async def list_parked(call: Call[None, ParkedQuery]) -> Reply[ParkedEverywhereView]:
+    async def list_parked(call: Call[None, SubjectParameters]) -> Reply[ParkedEverywhereView]:
         return Reply(ParkedEverywhereView.of(await asked.parked(call.query.subject, deps.contexts)))
 
     @http.function(

@@ -15,7 +15,7 @@ from shared.contracts import Contract
 from shared.listing import find_readable, keyset, readable
 from shared.messaging import catalogue, contract_name, derived_id, event_id
 from shared.outbox import Outbox
-from shared.ports import Condition, Container, Create, Delete, Document, Operation, Query, Replace
+from shared.ports import Condition, Container, Create, Delete, Document, Query
 from shared.repository import Repository, restored, storing
 
 _SUMS = "sums"
@@ -78,7 +78,7 @@ class Sums:
         document = await self._container.read(_SUMS, "head")
         if document is None:
             return None
-        return replace(decode(Head, document), etag=document["_etag"], written_at=document["_ts"])
+        return replace(restored(Head, document), written_at=document["_ts"])
 
     async def save(
         self, head: Head, sums: Mapping[Place, Mapping[str, int]] | None = None, audit: AuditEntry | None = None
@@ -87,14 +87,14 @@ class Sums:
         has moved on since."""
         head, added = head.adding(sums or {})
         stored = await self._stored(added)
-        operations = [_put({"id": "head", "kind": "head", **encode(head)}, head.etag)]
+        operations = [storing({"id": "head", "pk": _SUMS, "kind": "head", **encode(head)}, head.etag)]
         for place, counts in added.items():
             was = stored.get(place.id, {})
             total = _counts(was, place)
             total.update(counts)
-            document = {"id": place.id, "kind": "sum", "model": place.model, "counts": nonzero(total)}
+            of = {"id": place.id, "pk": _SUMS, "kind": "sum", "model": place.model, "counts": nonzero(total)}
             life = {"ttl": place.seconds} if place.seconds else {}
-            operations.append(_put(document | life, was.get("_etag", "")))
+            operations.append(storing(of | life, was.get("_etag", "")))
         [etag, *_] = await self._outbox.commit(_SUMS, operations, [], audit)
         return replace(head, etag=etag)
 
@@ -117,11 +117,6 @@ def _counts(document: Document, place: Place) -> Counter[str]:
     return Counter(document["counts"] if document.get("model") == place.model else {})
 
 
-def _put(document: Document, etag: str) -> Operation:
-    document["pk"] = _SUMS
-    return Replace(document, etag) if etag else Create(document)
-
-
 class Disagreements(Repository[Disagreement]):
     """What doesn't agree, each in a partition of its own by an id that any text may have; and how far events were
     looked into for more."""
@@ -140,7 +135,7 @@ class Disagreements(Repository[Disagreement]):
     async def move(self, cursor: Cursor) -> Cursor:
         """Store it, new or over the one that was read. Raises Contended where another has moved it."""
         document = {"id": cursor.name, "pk": _CURSORS, "kind": "cursor", **encode(cursor)}
-        [etag] = await self._container.write(_CURSORS, [storing(cursor, document)])
+        [etag] = await self._container.write(_CURSORS, [storing(document, cursor.etag)])
         return replace(cursor, etag=etag)
 
     async def get(self, id: str) -> Disagreement | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.orders.process import (
+    ENDS,
     FINAL,
     OUTSTANDING,
     PROCESS,
@@ -246,14 +247,10 @@ def is_overdue(order: Order, now: datetime) -> bool:
 
 def _ended(order: Order, trigger: Trigger, now: datetime, timeouts: Timeouts) -> Change:
     if order.step is Step.SETTLING:
-        step, send = (
-            (Step.PAYMENT_DUE, Send.ORDER_PAYMENT_DUE) if order.payment_due else (Step.COMPLETED, Send.ORDER_COMPLETED)
-        )
-    elif order.reason is Reason.CANCELLED:
-        step, send = Step.CANCELLED, Send.ORDER_CANCELLED
+        step = Step.PAYMENT_DUE if order.payment_due else Step.COMPLETED
     else:
-        step, send = Step.REJECTED, Send.ORDER_REJECTED
-    return Change(_entered(order, step, trigger, now, timeouts), (send,))
+        step = Step.CANCELLED if order.reason is Reason.CANCELLED else Step.REJECTED
+    return Change(_entered(order, step, trigger, now, timeouts), (ENDS[step],))
 
 
 def _entered(order: Order, step: Step, because: str, now: datetime, timeouts: Timeouts) -> Order:

@@ -4,8 +4,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 from services.orders.domain import Change, Order
-from services.orders.process import Send
-from services.orders.status import Status
+from services.orders.process import ENDS, Send
 from shared.contracts import Command, Contract, Line
 from shared.contracts import orders as events
 from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
@@ -13,13 +12,6 @@ from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPaym
 from shared.contracts.shipping import Address, CancelShipment, CreateShipment
 from shared.messaging import Message, again, first
 from shared.ports import System
-
-_END = {
-    Status.COMPLETED: Send.ORDER_COMPLETED,
-    Status.PAYMENT_DUE: Send.ORDER_PAYMENT_DUE,
-    Status.CANCELLED: Send.ORDER_CANCELLED,
-    Status.REJECTED: Send.ORDER_REJECTED,
-}
 
 
 def first_of(change: Change, now: datetime) -> list[Message]:
@@ -36,7 +28,7 @@ def standing(order: Order) -> list[Message]:
     """Its beginning and its end, if it has come to that, as they were announced."""
     facts = [_message(Send.ORDER_PLACED, order, order.placed_at)]
     if order.settled_at:
-        facts.append(_message(_END[order.status], order, order.settled_at))
+        facts.append(_message(ENDS[order.step], order, order.settled_at))
     return facts
 
 

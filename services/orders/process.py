@@ -25,8 +25,6 @@ class Step(StrEnum):
     REJECTED = "rejected"
 
 
-FINAL = frozenset({Step.COMPLETED, Step.PAYMENT_DUE, Step.CANCELLED, Step.REJECTED})
-
 WAITING = {
     Step.RESERVING_STOCK: Waiting.STOCK,
     Step.AUTHORISING_PAYMENT: Waiting.PAYMENT,
@@ -75,6 +73,16 @@ class Send(StrEnum):
     ORDER_SHIPPED = "OrderShipped"
     ORDER_COMPLETED = "OrderCompleted"
     ORDER_PAYMENT_DUE = "OrderPaymentDue"
+
+
+ENDS = {
+    Step.COMPLETED: Send.ORDER_COMPLETED,
+    Step.PAYMENT_DUE: Send.ORDER_PAYMENT_DUE,
+    Step.CANCELLED: Send.ORDER_CANCELLED,
+    Step.REJECTED: Send.ORDER_REJECTED,
+}
+"""The final steps, and the event by which each is announced."""
+FINAL = ENDS.keys()
 
 
 class Reply(StrEnum):

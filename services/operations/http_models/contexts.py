@@ -9,7 +9,7 @@ from services.operations.asked import understood
 from services.operations.domain import Disagreement
 from services.operations.ports import Said
 from shared.codec import rfc3339
-from shared.fields import Moment, OptionalText, Parameters, View, optional
+from shared.fields import Moment, View, optional
 from shared.paging import Page
 from shared.replaying import ParkedPage, ParkedView
 
@@ -56,13 +56,6 @@ class RegistryView(View):
         contexts = [ContextView.of(*each) for each in said.items()]
         worst = max((each.health for each in contexts), key=[*Health].index, default=Health.UNKNOWN)
         return cls(health=worst, contexts=contexts)
-
-
-class ParkedQuery(Parameters):
-    """Of which order."""
-
-    subject: OptionalText = None
-    """Only what is about this order, or product."""
 
 
 class ParkedInContextView(View):
