@@ -8,19 +8,11 @@ import azure.functions as func
 from services.orders import handlers, placing
 from services.orders.domain import Order, Wanted
 from services.orders.forgetting import Forgetting, due_of, forget_customer, orders_of
-from services.orders.http_models import (
-    AnnouncedView,
-    CustomerDataPage,
-    ErasureView,
-    OrderBody,
-    OrderPage,
-    OrdersQuery,
-    OrderView,
-    PriceView,
-    StandingView,
-    WholeOrderView,
-    wait_of,
-)
+from services.orders.http_models.customers import CustomerDataPage, ErasureView, WholeOrderView
+from services.orders.http_models.orders import OrderPage, OrdersQuery, OrderView
+from services.orders.http_models.placing import OrderBody
+from services.orders.http_models.prices import PriceView
+from services.orders.http_models.waits import AnnouncedView, StandingView, wait_of
 from services.orders.process import Trigger
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
