@@ -168,23 +168,30 @@ UNREMOVABLE = BeforeValidator(_not_removed)
 """Of a merge patch (RFC 7396): the field may be changed or left out, but not removed by null."""
 
 
+# Each is built when it is first used (`defer_build`): an instance that starts needs few of them, and waits for none.
+
+
 class Body(BaseModel):
     """A request's body: exact types, no unknown field, camelCase."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", alias_generator=to_camel, frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", alias_generator=to_camel, frozen=True, defer_build=True)
 
 
 class Parameters(BaseModel):
     """A request's query parameters, in camelCase; each comes as a text."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True)
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, frozen=True, defer_build=True)
 
 
 class View(BaseModel):
     """A response's body, camelCase."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, frozen=True, json_schema_serialization_defaults_required=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+        defer_build=True,
     )
 
 
