@@ -258,12 +258,14 @@ def _end(store: Store, intent: Intent, reason: str | None) -> Intent:
     return intent
 
 
-def shown(intent: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
-    """The intent as an answer has it: with the id of its charge, unless `expand[0]` asks for the whole."""
-    if (expanded := parameters.get("expand[0]", "latest_charge")) != "latest_charge":
+def shown(done: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
+    """An intent, or a list of some, as it is shown: with the ids of charges, unless `expand[0]` asks for the whole."""
+    of, intents = ("data.latest_charge", done["data"]) if "data" in done else ("latest_charge", [done])
+    if (expanded := parameters.get("expand[0]", of)) != of:
         raise unsupported(f"the expansion of {expanded}")
-    charge = intent.get("latest_charge")
-    return intent | {"latest_charge": charge["id"]} if charge and "expand[0]" not in parameters else intent
+    for each in intents if "expand[0]" not in parameters else ():
+        each["latest_charge"] = each["latest_charge"] and each["latest_charge"]["id"]
+    return done
 
 
 Operation = Callable[[Store, str, Parameters], dict[str, Any]]
@@ -274,7 +276,7 @@ _EXPAND = {"expand[0]"}
 OPERATIONS: Mapping[str, tuple[Operation, set[str]]] = {
     "create": (create, _CREATION | _AUTOMATIC),
     "retrieve": (retrieve, _EXPAND),
-    "list": (list_newest, {"limit", "starting_after", *_COMPARISONS}),
+    "list": (list_newest, {"limit", "starting_after", *_COMPARISONS} | _EXPAND),
     "confirm": (confirm, {"payment_method", "return_url"} | _EXPAND),
     "capture": (capture, {"amount_to_capture"} | _EXPAND),
     "cancel": (cancel, {"cancellation_reason"} | _EXPAND),

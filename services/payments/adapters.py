@@ -6,14 +6,15 @@ forgets keys.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import stripe
 
-from services.payments.domain import DeclineCode, Intent, IntentStatus, Refusal, RefusedByProvider
+from services.payments.domain import DeclineCode, Intent, IntentStatus, Listed, Refusal, RefusedByProvider
 from services.payments.refusals import RefusedForNow, key_rejected, meaning, refusal
 from shared.errors import Unavailable
 from shared.telemetry import log, span
@@ -71,6 +72,16 @@ class StripeProvider:
                 ) from refused
             raise Unavailable(f"the payment provider doesn't show the intent: {refused}") from refused
 
+    async def created(self, since: datetime, until: datetime, after: str | None, most: int) -> Sequence[Listed]:
+        """So many of those created in this time."""
+        of: Any = {"created": {"gte": math.ceil(since.timestamp()), "lte": int(until.timestamp())}, "limit": most}
+        of |= {"expand": ["data.latest_charge"]} | ({"starting_after": after} if after else {})
+        try:
+            found = await self._ask("list", lambda intents: intents.list_async(of))
+        except RefusedByProvider as refused:
+            raise Unavailable(f"the payment provider doesn't list its intents: {refused}") from refused
+        return [_listed(each) for each in found.data]
+
     async def confirm(self, intent_id: str) -> Intent:
         """Have the money held."""
         intent = await self._change("confirm", intent_id, lambda intents: intents.confirm_async(intent_id, _EXPANDED))
@@ -101,18 +112,17 @@ class StripeProvider:
             return replace(await self.look(intent_id), refusal=refused.refusal)
 
     async def _call(self, operation: str, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
-        with span(f"payment provider {operation}", kind="CLIENT"):
-            return await self._answer(call)
+        return _intent(await self._ask(operation, call))
 
-    async def _answer(self, call: Callable[[_Intents], Awaitable[stripe.PaymentIntent]]) -> Intent:
-        try:
-            async with asyncio.timeout(self._timeout):
-                answer = await call(self._open().v1.payment_intents)
-        except stripe.StripeError as error:
-            raise meaning(error) from error
-        except TimeoutError as error:
-            raise Unavailable("the payment provider gave no answer in time") from error
-        return _intent(answer)
+    async def _ask[Answer](self, operation: str, call: Callable[[_Intents], Awaitable[Answer]]) -> Answer:
+        with span(f"payment provider {operation}", kind="CLIENT"):
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await call(self._open().v1.payment_intents)
+            except stripe.StripeError as error:
+                raise meaning(error) from error
+            except TimeoutError as error:
+                raise Unavailable("the payment provider gave no answer in time") from error
 
     async def close(self) -> None:
         """Let go of the connections; the next call opens them anew."""
@@ -148,6 +158,11 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
     held, captured = said.get("amount_capturable") or 0, said.get("amount_received") or 0
     captured -= charge.get("amount_refunded") or 0
     return Intent(answer.id, status, _authorised_until(charge), held, captured, reason)
+
+
+def _listed(answer: stripe.PaymentIntent) -> Listed:
+    order_id = (answer.to_dict().get("metadata") or {}).get("order_id")
+    return Listed(_intent(answer), order_id, datetime.fromtimestamp(answer.created, UTC))
 
 
 def _authorised_until(charge: Mapping[str, Any]) -> datetime | None:

@@ -139,6 +139,15 @@ class Intent:
     refusal: Refusal | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An intent among the provider's own, and which order's it is, as was said when it was created."""
+
+    intent: Intent
+    order_id: str | None
+    created_at: datetime
+
+
 class RefusedByProvider(Exception):
     """The provider makes no intent of this."""
 

@@ -5,6 +5,7 @@ id is stored can ever hold money. An unclear answer of the provider is never gue
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from services.payments.domain import (
     PROCESS,
@@ -12,6 +13,7 @@ from services.payments.domain import (
     DeclineCode,
     Intent,
     IntentStatus,
+    Listed,
     Payment,
     Refusal,
     RefusedByProvider,
@@ -89,6 +91,16 @@ async def get_payment(order_id: str, deps: Dependencies) -> tuple[Payment, Inten
     except (Transient, TimeoutError) as failure:
         log.warning("what the provider says of the intent isn't known: %r", failure)
         return payment, None, False
+
+
+async def list_intents(
+    since: datetime, until: datetime, after: str | None, most: int, deps: Dependencies
+) -> list[tuple[Listed, str | None]]:
+    """Of the provider's own list those that were created in this time, newest first, each with the intent that the
+    payment of its order names. Raises Unavailable where the provider gives no answer."""
+    found = await deps.provider.created(since, until, after, most)
+    named = await deps.payments.intents({each.order_id for each in found if each.order_id})
+    return [(each, named.get(each.order_id or "")) for each in found]
 
 
 async def _authorise(command: AuthorisePayment, deps: Dependencies) -> None:

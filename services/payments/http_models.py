@@ -1,8 +1,13 @@
 """Payments' answers."""
 
-from services.payments.domain import Intent, IntentStatus, Payment, State
+from typing import Annotated
+
+from pydantic import Field
+
+from services.payments.domain import Intent, IntentStatus, Listed, Payment, State
 from shared.codec import rfc3339
-from shared.fields import Moment, MoneyView, View, optional
+from shared.fields import Moment, MoneyView, PageSize, Time, View, optional
+from shared.paging import Page, PageParameters
 
 
 class IntentView(View):
@@ -44,6 +49,44 @@ class PaymentView(View):
             provider=_view(intent) if intent else None,
             provider_answered=answered,
         )
+
+
+class ListedIntentView(IntentView):
+    """An intent among the provider's own."""
+
+    intent_id: str
+    order_id: str | None = optional()
+    """Which order's it is, as was said when it was created."""
+    payment_intent_id: str | None = optional()
+    """The one that the payment of this order names: where it is another, or none is named, this one should hold no
+    money and have none."""
+    created_at: Moment
+
+    @classmethod
+    def of(cls, listed: Listed, named: str | None) -> "ListedIntentView":
+        """The intent as whoever looks for money that nobody knows of sees it."""
+        return cls(
+            **_view(listed.intent).model_dump(),
+            intent_id=listed.intent.id,
+            order_id=listed.order_id,
+            payment_intent_id=named,
+            created_at=rfc3339(listed.created_at),
+        )
+
+
+class ListedIntentPage(Page[ListedIntentView]):
+    """Some of the provider's intents, and where the next ones are."""
+
+
+class IntentsQuery(PageParameters):
+    """Created when."""
+
+    created_from: Annotated[Time, Field(examples=["2026-11-24T00:00:00Z"])]
+    """That second, or later."""
+    created_until: Annotated[Time, Field(examples=["2026-11-24T23:59:59Z"])]
+    """That second, or earlier."""
+    limit: Annotated[PageSize, Field(le=100)] = 100
+    """How many items at most: the provider gives no more at once."""
 
 
 def _view(intent: Intent) -> IntentView:

@@ -1,8 +1,10 @@
 """What payments' handlers need of the outside: the provider."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
-from services.payments.domain import Intent
+from services.payments.domain import Intent, Listed
 
 
 class Provider(Protocol):
@@ -16,6 +18,10 @@ class Provider(Protocol):
 
     async def look(self, intent_id: str) -> Intent:
         """The intent as it is now."""
+        ...
+
+    async def created(self, since: datetime, until: datetime, after: str | None, most: int) -> Sequence[Listed]:
+        """So many of those created in this time, to the second, newest first, behind the intent of that id."""
         ...
 
     async def confirm(self, intent_id: str) -> Intent:

@@ -77,6 +77,23 @@ async def test_what_is_held_is_captured_once(provider: Provider) -> None:
     assert (captured.held, captured.captured) == (0, 2250)
 
 
+async def test_what_was_created_in_a_time_is_listed_newest_first_with_its_order(provider: Provider) -> None:
+    ids = [(await provider.create(f"ord_{number}", 2250, "GBP", VISA)).id for number in range(3)]
+    await provider.confirm(ids[1])
+    begin, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+    first = await provider.created(begin, end, None, 2)
+    [last] = await provider.created(begin, end, ids[1], 1)
+
+    listed = [*first, last]
+    assert [(each.intent.id, each.order_id) for each in listed] == [(ids[n], f"ord_{n}") for n in (2, 1, 0)]
+    assert [each.intent.held for each in listed] == [0, 2250, 0]
+    assert listed[1].intent == await provider.look(ids[1])
+    before = await provider.created(begin, last.created_at - timedelta(microseconds=1), None, 3)
+    assert not {each.intent.id for each in before} & {*ids}
+    assert await provider.created(listed[0].created_at + timedelta(microseconds=1), end, None, 3) == []
+
+
 @pytest.mark.parametrize("method", [VISA, DECLINED])
 async def test_cancelling_is_the_end_and_cancelling_again_is_success(provider: Provider, method: str) -> None:
     id = await intent(provider, method)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from services.payments.domain import Intent
+from services.payments.domain import Intent, Listed
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Create, Document, Replace, System, WireMessage
@@ -192,6 +192,9 @@ class ChaoticProvider(MemoryProvider):
         intent = await self._adversary(lambda: MemoryProvider.look(self, intent_id))
         self._witness.money.told_of(intent_id)
         return intent
+
+    async def created(self, *asked: Any) -> list[Listed]:
+        return await self._adversary(lambda: MemoryProvider.created(self, *asked))
 
     async def confirm(self, intent_id: str) -> Intent:
         self._witness.money.to_change("confirm", intent_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -112,3 +113,70 @@ async def test_without_the_provider_payments_tells_its_own_side_in_time(
 
     assert (answer.status, answer.body["state"], answer.body["provider"]) == (200, "authorised", None)
     assert answer.body["providerAnswered"] is False
+
+
+async def listed(world: World, **query: str) -> Answer:
+    times = {"createdFrom": "2026-11-24T06:00:00Z", "createdUntil": "2026-11-25T06:00:00Z"}
+    return await world.call("list_intents", query=times | query, caller=OPERATIONS)
+
+
+async def test_payments_lists_what_the_provider_has_and_which_of_it_an_orders_payment_names(world: World) -> None:
+    orders = await world.confirmed(3)
+    await world.provider.confirm((await world.provider.create(orders[0], 250, "GBP", "pm_card_visa")).id)
+    await world.provider.create("ord_of_nobody", 250, "GBP", "pm_card_visa")
+
+    answer = await listed(world)
+
+    known = [(each["intentId"], each.get("orderId"), each.get("paymentIntentId")) for each in answer.body["value"]]
+    assert known == [
+        ("pi_5", "ord_of_nobody", None),
+        ("pi_4", orders[0], "pi_1"),
+        *((f"pi_{number}", orders[number - 1], f"pi_{number}") for number in (3, 2, 1)),
+    ]
+    assert answer.body["value"][1] == {
+        "status": "held",
+        "held": 250,
+        "captured": 0,
+        "intentId": "pi_4",
+        "orderId": orders[0],
+        "paymentIntentId": "pi_1",
+        "createdAt": "2026-11-24T06:00:03.000000Z",
+    }
+
+
+async def test_the_list_is_of_a_time_and_goes_on_by_pages(world: World) -> None:
+    await world.confirmed(5)
+    pages, query = [], {"createdFrom": "2026-11-24T06:00:00.5Z", "createdUntil": "2026-11-24T06:00:03Z", "limit": "2"}
+    while query:
+        page = await listed(world, **query)
+        pages.append([each["intentId"] for each in page.body["value"]])
+        query = dict(parse_qsl(urlsplit(page.body.get("nextLink", "")).query))
+
+    assert pages == [["pi_4", "pi_3"], ["pi_2"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ({"createdFrom": "yesterday"}, "createdFrom"),
+        ({"createdUntil": ""}, "createdUntil"),
+        ({"limit": "101"}, "limit"),
+        ({"after": "pi_1"}, "after"),
+    ],
+)
+async def test_a_list_that_cannot_be_is_refused_with_what_is_wrong(
+    world: World, query: dict[str, str], name: str
+) -> None:
+    answer = await listed(world, **query)
+
+    assert answer.status == 400
+    assert name in str(answer.body)
+
+
+async def test_without_the_provider_there_is_no_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def is_away(*_: Any) -> Any:
+        raise Unavailable("the payment provider gave no clear answer")
+
+    monkeypatch.setattr(world.provider, "created", is_away)
+
+    assert (await listed(world)).status == 503

@@ -27,7 +27,7 @@ from services.orders import bootstrap as orders
 from services.orders import functions as orders_functions
 from services.payments import bootstrap as payments
 from services.payments import functions as payments_functions
-from services.payments.domain import DeclineCode, Intent, IntentStatus, Refusal, RefusedByProvider
+from services.payments.domain import DeclineCode, Intent, IntentStatus, Listed, Refusal, RefusedByProvider
 from services.shipping import bootstrap as shipping
 from services.shipping import functions as shipping_functions
 from shared.access import Authenticator, Caller, Role
@@ -135,6 +135,7 @@ class MemoryProvider:
 
     def __init__(self) -> None:
         self.intents: dict[str, dict[str, Any]] = {}
+        self.now: Callable[[], datetime] = lambda: datetime(2026, 11, 24, 6, tzinfo=UTC)
         self.authorised_until: datetime | None = None
         """What every confirmation says."""
         self._movements = 0
@@ -145,7 +146,7 @@ class MemoryProvider:
         id = f"pi_{len(self.intents) + 1}"
         status = IntentStatus.UNCONFIRMED
         intent = {"order": order_id, "amount": amount, "method": payment_method, "status": status}
-        intent |= {"movements": [], "confirmations": 0, "lapsed": False}
+        intent |= {"movements": [], "confirmations": 0, "lapsed": False, "created": self.now().replace(microsecond=0)}
         self.intents[id] = intent
         return Intent(id, status)
 
@@ -153,6 +154,12 @@ class MemoryProvider:
         intent = self.intents[intent_id]
         held = intent["amount"] if intent["status"] is IntentStatus.HELD else 0
         return Intent(intent_id, intent["status"], held=held, captured=intent.get("captured", 0))
+
+    async def created(self, since: datetime, until: datetime, after: str | None, most: int) -> list[Listed]:
+        newest = [id for id in reversed(self.intents) if since <= self.intents[id]["created"] <= until]
+        behind = newest[newest.index(after) + 1 :] if after else newest
+        looks = [(await MemoryProvider.look(self, id), self.intents[id]) for id in behind[:most]]
+        return [Listed(look, intent["order"], intent["created"]) for look, intent in looks]
 
     async def confirm(self, intent_id: str) -> Intent:
         intent = self.intents[intent_id]
@@ -237,6 +244,7 @@ class World:
         self.system = VirtualSystem(seed)
         self.broker = broker(TOPOLOGY, self.system)
         self.provider = provider()
+        self.provider.now = self.system.now
         self.neighbours = Neighbours(self)
         self.containers = {name: container() for name in CONTEXTS}
         orders_settings = orders.OrdersSettings.read(environment)

@@ -238,6 +238,10 @@ async def test_a_charge_comes_as_its_id_unless_it_is_asked_for_whole(intents: Pa
     whole = await intents.retrieve_async(intent.id, {"expand": ["latest_charge"]})
     assert isinstance(whole.latest_charge, stripe.Charge)
     assert whole.to_dict()["latest_charge"]["payment_method_details"]["card"]["capture_before"] > time.time()
+    [listed] = (await intents.list_async({"limit": 1})).data
+    assert isinstance(listed.latest_charge, str)
+    [listed] = (await intents.list_async({"limit": 1, "expand": ["data.latest_charge"]})).data
+    assert isinstance(listed.latest_charge, stripe.Charge)
 
 
 def test_an_authorisation_that_is_too_old_has_lapsed_for_whoever_looks(tmp_path: Path, mocker: MockerFixture) -> None:
