@@ -13,9 +13,9 @@ from services.operations.adapters import ContextsOverHttp
 from services.operations.bootstrap import OperationsSettings, contexts_of
 from services.operations.ports import Said
 from shared.adapters.system import RealSystem
+from simulation.world import ENVIRONMENT
 from tests.contract.test_openid import Server, response, serving
 from tests.processes import free_port
-from tests.unit.world import ENVIRONMENT
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from shared.adapters.memory import MemoryBroker
 from shared.adapters.system import RealSystem
 from shared.audit import Actor
 from shared.outbox import Outbox, OutboxTimes
+from simulation.world import TOPOLOGY
 from tests.contract.conftest import StandIns
-from tests.unit.world import TOPOLOGY
 
 
 @pytest.mark.long

@@ -12,8 +12,8 @@ from services.payments.adapters import StripeProvider
 from services.payments.domain import DeclineCode, IntentStatus, Refusal, RefusedByProvider
 from services.payments.ports import Provider
 from shared.errors import Throttled, Unavailable
+from simulation.provider import MemoryProvider
 from tests.contract.conftest import StandIns
-from tests.unit.world import MemoryProvider
 
 VISA = "pm_card_visa"
 DECLINED = "pm_card_visa_chargeDeclined"

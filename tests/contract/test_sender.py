@@ -26,9 +26,9 @@ from shared.adapters.system import RealSystem
 from shared.errors import Throttled, Unavailable
 from shared.ports import Sender, WireMessage
 from shared.settings import Connection
+from simulation.world import TOPOLOGY
 from tests.contract.conftest import StandIns
 from tests.processes import free_port
-from tests.unit.world import TOPOLOGY
 
 type Receive = Callable[[str, int], Awaitable[list[WireMessage]]]
 

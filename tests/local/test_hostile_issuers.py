@@ -11,11 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from simulation.world import ENVIRONMENT
 from tests.contract.test_openid import CONFIGURATION, KEYS, Answer, Server, flooding, response, serving, silence
 from tests.local.functions_host.running import Host
 from tests.processes import ROOT, until
 from tests.unit.tokens import Issuer
-from tests.unit.world import ENVIRONMENT
 
 SETTINGS = {"ORDERFLOW_SERVICES": "catalog", "SWEEP_SCHEDULE": "0 0 0 29 2 *"}
 HOSTILE: dict[str, tuple[str, bytes | Answer]] = {

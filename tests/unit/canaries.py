@@ -36,8 +36,9 @@ from shared.http import Operation
 from shared.ports import Create, Document, Patch, Replace, WireMessage
 from shared.ports import Operation as Write
 from shared.telemetry import record_with
+from simulation.world import Answer
 from tests.unit.tokens import Issuer
-from tests.unit.world import Answer, World
+from tests.unit.world import World
 
 CANARY = re.compile(r"canary\d+x")
 EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parents[2] / "examples" / "requests.json").read_text())

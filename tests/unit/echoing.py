@@ -22,8 +22,8 @@ from shared.adapters.memory import MemoryBroker
 from shared.adapters.service_bus import _SendingLink
 from shared.ports import Document, Operation, Query, WireMessage
 from shared.settings import Connection
+from simulation.provider import MemoryProvider
 from tests.unit.canaries import NotingContainer
-from tests.unit.world import MemoryProvider
 
 type Failure = Callable[[str], Exception]
 """An error that says what it is given."""

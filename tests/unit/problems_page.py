@@ -13,7 +13,9 @@ from shared.errors import Unavailable
 from shared.ports import WireMessage
 from shared.problems import PROBLEM_TYPES
 from shared.telemetry import log
-from tests.unit.world import ENVIRONMENT, GUEST, SUPPORT, Answer, World, order_body
+from simulation.callers import GUEST, SUPPORT
+from simulation.world import ENVIRONMENT, Answer, order_body
+from tests.unit.world import World
 
 ORDERS_PER_MINUTE = 3
 PAGE = Path(__file__).parents[2] / "docs" / "problems.md"

@@ -11,9 +11,11 @@ import pytest
 
 from shared.access import Caller, Role
 from shared.adapters.memory import MemoryContainer
+from simulation.callers import ADMIN, GUEST, token
+from simulation.world import CONTEXTS, order_body
 from tests.infra.application import ENVIRONMENT
 from tests.unit.access_page import PAGE, operations, page
-from tests.unit.world import ADMIN, CONTEXTS, GUEST, World, order_body, token
+from tests.unit.world import World
 
 SERVICES = Path(__file__).parents[2] / "services"
 PAGES = {"GET openapi.json", "GET docs", "GET docs/{file}", "GET console", "GET console/{file}"}

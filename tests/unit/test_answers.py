@@ -14,7 +14,7 @@ from shared.contracts import Line
 from shared.contracts.inventory import ReleaseStock, ReserveStock
 from shared.contracts.payments import AuthorisePayment, VoidPayment
 from shared.errors import BrokenPromise, Contended
-from tests.unit.witness.notes import name_of
+from simulation.witness.notes import name_of
 from tests.unit.world import World
 
 LINES = (Line("MUG", 1),)

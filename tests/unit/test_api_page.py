@@ -6,7 +6,8 @@ import re
 import pytest
 
 from services.catalog.api_page import DESCRIPTION, FILES
-from tests.unit.world import ENVIRONMENT, Answer, World
+from simulation.world import ENVIRONMENT, Answer
+from tests.unit.world import World
 
 STRANGER = {"authorization": ""}
 SERVED = {"page.json": "application/json"} | {

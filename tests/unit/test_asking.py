@@ -9,7 +9,9 @@ from services.operations.asked import holdings
 from services.operations.ports import Said
 from shared.contracts.orders import OrderShipped
 from shared.messaging import first, to_wire
-from tests.unit.world import CONTEXTS, SUPPORT, World
+from simulation.callers import SUPPORT
+from simulation.world import CONTEXTS
+from tests.unit.world import World
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from scripts import asyncapi_document, events_page
 from scripts.asyncapi_document import DOCUMENT
 from scripts.message_flow import messages
 from shared.messaging import catalogue
+from simulation.world import TOPOLOGY
 from tests.unit.message_examples import examples
-from tests.unit.world import TOPOLOGY
 
 ROOT = Path(__file__).parents[2]
 OFFICIAL = ROOT / ".clients" / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0.json"

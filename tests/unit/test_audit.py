@@ -12,8 +12,10 @@ from shared.access import Caller
 from shared.adapters.memory import MemoryContainer
 from shared.errors import Contended, Unavailable
 from shared.ports import Delete, Document, Operation, Replace
+from simulation.callers import ADMIN, SUPPORT, WAREHOUSE, customer
+from simulation.world import CONTEXTS, TOPOLOGY, order_body
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import ADMIN, CONTEXTS, SUPPORT, TOPOLOGY, WAREHOUSE, World, customer, order_body
+from tests.unit.world import World
 
 PRODUCT = {"sku": "MUG", "name": "Product MUG", "price": {"amount": 250, "currency": "GBP"}}
 NOTE = {"carrier": "Royal Mail", "trackingNumber": "RM1"}

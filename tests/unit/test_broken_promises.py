@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from services.payments.domain import Intent, IntentStatus
-from tests.unit.world import MemoryProvider, World
+from simulation.provider import MemoryProvider
+from tests.unit.world import World
 
 
 class CountingProvider(MemoryProvider):

@@ -17,6 +17,8 @@ import pytest
 from shared.errors import SettingsError
 from shared.http import Operation
 from shared.ports import WireMessage
+from simulation.callers import ADMIN, SUPPORT, WAREHOUSE, customer
+from simulation.world import CONTEXTS, ENVIRONMENT, settings_of
 from tests.unit.canaries import (
     CANARY,
     Canaries,
@@ -30,7 +32,6 @@ from tests.unit.canaries import (
     replaced,
 )
 from tests.unit.echoing import EchoingBroker, EchoingContainer, EchoingProvider
-from tests.unit.world import ADMIN, CONTEXTS, ENVIRONMENT, SUPPORT, WAREHOUSE, customer, settings_of
 
 SKU = "MUG-1"
 

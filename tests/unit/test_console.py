@@ -6,7 +6,8 @@ from hashlib import sha256
 import pytest
 
 from services.operations.console import FILES
-from tests.unit.world import ENVIRONMENT, Answer, World
+from simulation.world import ENVIRONMENT, Answer
+from tests.unit.world import World
 
 STRANGER = {"authorization": ""}
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}

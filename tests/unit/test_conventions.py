@@ -8,7 +8,9 @@ import pytest
 from shared.access import Caller
 from shared.errors import Throttled, Unavailable
 from shared.telemetry import log
-from tests.unit.world import WAREHOUSE, Answer, World, order_body
+from simulation.callers import WAREHOUSE
+from simulation.world import Answer, order_body
+from tests.unit.world import World
 
 OPERATIONS = sorted(name for name, each in World().functions.items() if hasattr(each, "operation"))
 FILES = {name for name in OPERATIONS if World().functions[name].operation.response is None}

@@ -8,7 +8,8 @@ from shared.adapters.memory import MemoryContainer
 from shared.contracts.shipping import CancelShipment
 from shared.errors import Contended
 from shared.messaging import first, from_wire, to_wire
-from tests.unit.world import Answer, World
+from simulation.world import Answer
+from tests.unit.world import World
 
 TYPED = {"carrier": "Royal Mail", "trackingNumber": "RM1"}
 

@@ -7,7 +7,8 @@ import pytest
 
 from services.catalog.bootstrap import CatalogSettings
 from shared.errors import SettingsError
-from tests.unit.world import ENVIRONMENT, World, order_body
+from simulation.world import ENVIRONMENT, order_body
+from tests.unit.world import World
 
 
 async def shop(currency: str, price: int = 1000) -> World:

@@ -24,8 +24,9 @@ from shared.errors import (
 )
 from shared.messaging import first, to_wire
 from shared.ports import Delete, Document, WireMessage
+from simulation.clock import VirtualSystem
+from simulation.world import TOPOLOGY
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import TOPOLOGY, VirtualSystem
 
 type Work = Callable[[], Awaitable[None]]
 

@@ -21,7 +21,8 @@ from shared.contracts.shipping import ShipmentCorrected
 from shared.errors import Contended
 from shared.messaging import first, to_wire
 from shared.ports import Create, Document, Operation, Replace
-from tests.unit.world import Answer, World
+from simulation.world import Answer
+from tests.unit.world import World
 
 PLACED = OrderPlaced("ord_1", (), 250, "GBP")
 

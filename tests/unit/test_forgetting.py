@@ -15,8 +15,10 @@ from services.orders.forgetting import RUN
 from shared.adapters.memory import MemoryContainer
 from shared.errors import AlreadyExists, Unavailable
 from shared.ports import Document, Operation, Query, Replace, WireMessage
+from simulation.callers import SUPPORT, customer
+from simulation.world import ENVIRONMENT, Answer, order_body
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import ENVIRONMENT, SUPPORT, Answer, World, customer, order_body
+from tests.unit.world import World
 
 ADDRESS = {
     "name": "Canary Name",

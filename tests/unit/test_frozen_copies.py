@@ -21,7 +21,8 @@ from shared.errors import Postponed
 from shared.messaging import type_name
 from shared.ports import Document, Operation
 from shared.retry import at_once
-from tests.unit.world import MemoryProvider, World
+from simulation.provider import MemoryProvider
+from tests.unit.world import World
 
 FLAKY = AuthorisePayment("ord_1", 500, "GBP", "pm_flaky")
 VISA = AuthorisePayment("ord_1", 500, "GBP", "pm_card_visa")

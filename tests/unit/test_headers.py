@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.world import Answer, World, order_body
+from simulation.world import Answer, order_body
+from tests.unit.world import World
 
 ANY = "<the stock item's ETag>"
 

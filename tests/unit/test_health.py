@@ -13,7 +13,10 @@ from shared import health
 from shared.errors import Unavailable
 from shared.health import report_liveness
 from shared.http import HttpFunctions
-from tests.unit.world import CONTEXTS, OPERATIONS, PlainTokens, VirtualSystem, World
+from simulation.callers import OPERATIONS, PlainTokens
+from simulation.clock import VirtualSystem
+from simulation.world import CONTEXTS
+from tests.unit.world import World
 
 
 async def answer(release: Path) -> Any:

@@ -8,7 +8,9 @@ import pytest
 
 from services.payments import handlers
 from shared.errors import Unavailable
-from tests.unit.world import OPERATIONS, Answer, World
+from simulation.callers import OPERATIONS
+from simulation.world import Answer
+from tests.unit.world import World
 
 
 @pytest.fixture

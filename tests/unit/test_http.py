@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared.errors import Throttled, Unavailable
-from tests.unit.world import Answer, World, order_body
+from simulation.world import Answer, order_body
+from tests.unit.world import World
 
 
 @pytest.fixture

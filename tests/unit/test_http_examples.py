@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl
 
 from scripts.http_examples import rendered
 from scripts.openapi_document import DOCUMENT, SESSION
-from tests.unit.world import ADMIN, CONTEXTS, WAREHOUSE, Answer, World, customer
+from simulation.callers import ADMIN, WAREHOUSE, customer
+from simulation.world import CONTEXTS, Answer
+from tests.unit.world import World
 
 CALLERS = {"admin": ADMIN, "warehouse": WAREHOUSE, "customer": customer("ada")}
 NOTHING_THERE = {f"{context}_{done}" for context in CONTEXTS for done in ("replay", "discard")} | {

@@ -8,7 +8,8 @@ import pytest
 from shared.access import Caller
 from shared.adapters.memory import MemoryContainer
 from shared.ports import Document, Query
-from tests.unit.world import ADMIN, GUEST, SUPPORT, World, customer
+from simulation.callers import ADMIN, GUEST, SUPPORT, customer
+from tests.unit.world import World
 
 ADA, BOB = customer("ada"), customer("bob")
 

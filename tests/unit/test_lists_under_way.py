@@ -10,8 +10,9 @@ import pytest
 from services.orders.status import STATUS, Status
 from services.shipping.domain import State
 from shared.ports import Document
+from simulation.callers import SUPPORT
 from tests.unit.test_lists import Interrupted
-from tests.unit.world import SUPPORT, World
+from tests.unit.world import World
 
 type Fits = Callable[[Document], object]
 """Whether it fits, and if so, as what: None where it doesn't."""

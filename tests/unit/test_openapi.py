@@ -11,9 +11,10 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from scripts.openapi_document import DOCUMENT, rendered
+from simulation.world import Answer
 from tests.unit.access_page import operations
 from tests.unit.problems_page import PROBLEMS
-from tests.unit.world import Answer, World, is_declared
+from tests.unit.world import World, is_declared
 
 
 @pytest.fixture(scope="module")

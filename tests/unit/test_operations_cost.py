@@ -10,7 +10,8 @@ from local.cosmos import charges
 from local.cosmos.indexing import Index
 from shared.adapters.memory import MemoryContainer
 from shared.ports import Delete, Document, Operation, Patch, Query
-from tests.unit.world import ENVIRONMENT, NEWCOMERS, TOPOLOGY, World
+from simulation.world import ENVIRONMENT, NEWCOMERS, TOPOLOGY
+from tests.unit.world import World
 
 ORDERS_A_MINUTE = 10
 MINUTES_BEFORE, MINUTES = 7, 3

@@ -15,8 +15,9 @@ from shared.messaging import first
 from shared.outbox import Outbox, OutboxTimes
 from shared.ports import Create, Document, Replace
 from shared.telemetry import span
+from simulation.clock import VirtualSystem
+from simulation.world import TOPOLOGY
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import TOPOLOGY, VirtualSystem
 
 
 class Failing:

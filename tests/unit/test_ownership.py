@@ -3,7 +3,9 @@
 import pytest
 
 from shared.access import Caller
-from tests.unit.world import ADMIN, GUEST, SUPPORT, Answer, World, customer, order_body
+from simulation.callers import ADMIN, GUEST, SUPPORT, customer
+from simulation.world import Answer, order_body
+from tests.unit.world import World
 
 ADA, GRACE = customer("ada"), customer("grace")
 KEY = {"idempotency-key": "k1"}

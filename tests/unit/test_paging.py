@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from shared.access import Caller
-from tests.unit.world import SUPPORT, WAREHOUSE, World, orders_of
+from simulation.callers import SUPPORT, WAREHOUSE
+from tests.unit.world import World, orders_of
 
 NEEDS: dict[str, dict[str, str]] = {
     "get_product": {"sku": "MUG"},

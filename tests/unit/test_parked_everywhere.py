@@ -7,7 +7,9 @@ import pytest
 
 from services.operations.ports import Said
 from shared.ports import WireMessage
-from tests.unit.world import ADMIN, CONTEXTS, SUPPORT, World
+from simulation.callers import ADMIN, SUPPORT
+from simulation.world import CONTEXTS
+from tests.unit.world import World
 
 QUEUES = [context for context in CONTEXTS if context != "catalog"]
 

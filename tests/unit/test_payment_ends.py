@@ -10,7 +10,9 @@ import pytest
 from services.payments.bootstrap import PaymentsSettings
 from services.payments.domain import DeclineCode, Intent, IntentStatus, Refusal
 from shared.errors import SettingsError
-from tests.unit.world import ENVIRONMENT, MemoryProvider, World
+from simulation.provider import MemoryProvider
+from simulation.world import ENVIRONMENT
+from tests.unit.world import World
 
 
 async def confirmed(world: World, method: str = "pm_card_visa") -> str:

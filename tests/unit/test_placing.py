@@ -9,8 +9,9 @@ from services.orders.placing import NewOrder, WantedLine, order_id
 from shared.access import Role
 from shared.errors import Contended
 from shared.ports import Replace
+from simulation.world import ENVIRONMENT, order_body
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import ENVIRONMENT, World, order_body
+from tests.unit.world import World
 
 KEY = {"idempotency-key": "k"}
 

@@ -9,7 +9,9 @@ from shared.access import Caller
 from shared.adapters.memory import MemoryContainer
 from shared.errors import AlreadyExists, ConditionFailed, Contended, Throttled, Unavailable
 from shared.ports import Create, Operation, Patch
-from tests.unit.world import ENVIRONMENT, GUEST, SUPPORT, Answer, World, customer, order_body
+from simulation.callers import GUEST, SUPPORT, customer
+from simulation.world import ENVIRONMENT, Answer, order_body
+from tests.unit.world import World
 
 ADA, GRACE = customer("ada"), customer("grace")
 

@@ -14,9 +14,11 @@ from services.operations import reconciling
 from services.operations.reconciling import Reconciling
 from services.payments.domain import IntentStatus
 from shared.errors import Unavailable
+from simulation.callers import ADMIN, SUPPORT
+from simulation.witness.notes import name_of
+from simulation.world import Answer
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.witness.notes import name_of
-from tests.unit.world import ADMIN, SUPPORT, Answer, World
+from tests.unit.world import World
 
 AFTER, WINDOW = 600, 86_400
 STORES = ("orders", "inventory", "payments")

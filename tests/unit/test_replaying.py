@@ -21,9 +21,12 @@ from shared.errors import Unavailable
 from shared.messaging import first, to_wire
 from shared.parking import Cause
 from shared.ports import Operation, WireMessage
+from simulation.callers import ADMIN, SUPPORT, WAREHOUSE, customer
+from simulation.provider import MemoryProvider
+from simulation.world import CONTEXTS, Answer, order_body
 from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.test_forgetting import PERSONAL, completed, forget, told
-from tests.unit.world import ADMIN, CONTEXTS, SUPPORT, WAREHOUSE, Answer, MemoryProvider, World, customer, order_body
+from tests.unit.world import World
 
 PRICIER = {"sku": "MUG", "name": "Product MUG", "price": {"amount": 300, "currency": "GBP"}}
 

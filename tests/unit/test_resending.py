@@ -10,7 +10,8 @@ import pytest
 from services.orders import resending
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.errors import Throttled, Unavailable
-from tests.unit.world import ENVIRONMENT, World
+from simulation.world import ENVIRONMENT
+from tests.unit.world import World
 
 HOUR = timedelta(hours=1)
 

@@ -10,7 +10,7 @@ from services.orders.bootstrap import OrdersSettings
 from services.payments.bootstrap import PaymentsSettings
 from shared.authentication import TokenRules
 from shared.errors import SettingsError
-from tests.unit.world import ENVIRONMENT
+from simulation.world import ENVIRONMENT
 
 IDENTITY = {
     "COSMOS_ORDERS__accountEndpoint": "https://shop.documents.azure.com:443/",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.world import Answer, World, order_body
+from simulation.world import Answer, order_body
+from tests.unit.world import World
 
 FORMS = (
     {

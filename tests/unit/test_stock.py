@@ -4,8 +4,10 @@ import pytest
 
 from shared.access import Caller, Role
 from shared.errors import AlreadyExists, ConditionFailed
+from simulation.callers import ADMIN
+from simulation.world import Answer
 from tests.unit.forgetful import LOST, ForgetfulContainer
-from tests.unit.world import ADMIN, Answer, World
+from tests.unit.world import World
 
 SKU = {"sku": "MUG"}
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.world import GUEST, Answer, World, order_body
+from simulation.callers import GUEST
+from simulation.world import Answer, order_body
+from tests.unit.world import World
 
 
 @pytest.fixture

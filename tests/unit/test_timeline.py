@@ -17,7 +17,8 @@ from shared.contracts.orders import OrderCompleted, OrderPlaced, PricedLine
 from shared.contracts.shipping import ShipmentCorrected
 from shared.messaging import catalogue, first, to_wire
 from shared.ports import WireMessage
-from tests.unit.world import NEWCOMERS, Answer, World
+from simulation.world import NEWCOMERS, Answer
+from tests.unit.world import World
 
 KEPT = timedelta(days=90)
 EPOCH = datetime(2026, 11, 24, 8, tzinfo=UTC)

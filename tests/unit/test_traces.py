@@ -21,7 +21,8 @@ from shared.adapters.recorder import OpenTelemetryRecorder
 from shared.errors import Unavailable
 from shared.ports import WireMessage
 from shared.telemetry import record_with, span
-from tests.unit.world import ENVIRONMENT, World
+from simulation.world import ENVIRONMENT
+from tests.unit.world import World
 
 ROOT = Path(__file__).parents[2]
 

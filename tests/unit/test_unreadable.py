@@ -6,7 +6,8 @@ from itertools import chain
 import pytest
 
 from shared.ports import Create
-from tests.unit.world import SUPPORT, World
+from simulation.callers import SUPPORT
+from tests.unit.world import World
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10])

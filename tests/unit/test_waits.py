@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from shared.ports import WireMessage
-from tests.unit.witness.notes import name_of
-from tests.unit.world import OPERATIONS, World
+from simulation.callers import OPERATIONS
+from simulation.witness.notes import name_of
+from tests.unit.world import World
 
 
 @pytest.fixture

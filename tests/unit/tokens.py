@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from shared.authentication import TokenAuthenticator, TokenRules
 from shared.errors import Unavailable
 from shared.signing_keys import SigningKeys
-from tests.unit.world import VirtualSystem
+from simulation.clock import VirtualSystem
 
 ISSUER, AUDIENCE = "https://id.example/", "orderflow"
 ALGORITHMS = {

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from shared.ports import Create, Delete, Document, Operation, Patch, Replace, WireMessage
 from shared.texts import FORGOTTEN
-from tests.unit.witness.messages import Messages
-from tests.unit.witness.money import Money
-from tests.unit.witness.notes import DELIVERY, SWEEP_BEGAN, Delivery, Notes
-from tests.unit.witness.orders import Orders
-from tests.unit.witness.stock import Stock
+from simulation.witness.messages import Messages
+from simulation.witness.money import Money
+from simulation.witness.notes import DELIVERY, SWEEP_BEGAN, Delivery, Notes
+from simulation.witness.orders import Orders
+from simulation.witness.stock import Stock
 
 if TYPE_CHECKING:
-    from tests.unit.world import World
+    from simulation.world import World
 
 __all__ = ["DELIVERY", "SWEEP_BEGAN", "Delivery", "Witness"]
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from shared.ports import Document
-from tests.unit.witness.messages import Messages
-from tests.unit.witness.notes import DELIVERY, Delivery, Notes, name_of
+from simulation.witness.messages import Messages
+from simulation.witness.notes import DELIVERY, Delivery, Notes, name_of
 
 _AWAITED = {
     "reserving_stock": {"StockReserved", "StockRejected"},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shared.ports import Document, WireMessage
 
 if TYPE_CHECKING:
-    from tests.unit.world import World
+    from simulation.world import World
 
 
 @dataclass(eq=False, slots=True)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared.ports import Document, WireMessage
-from tests.unit.witness.notes import DELIVERY, SWEEP_BEGAN, Delivery, Notes, data_of, name_of
+from simulation.witness.notes import DELIVERY, SWEEP_BEGAN, Delivery, Notes, data_of, name_of
 
 _UNDONE_ANYWAY = {
     "StockReleased": ("inventory", "decision", "rejected"),

@@ -2,8 +2,8 @@
 
 from services.payments.domain import IntentStatus
 from shared.ports import Document
-from tests.unit.witness.notes import DELIVERY, Notes
-from tests.unit.witness.orders import Orders
+from simulation.witness.notes import DELIVERY, Notes
+from simulation.witness.orders import Orders
 
 _INTENT_IS = {
     "declined": IntentStatus.CANCELLED,

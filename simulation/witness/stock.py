@@ -6,8 +6,8 @@ from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 
 from shared.ports import Document, WireMessage
-from tests.unit.witness.notes import DELIVERY, Delivery, Notes, data_of
-from tests.unit.witness.orders import Orders
+from simulation.witness.notes import DELIVERY, Delivery, Notes, data_of
+from simulation.witness.orders import Orders
 
 _LINES_ARE = {"reserved": "active", "rejected": "released", "released": "released", "committed": "committed"}
 """What every line's reservation is when a decision comes to one of these states."""
