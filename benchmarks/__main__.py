@@ -1,78 +1,53 @@
-"""`scripts/bench`: measures, prints a table, and writes what was measured. The exit status is 1 where a bound is
-exceeded by more than the noise."""
+"""`scripts/bench`: measures, prints tables, and writes what was measured. The exit status is 1 where a target is missed
+by more than the noise."""
 
 import argparse
-import json
-import os
-import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
-from benchmarks.comparison import Comparison, Verdict
-from benchmarks.surface import surface
-from benchmarks.timeline import timeline
+from benchmarks.report import How, Report
 
-BENCHMARKS: dict[str, Callable[[int, str | None], Iterator[Comparison]]] = {"surface": surface, "timeline": timeline}
-HEADINGS = ("measured", "in", "bare", "whole", "ratio", "middle half", "bound", "")
+BENCHMARKS = ("surface", "timeline")
 RESULTS = Path(__file__).parent / "results"
 
 
-def row(comparison: Comparison) -> tuple[str, ...]:
-    """A line of the table: the median round's, and how far they spread."""
-    low, high = comparison.spread
-    whole, bare = comparison.typical
-    figures = f"{bare:.2f}", f"{whole:.2f}", f"{comparison.ratio:.3f}", f"{low:.3f} – {high:.3f}"
-    return comparison.name, comparison.unit, *figures, f"{comparison.bound:.2f}", comparison.verdict
-
-
-def line(cells: Sequence[str]) -> str:
-    """A row of a Markdown table."""
-    return f"| {' | '.join(cells)} |\n"
-
-
-def document(name: str, rounds: int, comparisons: Sequence[Comparison]) -> dict[str, object]:
-    """What was measured, and on what."""
-    return {
-        "benchmark": name,
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processors": os.cpu_count(),
-        "python": platform.python_version(),
-        "rounds": rounds,
-        "figures": [
-            {"name": each.name, "ratio": round(each.ratio, 3), "target": each.bound, "at_most": True}
-            for each in comparisons
-        ],
-        "comparisons": [
-            asdict(each) | {"ratio": each.ratio, "spread": each.spread, "verdict": each.verdict} for each in comparisons
-        ],
-    }
+def benchmark(name: str) -> Callable[[How], Report]:
+    """The one of this name: each is a module with a function `measure`."""
+    measure: Callable[[How], Report] = import_module(f"benchmarks.{name}").measure
+    return measure
 
 
 def main() -> int:
     """Measure; the exit status."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--only", choices=BENCHMARKS, default="surface", help="which one (default: surface)")
-    parser.add_argument("--rounds", type=int, default=20, help="of what is timed, two at least (default: 20)")
+    parser.add_argument(
+        "--only", choices=BENCHMARKS, action="append", help="this one; may be given again (default: all)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="just enough to see that each runs; the figures say little"
+    )
     parser.add_argument("--against", metavar="COMMIT", help="what imports are compared with (default: before tokens)")
-    parser.add_argument("--json", type=Path, help="where to write what was measured (default: benchmarks/results)")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where to write what was measured")
     given = parser.parse_args()
-    if given.rounds < 2:
-        parser.error("--rounds should be 2 or more: of one there is no spread")
     if not Path("/proc/self/schedstat").exists():
         parser.error("processor time is read from /proc/PID/task/*/schedstat, as Linux has it: run it there")
-    sys.stdout.write(line(HEADINGS) + line(["---", "---", *["---:"] * 5, "---"]))
-    comparisons = []
-    for comparison in BENCHMARKS[given.only](given.rounds, given.against):
-        comparisons.append(comparison)
-        sys.stdout.write(line(row(comparison)))
+    how = How(given.quick, given.against)
+    missed = False
+    for name in given.only or BENCHMARKS:
+        began = time.monotonic()
+        sys.stdout.write(f"## {name}\n\n")
         sys.stdout.flush()
-    file = given.json or RESULTS / f"{given.only}.json"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(document(given.only, given.rounds, comparisons), indent=2) + "\n")
-    return int(any(each.verdict is Verdict.EXCEEDED for each in comparisons))
+        report = benchmark(name)(how)
+        report.write(given.results, name, how)
+        missed |= report.missed
+        for table in report.text():
+            sys.stdout.write(f"{table}\n\n")
+        sys.stdout.write(f"{time.monotonic() - began:.0f} seconds\n\n")
+        sys.stdout.flush()
+    return int(missed)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,19 @@
 """Two ways of doing the same, measured in turns in one run, and what may be said of them after that."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median, quantiles
 
 
 class Verdict(StrEnum):
-    """How a ratio stands to its bound."""
+    """How a ratio stands to its target."""
 
-    WITHIN = "within"
-    UNCLEAR = "over, within the noise"
-    EXCEEDED = "exceeded"
+    MET = "met"
+    UNCLEAR = "missed, within the noise"
+    MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,14 +28,16 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What doing it once took in each round, in `unit`: the whole way, and the bare one."""
+    """What each round found of the whole way and of the bare one, in `unit`: what doing it once took, or, of a rate,
+    how often it could be done."""
 
     name: str
-    bound: float
-    """What the ratio may be."""
+    target: float
+    """What the ratio may be `at_most`; otherwise what it should be at least."""
     whole: tuple[float, ...]
     bare: tuple[float, ...]
     unit: str = "ms"
+    at_most: bool = True
 
     @property
     def ratios(self) -> list[float]:
@@ -59,14 +62,22 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Exceeded is only what three quarters of the rounds agree on."""
-        if self.ratio <= self.bound:
-            return Verdict.WITHIN
-        return Verdict.EXCEEDED if self.spread[0] > self.bound else Verdict.UNCLEAR
+        """Missed is only what three quarters of the rounds agree on."""
+        if self._meets(self.ratio):
+            return Verdict.MET
+        return Verdict.UNCLEAR if any(map(self._meets, self.spread)) else Verdict.MISSED
+
+    def _meets(self, ratio: float) -> bool:
+        return ratio <= self.target if self.at_most else ratio >= self.target
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so great a share of all doesn't pass."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def compare(
-    name: str, bound: float, whole: Way, bare: Way, *, rounds: int, turns: int
+    name: str, target: float, whole: Way, bare: Way, *, rounds: int, turns: int
 ) -> tuple[Comparison, Comparison]:
     """Do both in so many rounds of so many turns; the time that it took, and the processor time.
 
@@ -74,11 +85,11 @@ def compare(
     round's time is the median of its own.
     """
     measured = [_round(whole, bare, turns) for _ in range(rounds)]
-    time_of_both, processor_of_both = (
-        Comparison(f"{name}, {what}", bound, tuple(each[0] for each in of_rounds), tuple(each[1] for each in of_rounds))
-        for what, of_rounds in zip(("time", "processor time"), zip(*measured, strict=True), strict=True)
+    (times, bare_times), (spent, bare_spent) = (zip(*rounds, strict=True) for rounds in zip(*measured, strict=True))
+    return (
+        Comparison(f"{name}, time", target, times, bare_times),
+        Comparison(f"{name}, processor time", target, spent, bare_spent),
     )
-    return time_of_both, processor_of_both
 
 
 def _round(whole: Way, bare: Way, turns: int) -> tuple[tuple[float, float], tuple[float, float]]:

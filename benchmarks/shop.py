@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks import processor
 from local.identity.issuer import Caller, Role, mint
 from local.verify.stack import read_stack
 
@@ -31,8 +32,7 @@ class Shop:
     def __init__(self, state: Path) -> None:
         stack = read_stack(state)
         self._api, self._broker = _connection(stack.api), _connection(stack.parts["service_bus"].control)
-        hosts = (part for name, part in stack.parts.items() if name.startswith("functions_host"))
-        self._hosts = [Path(f"/proc/{part.pid}/task") for part in hosts]
+        self._hosts = [part.pid for name, part in stack.parts.items() if name.startswith("functions_host")]
         subjects = {role: role.value for role in Role} | {Role.CUSTOMER: "ada"}
         self._headers = {
             role: {"Authorization": f"Bearer {mint(state, Caller(role, subject))}", "Content-Type": "application/json"}
@@ -41,8 +41,7 @@ class Shop:
 
     def processor(self) -> float:
         """The milliseconds of processor time that the Functions hosts have taken so far, in all their threads."""
-        threads = (thread for host in self._hosts for thread in host.iterdir())
-        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e6
+        return processor.spent(self._hosts)
 
     def stock_up(self) -> None:
         """Put products on sale, with plenty of each in the house."""
@@ -50,7 +49,7 @@ class Shop:
         self._done(Role.ADMIN, "POST", "products/import", {"products": products})
         for sku in SKUS:
             self._done(Role.WAREHOUSE, "PUT", f"stock/{sku}", {"onHand": 1_000_000})
-            _until(lambda sku=sku: self._ask(Role.CUSTOMER, "GET", f"prices/{sku}")[0] == 200)  # type: ignore[misc]
+            _until(lambda sku=sku: self.ask(Role.CUSTOMER, "GET", f"prices/{sku}")[0] == 200)  # type: ignore[misc]
 
     def place(self) -> str:
         """Place an order; its id."""
@@ -97,12 +96,12 @@ class Shop:
 
     def _done(self, role: Role, method: str, path: str, body: object = None) -> Any:
         """What is answered to what has to succeed."""
-        status, answer = self._ask(role, method, path, body)
+        status, answer = self.ask(role, method, path, body)
         if status >= 300:
             raise SystemExit(f"{method} {path} was answered {status}: {answer}")
         return answer
 
-    def _ask(self, role: Role, method: str, path: str, body: object = None) -> tuple[int, Any]:
+    def ask(self, role: Role, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """The status, and what is answered."""
         text = None if body is None else json.dumps(body).encode()
         self._api.request(method, f"/api/{path}", text, self._headers[role])

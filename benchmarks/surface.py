@@ -1,14 +1,14 @@
 """What authentication, validation and problem handling add to a request, to an order, and to importing a context."""
 
-import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.comparison import Comparison, Way, compare
+from benchmarks.fresh import Fresh, as_in_azure
+from benchmarks.report import How, Report
 from benchmarks.shop import Shop
 from scripts.measure_orders import NEVER, stack
 
@@ -17,30 +17,23 @@ BARE = ROOT / "benchmarks" / "bare"
 SETTINGS = {"SWEEP_SCHEDULE": NEVER, "ORDERS_PER_CUSTOMER_PER_MINUTE": "0"}
 """No timer, and no limit of orders: nothing goes on but what is measured."""
 GET_BOUND, ORDER_BOUND, IMPORT_BOUND = 1.10, 1.05, 1.10
-WARM_UP_ORDERS, WARM_UP_LOOKS = 20, 500
+WARM_UP_LOOKS = 500
 
 CONTEXT = "orders"
-IMPORT = "import function_app, time; print(time.process_time())"
-AS_IN_AZURE = {
-    "ORDERFLOW_SERVICES": CONTEXT,
-    f"COSMOS_{CONTEXT.upper()}__accountEndpoint": "https://shop.documents.azure.com/",
-    f"SERVICEBUS_{CONTEXT.upper()}__fullyQualifiedNamespace": "shop.servicebus.windows.net",
-    "IDENTITY_ISSUER": "https://id.example",
-    "IDENTITY_AUDIENCE": "orderflow",
-}
 
 
-def surface(rounds: int, against: str | None) -> Iterator[Comparison]:
-    """Each comparison as it is made; that of the import only where there is a commit to compare with."""
-    with shops() as (whole, bare):
-        yield from looking(whole, bare, rounds)
-        yield from ordering(whole, bare, rounds)
-    if commit := against or before_authentication():
-        yield importing(commit, rounds)
+def measure(how: How) -> Report:
+    """A look, an order, and, where there is a commit to compare with, an import."""
+    rounds = how.of(20, 2)
+    with shops(how.of(20, 5)) as (whole, bare):
+        comparisons = [*looking(whole, bare, rounds), *ordering(whole, bare, rounds, how.of(5, 2))]
+    if commit := how.against or before_authentication():
+        comparisons.append(importing(commit, rounds))
+    return Report(comparisons)
 
 
 @contextmanager
-def shops() -> Iterator[tuple[Shop, Shop]]:
+def shops(warm_up_orders: int) -> Iterator[tuple[Shop, Shop]]:
     """The system as it is, and one composed without its surface: both with goods on sale, and warm."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -50,7 +43,7 @@ def shops() -> Iterator[tuple[Shop, Shop]]:
         both = Shop(Path(folder, "whole")), Shop(Path(folder, "bare"))
         for shop in both:
             shop.stock_up()
-            for _ in range(WARM_UP_ORDERS):
+            for _ in range(warm_up_orders):
                 shop.complete()
         yield both
 
@@ -67,28 +60,10 @@ def looking(whole: Shop, bare: Shop, rounds: int) -> tuple[Comparison, Compariso
     return compare("GET /api/orders/{id}", GET_BOUND, way(whole), way(bare), rounds=rounds, turns=50)
 
 
-def ordering(whole: Shop, bare: Shop, rounds: int) -> tuple[Comparison, Comparison]:
+def ordering(whole: Shop, bare: Shop, rounds: int, turns: int) -> tuple[Comparison, Comparison]:
     """An order is placed, dispatched and completed; then the next."""
     ways = Way(whole.complete, whole.processor), Way(bare.complete, bare.processor)
-    return compare("an order end to end", ORDER_BOUND, *ways, rounds=rounds, turns=5)
-
-
-class Import:
-    """Importing the app of one context as Azure does, in a fresh interpreter, of the tree in a folder."""
-
-    def __init__(self, tree: Path) -> None:
-        self._tree = tree
-        self._spent = 0.0
-
-    def way(self) -> Way:
-        """To import it; the interpreters tell what processor time they took."""
-        return Way(self._work, lambda: self._spent)
-
-    def _work(self) -> None:
-        command = [sys.executable, "-P", "-c", IMPORT]
-        environment = {**os.environ, **AS_IN_AZURE, "PYTHONPATH": str(self._tree)}
-        told = subprocess.run(command, cwd=self._tree, env=environment, capture_output=True, text=True, check=True)
-        self._spent += float(told.stdout) * 1000
+    return compare("an order end to end", ORDER_BOUND, *ways, rounds=rounds, turns=turns)
 
 
 def importing(commit: str, rounds: int) -> Comparison:
@@ -97,9 +72,7 @@ def importing(commit: str, rounds: int) -> Comparison:
     with tempfile.TemporaryDirectory() as folder:
         archive = subprocess.run(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
-        ways = [Import(tree).way() for tree in (ROOT, Path(folder))]
-        for way in ways:
-            way.work()  # compiles it
+        ways = [Fresh("import function_app", tree, as_in_azure([CONTEXT])).way() for tree in (ROOT, Path(folder))]
         name = f"import of {CONTEXT}, beside {commit[:7]}"
         return compare(name, IMPORT_BOUND, *ways, rounds=rounds, turns=1)[1]
 

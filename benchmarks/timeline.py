@@ -5,12 +5,13 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from secrets import token_hex
 
 from benchmarks.comparison import Comparison, Way, compare
+from benchmarks.report import How, Report
 from benchmarks.shop import ORDER, SKUS, Shop
 from local.identity.issuer import Caller, Role, Tokens
 from local.replay.client import WAREHOUSE, Api
@@ -35,13 +36,6 @@ WITH_A_LIMIT = {"ORDERS_PER_CUSTOMER_PER_MINUTE": "1000000"}
 STILL = WITH_A_LIMIT | {"SWEEP_SCHEDULE": NEVER}
 COUNTED_ORDERS = 3
 """Of each size, each a round."""
-RUN_SECONDS = 10
-TIMED = WITH_A_LIMIT | {
-    "SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *",
-    # As often as by default is each order compared, only sooner.
-    "OPERATIONS_RECONCILE_AFTER_SECONDS": f"{RUN_SECONDS}",
-    "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{3 * RUN_SECONDS}",
-}
 ORDERS_A_RUN = 10
 """Placed between two runs of the timer, and as many dispatched. By default it runs once a minute: it is as if ten
 orders were placed a minute, which is what a shop of 100,000 a month has in its busy hours (docs/cost.md)."""
@@ -50,8 +44,9 @@ RUNS_BEFORE, RUNS = 7, 3
 WARM_UP_ORDERS = 10
 
 
-def timeline(rounds: int, _: str | None) -> Iterator[Comparison]:
-    """Each comparison as it is made; `rounds` are of what is timed."""
+def measure(how: How) -> Report:
+    """Request units of orders of each size, and the time that one takes."""
+    run = how.of(10, 3)
     with tempfile.TemporaryDirectory() as folder:
         whole, bare = Path(folder, "whole"), Path(folder, "bare")
         without = {"PYTHONPATH": str(tree_without(CONTEXT, Path(folder, "tree")))}
@@ -59,9 +54,19 @@ def timeline(rounds: int, _: str | None) -> Iterator[Comparison]:
         split = "local", "up", "--split"
         with stack(whole, STILL, split), stack(bare, STILL | without, split):
             swept, bare_swept = Path(folder, "swept"), Path(folder, "bare-swept")
-            with stack(swept, TIMED), stack(bare_swept, TIMED | without):
-                yield from asyncio.run(request_units((whole, bare), (swept, bare_swept)))
-            yield ordering(Shop(whole), Shop(bare), rounds)
+            with stack(swept, timed(run)), stack(bare_swept, timed(run) | without):
+                units = asyncio.run(request_units((whole, bare), (swept, bare_swept), run))
+            return Report([*units, ordering(Shop(whole), Shop(bare), how.of(20, 2))])
+
+
+def timed(run: int) -> dict[str, str]:
+    """Settings under which a timer runs every so many seconds."""
+    return WITH_A_LIMIT | {
+        "SWEEP_SCHEDULE": f"*/{run} * * * * *",
+        # As often as by default is each order compared, only sooner.
+        "OPERATIONS_RECONCILE_AFTER_SECONDS": f"{run}",
+        "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{3 * run}",
+    }
 
 
 def tree_without(context: str, folder: Path) -> Path:
@@ -87,11 +92,11 @@ def tree_without(context: str, folder: Path) -> Path:
     return folder
 
 
-async def request_units(still: Sequence[Path], swept: Sequence[Path]) -> list[Comparison]:
+async def request_units(still: Sequence[Path], swept: Sequence[Path], run: int) -> list[Comparison]:
     """An order of each size. What the others' containers take is counted with no timer, order by order; what operations
     adds, to whichever container, as the difference of two stacks whose timers run."""
     (whole, bare), (with_it, without_it) = await asyncio.gather(
-        asyncio.gather(*map(order_by_order, still)), asyncio.gather(*map(with_timers, swept))
+        asyncio.gather(*map(order_by_order, still)), asyncio.gather(*(with_timers(each, run) for each in swept))
     )
     added = with_it - without_it
     return [
@@ -127,25 +132,25 @@ async def order_by_order(state: Path) -> dict[int, list[Counts]]:
     return found
 
 
-async def with_timers(state: Path) -> float:
+async def with_timers(state: Path, seconds: int) -> float:
     """What an order of one line takes in all, its share of the timers' runs with it: each finds some that were placed
     since, and some that were dispatched."""
     async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         await stock_up(api, state, 1)
         placed: list[str] = []
         for run in range(RUNS_BEFORE + RUNS):
-            await a_run()
+            await a_run(seconds)
             if run == RUNS_BEFORE:
                 before = await read(state)
             await asyncio.gather(*(dispatch(api, order_id) for order_id in placed))
             placed = await asyncio.gather(*(place(api) for _ in range(ORDERS_A_RUN)))
-        await a_run()
+        await a_run(seconds)
         return total((await read(state)).less(before)["cosmos"]) / (RUNS * ORDERS_A_RUN)
 
 
-async def a_run() -> None:
+async def a_run(seconds: int) -> None:
     """Wait until the timer has run once more."""
-    await asyncio.sleep(RUN_SECONDS - (time.time() - RUN_SECONDS / 5) % RUN_SECONDS)
+    await asyncio.sleep(seconds - (time.time() - seconds / 5) % seconds)
 
 
 async def place(api: Api) -> str:

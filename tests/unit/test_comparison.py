@@ -1,6 +1,7 @@
 """What a benchmark says of two ways of doing the same is what it measured of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -14,19 +15,40 @@ def of(*ratios: float) -> Comparison:
 @pytest.mark.parametrize(
     ("ratios", "ratio", "verdict"),
     [
-        ([1.0, 1.05, 1.09], 1.05, Verdict.WITHIN),
-        ([1.0, 1.1, 5.0], 1.1, Verdict.WITHIN),
+        ([1.05], 1.05, Verdict.MET),
+        ([1.0, 1.05, 1.09], 1.05, Verdict.MET),
+        ([1.0, 1.1, 5.0], 1.1, Verdict.MET),
         ([1.0, 1.11, 1.2], 1.11, Verdict.UNCLEAR),
-        ([1.0, 1.3, 1.3, 1.3], 1.3, Verdict.EXCEEDED),
-        ([1.11, 1.12, 1.13], 1.12, Verdict.EXCEEDED),
+        ([1.0, 1.3, 1.3, 1.3], 1.3, Verdict.MISSED),
+        ([1.11, 1.12, 1.13], 1.12, Verdict.MISSED),
     ],
-    ids=["within", "within but for a moment", "over in half of the rounds", "over in three quarters", "over in all"],
+    ids=[
+        "of one round",
+        "within",
+        "within but for a moment",
+        "over in half of the rounds",
+        "over in three quarters",
+        "over in all",
+    ],
 )
-def test_a_bound_is_exceeded_only_where_three_quarters_of_the_rounds_are_over_it(
+def test_a_target_is_missed_only_where_three_quarters_of_the_rounds_are_over_it(
     ratios: Sequence[float], ratio: float, verdict: Verdict
 ) -> None:
     assert of(*ratios).ratio == pytest.approx(ratio)
     assert of(*ratios).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("ratios", "verdict"),
+    [
+        ([0.8, 0.9, 0.85], Verdict.MET),
+        ([0.7, 0.75, 0.9, 0.79], Verdict.UNCLEAR),
+        ([0.7, 0.75, 0.6], Verdict.MISSED),
+    ],
+    ids=["reached", "missed in half of the rounds", "missed in all"],
+)
+def test_what_should_be_reached_is_missed_below(ratios: Sequence[float], verdict: Verdict) -> None:
+    assert replace(of(*ratios), target=0.8, at_most=False).verdict == verdict
 
 
 def test_the_spread_is_what_the_middle_half_of_the_rounds_has() -> None:
