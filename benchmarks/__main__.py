@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.report import How, Report
 
-BENCHMARKS = ("surface", "timeline")
+BENCHMARKS = ("operations", "capacity", "surface", "timeline")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -51,6 +51,11 @@ def data(name: str) -> Any:
     return json.loads((INFRA / name).read_text())
 
 
+def limit(name: str) -> float:
+    """What Azure, or the payment provider, gives at most, as `infra/limits.json` has it with its source."""
+    return float(data("limits.json")[name]["limit"])
+
+
 @dataclass(frozen=True)
 class Price:
     """One price: so much for `units_of` of what is counted, from each tier's threshold on."""

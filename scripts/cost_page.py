@@ -3,26 +3,19 @@
 Each stands between `<!-- scripts/cost: NAME -->` and `<!-- end -->`; what is around them is written by hand.
 """
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from scripts import cost_inputs, costing
 from scripts.cost_inputs import Counts, Environment, Price
-from scripts.cost_text import an_order, between, dollars, number, rows
+from scripts.cost_text import an_order, between, dollars, filled, number, rows
 from scripts.costing import Line
 
 PAGE = Path(__file__).parents[1] / "docs" / "cost.md"
 SIZES = (1_000, 100_000, 10_000_000)
 PLACES = ("small", "prod")
 ALL_LINES = (1, 3, 20)
-LOGICAL_PARTITION = 10_000
-"""Request units a second that one logical partition may use."""
-SERVERLESS_PARTITION = 5_000
-CREDITS = 1_000
-"""Of a namespace in Service Bus Standard, each second."""
-_MARKED = re.compile(r"(<!-- scripts/cost: (\w+) -->).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
@@ -35,13 +28,7 @@ def main() -> None:
 
 def fill(text: str) -> str:
     """The page with every table as it is now. ValueError for one that nobody makes."""
-
-    def table(marked: re.Match[str]) -> str:
-        if marked[2] not in TABLES:
-            raise ValueError(f"{PAGE.name}: no table is named {marked[2]}; there are {', '.join(TABLES)}")
-        return f"{marked[1]}\n\n{TABLES[marked[2]]()}\n\n{marked[3]}"
-
-    return _MARKED.sub(table, text)
+    return filled(text, "scripts/cost", TABLES)
 
 
 def heading() -> str:
@@ -194,7 +181,8 @@ def limits() -> str:
     """Where each thing stops, in orders a second."""
     order, prod = _order(), cost_inputs.environment("prod").throughput
     a_line = costing.units_of_a_line()
-    partition, serverless = LOGICAL_PARTITION, SERVERLESS_PARTITION
+    partition, serverless = cost_inputs.limit("logicalPartition"), cost_inputs.limit("serverlessContainer")
+    bus = cost_inputs.limit("standardCredits")
     hot = [
         ("one SKU's stock, `prod`", min(partition, prod["inventory"])),
         ("one SKU's stock, serverless", serverless),
@@ -214,11 +202,11 @@ def limits() -> str:
             )
     most = max(order.request_units.values())
     body.append(
-        ("any container, serverless", f"{serverless:,} RU/s; {number(most)} RU an order", number(serverless / most))
+        ("any container, serverless", f"{serverless:,.0f} RU/s; {number(most)} RU an order", number(serverless / most))
     )
     fewest, all_of_them = order.credits
-    allowed = f"{CREDITS:,} credits a second; {number(fewest)} to {number(all_of_them)} an order"
-    body.append(("Service Bus Standard", allowed, f"{number(CREDITS // all_of_them)} to {number(CREDITS // fewest)}"))
+    allowed = f"{bus:,.0f} credits a second; {number(fewest)} to {number(all_of_them)} an order"
+    body.append(("Service Bus Standard", allowed, f"{number(bus // all_of_them)} to {number(bus // fewest)}"))
     on_average = SIZES[-1] / cost_inputs.SECONDS
     asked = f"{number(on_average)} a second on average, {cost_inputs.PEAK:g} times that when it is busy"
     body.append((f"for comparison: {SIZES[-1]:,} orders a month", asked, number(on_average * cost_inputs.PEAK)))

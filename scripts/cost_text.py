@@ -1,7 +1,7 @@
-"""How the page on costs writes tables and amounts."""
+"""How the pages of figures write tables and amounts."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from scripts.costing import Line
 
@@ -36,3 +36,15 @@ def an_order(line: Line, orders: float) -> str:
         f"{each * 100:,.2f} ¢" if each < 1 else dollars(each) for each in (line.least / orders, line.most / orders)
     )
     return least if least == most else f"{least} – {most}"
+
+
+def filled(text: str, script: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """A page with what each of its marks, `<!-- SCRIPT: NAME -->` to `<!-- end -->`, stands for. ValueError for a name
+    that none of the tables has."""
+
+    def table(marked: re.Match[str]) -> str:
+        if marked[2] not in tables:
+            raise ValueError(f"no table is named {marked[2]}; there are {', '.join(tables)}")
+        return f"{marked[1]}\n\n{tables[marked[2]]()}\n\n{marked[3]}"
+
+    return re.sub(rf"(<!-- {re.escape(script)}: (\w+) -->).*?(<!-- end -->)", table, text, flags=re.DOTALL)

@@ -1,8 +1,9 @@
 """Counts what an order costs, on a stack of its own: `python -m scripts.measure_orders FILE` writes the counts there.
 
 Orders of several sizes are placed one at a time on a system that does nothing else, so that the counts are those of the
-design: no contention, no second attempt, and no sweep, whose own cost is counted apart. An order is placed, dispatched
-and completed; nobody looks at it meanwhile, so that no read is in the counts but the application's own.
+design: no contention, no two replies that meet, no second attempt, and no sweep, whose own cost is counted apart. An
+order is placed, dispatched and completed; nobody looks at it meanwhile, so that no read is in the counts but the
+application's own.
 """
 
 import argparse
@@ -37,6 +38,7 @@ EVERY_SECOND = "* * * * * *"
 SWEEPS = 5
 QUIET_SECONDS = 1.5
 PATIENCE_SECONDS = 120.0
+CAPTURE_SECONDS = 3.0
 
 type Counts = dict[str, dict[str, float]]
 
@@ -49,11 +51,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def stack(state: Path, settings: Mapping[str, str], up: Sequence[str] = ("local", "up")) -> Iterator[None]:
-    """A fresh stack with these settings, whose resends wait for longer than any order takes; `up` is the module that
-    starts it, and its arguments."""
+def stack(
+    state: Path, settings: Mapping[str, str], up: Sequence[str] = ("local", "up"), *, fresh: bool = True
+) -> Iterator[None]:
+    """A stack with these settings, on fresh state unless told, whose resends wait for longer than any order takes; `up`
+    is the module that starts it, and its arguments."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "ORDERS_FIRST_RESEND_SECONDS": "3600", **settings}
-    command = [sys.executable, "-P", "-m", *up, "--fresh", "--state", str(state), "--port", str(free_port())]
+    command = [sys.executable, "-P", "-m", *up, "--state", str(state), "--port", str(free_port())]
+    command += ["--fresh"] if fresh else []
     with (
         (state.parent / f"{state.name}.log").open("wb") as log,
         subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
@@ -103,6 +108,14 @@ async def read(state: Path) -> Reading:
         async with aclosing(Client(read_stack(state).parts[part].control)) as stand_in:
             answers.append((await stand_in.send("GET", "_stats")).raise_for_status().json())
     return Reading(answers[0].get("byContainer", {}), answers[1].get("byEntity", {}))
+
+
+async def replies_apart(state: Path) -> None:
+    """From now on an order's two last replies never meet, which would have one of them looked at twice: the provider
+    takes its time over each capture."""
+    slow = {"kind": "slow", "path": "/capture$", "seconds": CAPTURE_SECONDS}
+    async with aclosing(Client(read_stack(state).parts["payment_provider"].control)) as provider:
+        (await provider.send("POST", "_faults", slow)).raise_for_status()
 
 
 async def quiet(state: Path, enough: Callable[[Reading], bool] = lambda _: True) -> Reading:
@@ -180,21 +193,22 @@ def per(counts: Counts, number: float) -> Counts:
     }
 
 
-async def orders(state: Path, sizes: Sequence[int]) -> dict[str, Any]:
-    """What an order of each size counts and leaves behind."""
+async def orders(state: Path, sizes: Sequence[int], number: int) -> dict[str, Any]:
+    """What an order of each size, one of so many, counts and leaves behind."""
     found = {}
+    await replies_apart(state)
     async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         await stock_up(api, state, max(sizes))
         await placed_to_completed(api, state, 1)
         for lines in sizes:
             before, kept = await quiet(state), stored(state)
-            placed = [await placed_to_completed(api, state, lines) for _ in range(ORDERS)]
+            placed = [await placed_to_completed(api, state, lines) for _ in range(number)]
             counted = (await quiet(state)).less(before) | {"stored": difference(kept, stored(state))}
             for order_id in placed:
                 order = (await api.call(ADMIN, "GET", f"orders/{order_id}")).raise_for_status().json()
                 if order["status"] != "completed":
                     raise SystemExit(f"an order of {lines} lines is {order['status']}")
-            found[str(lines)] = {kind: per(counts, ORDERS) for kind, counts in counted.items()}
+            found[str(lines)] = {kind: per(counts, number) for kind, counts in counted.items()}
     return found
 
 
@@ -213,11 +227,16 @@ async def sweeps(state: Path) -> Counts:
     return per(counted, counted["catalog"]["requests"])
 
 
-def measure_orders(sizes: Sequence[int]) -> dict[str, Any]:
-    """Orders of each size on a fresh stack whose timers don't run, and which counts orders a minute as a shop does."""
-    settings = {"SWEEP_SCHEDULE": NEVER, "ORDERS_PER_CUSTOMER_PER_MINUTE": "60"}
+def measure_orders(sizes: Sequence[int], number: int = ORDERS) -> dict[str, Any]:
+    """So many orders of each size on a fresh stack whose timers don't run, and which counts orders a minute as a shop
+    does; what one counts."""
+    settings = {
+        "SWEEP_SCHEDULE": NEVER,
+        "ORDERS_PER_CUSTOMER_PER_MINUTE": "60",
+        "PAYMENT_PROVIDER_TIMEOUT_SECONDS": f"{5 * CAPTURE_SECONDS}",
+    }
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder, "state"), settings):
-        return asyncio.run(orders(Path(folder, "state"), sizes))
+        return asyncio.run(orders(Path(folder, "state"), sizes, number))
 
 
 def measure_sweeps() -> Counts:
