@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.report import How, Report
 
-BENCHMARKS = ("operations", "capacity", "surface", "timeline")
+BENCHMARKS = ("operations", "capacity", "cold_start", "stand_ins", "hot_sku", "surface", "timeline")
 RESULTS = Path(__file__).parent / "results"
 
 
