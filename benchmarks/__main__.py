@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.report import How, Report
 
-BENCHMARKS = ("operations", "capacity", "cold_start", "stand_ins", "hot_sku", "surface", "timeline")
+BENCHMARKS = ("operations", "capacity", "cold_start", "stand_ins", "hot_sku", "end_to_end", "surface", "timeline")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -24,7 +24,10 @@ def main() -> int:
     """Measure; the exit status."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument(
-        "--only", choices=BENCHMARKS, action="append", help="this one; may be given again (default: all)"
+        "--only",
+        choices=BENCHMARKS,
+        action="append",
+        help="this one; may be given again (default: all)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="just enough to see that each runs; the figures say little"

@@ -15,7 +15,7 @@ from scripts.cost_text import rows
 
 RESULTS, PLOTS = ROOT / "benchmarks" / "results", ROOT / "docs" / "plots"
 PAGES = (ROOT / "benchmarks" / "README.md", ROOT / "docs" / "benchmarks.md")
-MEASURED = ("hot_sku", "cold_start", "stand_ins", "operations", "surface", "timeline")
+MEASURED = ("end_to_end", "hot_sku", "cold_start", "stand_ins", "operations", "surface", "timeline")
 
 
 def main() -> None:
@@ -75,8 +75,13 @@ def measured(name: str) -> str:
     said = f"Measured on {document['measured'][:10]} with Python {document['versions']['python']}: {on['kind']}, "
     said += f"{on['processors']} processors, a load of {on['load']} when it ended"
     said += ". It was quick: the figures say little." if document["quick"] else "."
-    images = [f"![{file.stem}]({file.relative_to(ROOT / 'docs')})" for file, _ in plots_of(name, report)]
+    images = [f"![{title_of(image)}]({file.relative_to(ROOT / 'docs')})" for file, image in plots_of(name, report)]
     return "\n\n".join([*images, *report.text(), said])
+
+
+def title_of(image: str) -> str:
+    """What an image says that it is."""
+    return image.partition("<title>")[2].partition("</title>")[0]
 
 
 def drawn() -> Iterator[tuple[Path, str]]:
@@ -95,6 +100,22 @@ def plots_of(name: str, report: Report) -> Iterator[tuple[Path, str]]:
             series = {way: [_value(row[column]) for row in alone if row[1] == way] for way in ("patch", "ETag")}
             file = PLOTS / f"hot_sku_{'rate' if column == 2 else 'p99'}.svg"
             yield file, plots.lines(f"{title}: one product", "callers", callers, series)
+    if name == "end_to_end":
+        _, parts, opened = report.tables
+        stacks = {
+            str(size): dict(zip(parts.heading[1:], map(_value, spent), strict=True)) for size, *spent in parts.rows
+        }
+        yield PLOTS / "end_to_end_parts.svg", plots.bars("Processor time of an order by part, ms", stacks)
+        rates = [f"{_value(row[1]):.1f}" for row in opened.rows]
+        series = {opened.heading[n]: [_value(row[n]) for row in opened.rows] for n in (2, 4)}
+        series |= {
+            f"{opened.heading[n - 1].partition(':')[0]}: p99, ms": [_value(row[n]) for row in opened.rows]
+            for n in (3, 5)
+        }
+        yield (
+            PLOTS / "end_to_end_open.svg",
+            plots.lines("Time of an order at a fixed rate, ms", "orders a second", rates, series),
+        )
 
 
 def _value(cell: Any) -> float:

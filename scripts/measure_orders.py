@@ -37,7 +37,7 @@ NEVER = "0 0 0 29 2 *"
 EVERY_SECOND = "* * * * * *"
 SWEEPS = 5
 QUIET_SECONDS = 1.5
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS, START_SECONDS = 120.0, 300.0
 CAPTURE_SECONDS = 3.0
 
 type Counts = dict[str, dict[str, float]]
@@ -64,7 +64,7 @@ def stack(
         subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
     ):
         try:
-            give_up = time.monotonic() + PATIENCE_SECONDS
+            give_up = time.monotonic() + START_SECONDS
             while b"Ready: " not in Path(log.name).read_bytes():
                 if process.poll() is not None or time.monotonic() > give_up:
                     raise SystemExit(f"the stack did not start: {Path(log.name).read_text()}")

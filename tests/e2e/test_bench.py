@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.long, pytest.mark.stack]
 def measured(folder: Path, name: str, *options: str) -> dict[str, Any]:
     """What `scripts/bench` has measured, quickly, and told by its tables, its figures and its exit status."""
     command = [str(ROOT / "scripts" / "bench"), "--quick", "--only", name, "--results", str(folder), *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=400)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
 
     report = folder / f"{name}.json"
     assert report.exists(), done.stderr
@@ -28,7 +28,7 @@ def measured(folder: Path, name: str, *options: str) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("name", ["capacity", "cold_start", "stand_ins", "hot_sku"])
+@pytest.mark.parametrize("name", ["capacity", "cold_start", "stand_ins", "hot_sku", "end_to_end"])
 def test_each_runs_to_its_end_and_tells_in_the_same_form(name: str, tmp_path: Path) -> None:
     document = measured(tmp_path, name)
 
