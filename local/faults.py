@@ -17,7 +17,7 @@ that many hits. The kinds that every HTTP part knows:
 - `status`: an answer with `status` (503 by default), and with `substatus`, `code` and `retryAfterMs` where the
   part's protocol has them.
 
-A part may know more, and act on them itself: `local.cosmos` knows `throttle`, with `requestUnits`.
+A part may know more, and act on them itself: `local.cosmos` knows `throttle`, with `requestUnits`, and `stale`.
 """
 
 import asyncio
@@ -62,6 +62,11 @@ class Fault(BaseModel):
     seconds: float | None = Field(default=None, ge=0, le=3_600)
     count: int | None = Field(default=None, ge=1, le=10**9)
     skip: int = Field(default=0, ge=0, le=10**9)
+
+    @property
+    def name(self) -> str:
+        """What it does, in the words by which statistics know it: `reset after`, `status 503`."""
+        return self.kind + f" {self.status}" * (self.kind == "status") + " after" * (self.when == "after")
 
     def matches(self, method: str, path: str, operation: str) -> bool:
         """Whether a request is one that this fault is meant for."""
@@ -119,11 +124,17 @@ class Stats:
     def __init__(self, by: str = "") -> None:
         self._totals: dict[str, float] = {"requests": 0, "faults": 0}
         self._by, self._owns, self._operations = by, dict[str, dict[str, float]](), Counter[str]()
+        self._faults = Counter[str]()
 
     def request(self, operation: str) -> None:
         """Count one request."""
         self.add("requests")
         self._operations[operation] += 1
+
+    def fault(self, fault: Fault) -> None:
+        """Count that a fault has struck."""
+        self.add("faults")
+        self._faults[fault.name] += 1
 
     def add(self, name: str, amount: float = 1, of: str | None = None) -> None:
         """Add to a counter of the part's own, and to that `of` a thing; a fractional amount is kept to three places."""
@@ -138,8 +149,8 @@ class Stats:
             own["requests"] = own.get("requests", 0) + 1
 
     def snapshot(self) -> dict[str, object]:
-        """The counters, as JSON: `{"requests": n, "faults": n, …, "byOperation": {…}}`, and those by thing, if any."""
-        found = {**self._totals, "byOperation": self._operations}
+        """The counters, as JSON: `{"requests": n, …, "byOperation": {…}, "byFault": {…}}`, and those by thing."""
+        found = {**self._totals, "byOperation": self._operations, "byFault": self._faults}
         return found | ({self._by: self._owns} if self._owns else {})
 
 
@@ -219,7 +230,7 @@ class FaultMiddleware:
         if fault is None:
             await self._app(scope, receive, send)
             return
-        self._stats.add("faults")
+        self._stats.fault(fault)
         try:
             if fault.kind in HTTP_KINDS or fault.kind in self._answers:
                 await self._strike(fault, scope, receive, send)

@@ -45,7 +45,7 @@ def status_answer(fault: Fault) -> Response:
 
 def application(store: Store, keys: Keys) -> ASGIApp:
     """The whole part: protocol, control and faults over a store."""
-    faults, stats = Faults(HTTP_KINDS | {"throttle"}), Stats("byContainer")
+    faults, stats = Faults(HTTP_KINDS | {"throttle", "stale"}), Stats("byContainer")
     app = App(store, keys, stats, Starlette(routes=control_routes(faults, stats)))
     return FaultMiddleware(app, faults, stats, operation, {"status": status_answer})
 

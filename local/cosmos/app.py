@@ -66,7 +66,7 @@ class App:
         try:
             request = replace(request, segments=self._store.by_names(request.segments))
             self._check(request)
-            answer = self._throttled(request, scope["extensions"], body)
+            answer = self._struck(request, scope["extensions"], body)
         except errors.CosmosError as error:
             text = json.dumps(errors.body(error.status, error.message))
             answer = Answer(error.status, text, headers={"x-ms-substatus": str(error.substatus)})
@@ -93,10 +93,13 @@ class App:
         self._stats.charge(answer.charge, request.segments[3] if about_content else None)
         return headers
 
-    def _throttled(self, request: Request, extensions: Mapping[str, Any], body: bytes) -> Answer:
+    def _struck(self, request: Request, extensions: Mapping[str, Any], body: bytes) -> Answer:
         if "fault" not in extensions or "docs" not in request.segments:
             return self._answer(request, body)
         fault: Fault = extensions["fault"]["fault"]
+        if fault.kind == "stale":
+            read = request.operation == "ReadItem"
+            return self._answer(replace(request, operation="ReadStaleItem") if read else request, body)
         fresh = Throughput(fault.request_units or _LEAST_THROUGHPUT, time.monotonic())
         throughput = self._throughputs.setdefault((fault.id, request.container), fresh)
         if wait := throughput.wait(time.monotonic()):
@@ -153,10 +156,10 @@ class App:
             request.header(b"if-match"),
             request.header(b"if-none-match"),
         )
-        with nullcontext() if operation.kind == "Read" else self._store.transaction():
+        with nullcontext() if request.method == "GET" else self._store.transaction():
             outcome = Items(container, partition, self._store.sequence).apply(operation)
         headers = {"etag": outcome.etag} if outcome.etag else {}
-        minimal = request.header(b"prefer") == "return=minimal" and operation.kind != "Read"
+        minimal = request.header(b"prefer") == "return=minimal" and request.method != "GET"
         return Answer(outcome.status, "" if minimal else outcome.body, outcome.charge, headers)
 
 

@@ -20,6 +20,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS {table}_key ON {table} (pk, id);
 CREATE INDEX IF NOT EXISTS {table}_expires ON {table} (expires) WHERE expires IS NOT NULL;
 """
 _MOST_INDEXES = 16
+_REMEMBERED = 1_000
 MOST_KEY_BYTES = 2048
 
 
@@ -44,6 +45,7 @@ class Container:
         self.key_path = names(definition["partitionKey"]["paths"][0])
         self.index = Index(policy(definition.get("indexingPolicy")))
         self.table = f"documents_{number}"
+        self._before: dict[tuple[str, str], Document | None] = {}
         self.looking, self.looked, self.looked_at = f"{self.table}_look()", f"{self.table}_looked()", 0
         db.create_function(f"{self.table}_look", 0, self._look)
         db.create_function(f"{self.table}_looked", 0, lambda: self.looked_at)
@@ -66,6 +68,11 @@ class Container:
             return None
         return Document(*row)
 
+    def find_as_before(self, partition: str, id: str) -> Document | None:
+        """The document as it was before it was last written, of those that were lately."""
+        key = partition, id
+        return self._before[key] if key in self._before else self.find(partition, id)
+
     def id_of(self, row: int) -> str | None:
         """The id of a document."""
         found = self._db.execute(f"SELECT id FROM {self.table} WHERE row = ?", (row,)).fetchone()
@@ -73,17 +80,26 @@ class Container:
 
     def insert(self, new: Document) -> None:
         """Store a document that wasn't there; an expired one of the same id goes for good, and so do two others."""
+        self._remember(new.partition, new.id, None)
         self._db.execute(self._put, (new.row, new.partition, new.id, new.expires, new.etag, new.body))
-        for (row,) in self._db.execute(self._expired, (int(time.time()),)).fetchall():
-            self.remove(row)
+        for expired in self._db.execute(self._expired, (int(time.time()),)).fetchall():
+            self._db.execute(self._remove, expired)
 
-    def update(self, new: Document) -> None:
+    def update(self, old: Document, new: Document) -> None:
         """Store a document's next version; if that has the id of an expired one, this goes for good."""
+        self._remember(old.partition, old.id, old)
         self._db.execute(self._update, (new.id, new.expires, new.etag, new.body, new.row))
 
-    def remove(self, row: int) -> None:
+    def remove(self, old: Document) -> None:
         """Delete a document."""
-        self._db.execute(self._remove, (row,))
+        self._remember(old.partition, old.id, old)
+        self._db.execute(self._remove, (old.row,))
+
+    def _remember(self, partition: str, id: str, old: Document | None) -> None:
+        self._before.pop((partition, id), None)
+        self._before[partition, id] = old
+        if len(self._before) > _REMEMBERED:
+            del self._before[next(iter(self._before))]
 
     def select(
         self, columns: str, clauses: Sequence[str], values: dict[str, Any], rest: str, index: str | None

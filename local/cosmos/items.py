@@ -21,7 +21,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is asked for; `kind` as a batch names it: Create, Upsert, Replace, Patch, Delete or Read."""
+    """What is asked for; `kind` as a batch names it: Create, Upsert, Replace, Patch, Delete or Read; or ReadStale."""
 
     kind: str
     id: str | None = None
@@ -51,16 +51,17 @@ class Items:
         """Do it; raises CosmosError, then nothing was changed."""
         if operation.kind in ("Create", "Upsert"):
             return self._put(operation)
-        found = self._container.find(self._partition, operation.id or "")
+        find = self._container.find_as_before if operation.kind == "ReadStale" else self._container.find
+        found = find(self._partition, operation.id or "")
         if found is None:
             raise errors.not_found()
-        if operation.kind == "Read":
+        if operation.kind in ("Read", "ReadStale"):
             if operation.if_none_match in (found.etag, "*"):
                 return Outcome(304, charges.read(0), found.etag)
             return Outcome(200, charges.read(len(found.body)), found.etag, found.body)
         _check_preconditions(operation, found)
         if operation.kind == "Delete":
-            self._container.remove(found.row)
+            self._container.remove(found)
             return Outcome(204, self._charge(found))
         if operation.kind == "Patch":
             return self._replace(found, self._patched(found, operation.body))
@@ -82,7 +83,7 @@ class Items:
 
     def _replace(self, found: Document, item: dict[str, Any]) -> Outcome:
         new = self._version(found.row, item["id"], item)
-        self._container.update(new)
+        self._container.update(found, new)
         return Outcome(200, self._charge(found) + self._charge(new), new.etag, new.body)
 
     def _charge(self, version: Document) -> float:

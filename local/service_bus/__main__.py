@@ -12,7 +12,7 @@ from local import part
 from local.faults import Stats, end_on_signals
 from local.faults import server as http_server
 from local.service_bus.broker import Broker
-from local.service_bus.control import BrokerFaults, application
+from local.service_bus.control import KINDS, BrokerFaults, application
 from local.service_bus.entities import Directory
 from local.service_bus.security import Gate
 from local.service_bus.server import Server
@@ -32,7 +32,7 @@ def main() -> None:
         keys = read_kept(arguments.state, "keys.json", "serviceBus")["serviceBus"]
         # The loop goes on for some rounds as it ends, and what is due in them still writes: the store outlives it.
         with closing(Store(arguments.state / "service_bus" / "messages.db")) as store:
-            stats, faults = Stats("byEntity"), BrokerFaults()
+            stats, faults = Stats("byEntity"), BrokerFaults(KINDS)
             broker = Broker(Directory(topology), store, stats)
             server = Server(broker, Gate(topology, keys), faults, stats, arguments.port)
             end_on_signals()

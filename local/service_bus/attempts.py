@@ -19,9 +19,10 @@ class Attempts:
 
     def run[T](
         self, operation: str, path: str, link: Link | None, effect: Callable[[], T], reply: Callable[[T], None],
-        refuse: Callable[[Refused], None],
+        refuse: Callable[[Refused], None], lost: Action | None = None,
     ) -> None:  # fmt: skip
-        """Do `effect`, which may raise Refused, and tell by `reply` or `refuse`; unless a fault wants it otherwise."""
+        """Do `effect`, which may raise Refused, and tell by `reply` or `refuse`; unless a fault wants it otherwise:
+        `lost` tells that it is done where it isn't."""
 
         def do(then: Callable[[T], None] = reply) -> None:
             try:
@@ -36,8 +37,10 @@ class Attempts:
         if fault is None:
             do()
             return
-        self._stats.add("faults")
-        if fault.when == "after":
+        self._stats.fault(fault)
+        if fault.kind == "lost":
+            (lost or do)()
+        elif fault.when == "after":
             do(lambda result: self._strike(fault, link, lambda: reply(result), refuse))
         else:
             self._strike(fault, link, do, refuse)

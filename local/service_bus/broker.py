@@ -287,10 +287,10 @@ class Broker:
         wait = min(self._timers[0][0] - now, _LONGEST_WAIT) if self._timers else _LONGEST_WAIT
         return max(0, wait) / 1000
 
-    def expire_locks(self, path: str | None = None) -> None:
-        """End every lock now, as if its time had passed; only of entities whose path the pattern is found in."""
+    def expire_locks(self, path: str) -> None:
+        """End every lock now, as if its time had passed, of entities whose path the pattern is found in."""
         for stored in self._locks.values():
-            if path is None or re.search(path, stored.entity.path):
+            if re.search(path, stored.entity.path):
                 stored.locked_until = 0
                 self._remind(0, stored)
 

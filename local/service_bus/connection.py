@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -101,6 +102,13 @@ class Connection(asyncio.Protocol):
         """Reset the connection: the client sees a TCP RST, and nothing that wasn't flushed yet."""
         reset(self._socket)
         self._leave()
+
+    def detach(self, path: str) -> None:
+        """Detach, with an error, the links to entities in whose path the pattern is found."""
+        for link, ours in self._links.items():
+            if isinstance(ours, ReceivingLink | SendingLink) and re.search(path, ours.entity.path):
+                detach(link, Refused("amqp:link:detach-forced", "The link is force detached by the broker."))
+        self._dispatcher.touch(self.flush)
 
     def _later(self, seconds: float, link: Link | None, action: Callable[[], None]) -> None:
         def run() -> None:

@@ -7,8 +7,9 @@
   507, as the matching AMQP condition). Operations are Open, Attach, Send, Receive, Settle, Renew, Peek, Cancel and
   PutToken; `path` is searched in the entity's path. `$cbs`, where clients put their tokens, is hit only if `path` or
   PutToken names it: SDKs that can't attach it wait for ever.
-- Two kinds act at once: `outage` resets every connection and refuses new ones for `seconds` (1 by default),
-  `expire-locks` ends all locks (of the entities that `path` is found in).
+- `lost`, of Settle alone, confirms to a client what isn't done: the message comes again when its lock has ended.
+- Three kinds act at once: `outage` resets every connection and refuses new ones for `seconds` (1 by default),
+  `expire-locks` ends all locks, `detach` all links (of the entities that `path` is found in).
 """
 
 import asyncio
@@ -28,9 +29,9 @@ from local.service_bus.frames import decoded, owned
 from local.service_bus.refusal import CONDITIONS
 from local.service_bus.server import Server
 
-_KINDS = frozenset({"reset", "hang", "slow", "status"})
 _NOT_CBS = r"^(?!\$cbs$)"
-_AT_ONCE = frozenset({"outage", "expire-locks"})
+_AT_ONCE = frozenset({"outage", "expire-locks", "detach"})
+KINDS = frozenset({"reset", "hang", "slow", "status", "lost"}) | _AT_ONCE
 _STATES = ("active", "locked", "scheduled", "deferred", "deadLettered")
 
 
@@ -41,9 +42,11 @@ class BrokerFaults(Faults):
 
     def add(self, wish: object) -> Fault:
         """As in `Faults`."""
-        fault = Faults(_KINDS | _AT_ONCE).add(wish)
+        fault = Faults(KINDS).add(wish)
         if fault.kind == "status" and fault.status not in CONDITIONS:
             raise ValueError(f"invalid value for 'status': {fault.status}; known: {sorted(CONDITIONS)}")
+        if fault.kind == "lost" and fault.operation != "Settle":
+            raise ValueError("invalid value for 'operation': the kind 'lost' is of Settle alone")
         if fault.kind in _AT_ONCE:
             self.act(fault)
             return fault
@@ -57,11 +60,17 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
     outages = set[asyncio.Task[None]]()
 
     def act(fault: Fault) -> None:
-        if fault.kind == "outage":
-            outages.add(asyncio.ensure_future(server.outage(1 if fault.seconds is None else fault.seconds)))
-        else:
-            broker.expire_locks(fault.path and fault.path.pattern)
-            server.dispatcher.soon()
+        path = fault.path.pattern if fault.path else ""
+        match fault.kind:
+            case "outage":
+                outages.add(asyncio.ensure_future(server.outage(1 if fault.seconds is None else fault.seconds)))
+            case "expire-locks":
+                broker.expire_locks(path)
+                server.dispatcher.soon()
+            case "detach":
+                for connection in list(server.connections):
+                    connection.detach(path)
+        stats.fault(fault)
 
     faults.act = act
 

@@ -48,16 +48,16 @@ class ReceivingLink:
     """A link on which messages come from a client for a queue or topic."""
 
     def __init__(self, link: Link, entity: Entity, broker: Broker, attempts: Attempts) -> None:
-        self._link, self._entity, self._broker, self._attempts = link, entity, broker, attempts
+        self._link, self.entity, self._broker, self._attempts = link, entity, broker, attempts
 
     def received(self, delivery: Delivery, data: bytes, batched: bool) -> None:
         """Take a message, or all messages of a batch; the client hears of it when they are stored."""
 
         def effect() -> None:
-            self._broker.send(self._entity, [parse(part) for part in (batch(data) if batched else [data])])
+            self._broker.send(self.entity, [parse(part) for part in (batch(data) if batched else [data])])
 
         refuse = partial(reject, delivery)
-        self._attempts.run("Send", self._entity.path, self._link, effect, lambda _: accept(delivery), refuse)
+        self._attempts.run("Send", self.entity.path, self._link, effect, lambda _: accept(delivery), refuse)
 
 
 class SendingLink:
@@ -116,7 +116,8 @@ class SendingLink:
             delivery.settle()
 
         effect = partial(self._broker.settle, delivery.lock, outcome, properties)
-        self._attempts.run("Settle", self.entity.path, self.link, effect, confirm, partial(reject, delivery))
+        refuse, lost = partial(reject, delivery), partial(confirm, None)
+        self._attempts.run("Settle", self.entity.path, self.link, effect, confirm, refuse, lost)
 
 
 def _outcome(delivery: Delivery) -> tuple[Outcome | None, dict[str, bytes]]:

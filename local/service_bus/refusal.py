@@ -7,7 +7,7 @@ _CONDITIONS = {
     408: ("com.microsoft:timeout",),
     410: ("com.microsoft:message-lock-lost",),
     413: ("amqp:link:message-size-exceeded",),
-    500: ("amqp:internal-error",),
+    500: ("amqp:internal-error", "amqp:link:detach-forced"),
     501: ("amqp:not-implemented",),
     503: ("com.microsoft:server-busy",),
     507: ("amqp:resource-limit-exceeded",),

@@ -260,6 +260,21 @@ async def test_requests_are_counted_by_operation_but_for_the_controls(
     assert after["faults"] - before["faults"] == 1
 
 
+async def test_what_struck_is_counted_by_what_it_does(client: httpx.AsyncClient) -> None:
+    before = (await client.get("/_stats")).json()["byFault"]
+    await inject(client, kind="status", status=449, count=1)
+    await inject(client, kind="slow", seconds=0, when="after", count=2)
+
+    for _ in range(4):
+        await order(client)
+
+    after = (await client.get("/_stats")).json()["byFault"]
+    assert {name: after[name] - before.get(name, 0) for name in ("status 449", "slow after")} == {
+        "status 449": 1,
+        "slow after": 2,
+    }
+
+
 async def test_the_control_is_never_struck(client: httpx.AsyncClient) -> None:
     await inject(client, kind="reset")
 
@@ -272,4 +287,4 @@ def test_a_part_adds_counters_of_its_own() -> None:
     stats.add("requestUnits", 1.05)
     stats.add("requestUnits", 2.1)
 
-    assert stats.snapshot() == {"requests": 0, "faults": 0, "requestUnits": 3.15, "byOperation": {}}
+    assert stats.snapshot() == {"requests": 0, "faults": 0, "requestUnits": 3.15, "byOperation": {}, "byFault": {}}

@@ -73,8 +73,8 @@ def test_a_replacement_may_take_the_id_of_what_has_expired(tmp_path: Path) -> No
         store.create("dbs/d/colls", {"id": "c", "partitionKey": {"paths": ["/pk"]}, "defaultTtl": -1})
         container = store.container("dbs/d/colls/c")
         container.insert(Document(2, '"p"', "a", None, '"1"', "{}"))
-        container.insert(Document(1, '"p"', "b", None, '"1"', "{}"))
-        container.update(Document(1, '"p"', "b", 1, '"2"', "{}"))
+        container.insert(expiring := Document(1, '"p"', "b", None, '"1"', "{}"))
+        container.update(expiring, Document(1, '"p"', "b", 1, '"2"', "{}"))
 
         replaced = Items(container, '"p"', store.sequence).apply(
             Operation("Replace", "a", {"id": "b", "pk": "p", "n": 1})

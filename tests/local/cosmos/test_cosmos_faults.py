@@ -118,6 +118,48 @@ async def test_a_fault_can_be_for_one_container(container: ContainerProxy, contr
     assert (await container.upsert_item({"id": "a", "pk": "a"}))["id"] == "a"
 
 
+async def test_a_stale_read_is_of_the_item_as_it_was_before_it_was_written(
+    container: ContainerProxy, control: httpx.AsyncClient
+) -> None:
+    async def old() -> Any:
+        await inject(control, kind="stale", operation="ReadItem", count=1)
+        return await container.read_item("a", "a")
+
+    first = await container.create_item({"id": "a", "pk": "a", "n": 1})
+    with pytest.raises(CosmosResourceNotFoundError):
+        await old()
+    await container.execute_item_batch([("replace", ("a", {"id": "a", "pk": "a", "n": 2}))], "a")
+    stale = await old()
+    assert (stale["n"], stale["_etag"]) == (1, first["_etag"])
+    assert (await container.read_item("a", "a"))["n"] == 2
+    await container.delete_item("a", "a")
+    assert (await old())["n"] == 2
+    assert (await control.get("/_stats")).json()["byFault"]["stale"] >= 3
+
+
+async def test_a_batch_that_was_undone_makes_no_read_older(
+    container: ContainerProxy, control: httpx.AsyncClient
+) -> None:
+    await container.create_item({"id": "a", "pk": "a", "n": 1})
+    with pytest.raises(CosmosBatchOperationError):
+        await container.execute_item_batch(
+            [("replace", ("a", {"id": "a", "pk": "a", "n": 2})), ("delete", ("b",))], "a"
+        )
+
+    await inject(control, kind="stale", operation="ReadItem", count=1)
+
+    assert (await container.read_item("a", "a"))["n"] == 1
+
+
+async def test_a_write_is_never_stale(container: ContainerProxy, control: httpx.AsyncClient) -> None:
+    await container.create_item({"id": "a", "pk": "a", "n": 1})
+    await inject(control, kind="stale", operation="PatchItem", count=1)
+
+    await container.patch_item("a", "a", [{"op": "incr", "path": "/n", "value": 1}])
+
+    assert (await container.read_item("a", "a"))["n"] == 2
+
+
 async def test_a_fault_that_is_none_is_refused(control: httpx.AsyncClient) -> None:
     answer = await control.post("/_faults", json={"kind": "melt"})
 

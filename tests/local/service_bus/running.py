@@ -58,7 +58,7 @@ class Running:
 
     async def inject(self, **fault: Any) -> None:
         """Put a fault in force, once unless told otherwise."""
-        once = {} if fault["kind"] in ("outage", "expire-locks") else {"count": 1}
+        once = {} if fault["kind"] in ("outage", "expire-locks", "detach") else {"count": 1}
         answer = await self.control.post("/_faults", json=once | fault)
         assert answer.status_code == 201, answer.text
 

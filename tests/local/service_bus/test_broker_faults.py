@@ -152,6 +152,64 @@ async def test_a_settlement_can_be_refused(broker: Running, links: Links) -> Non
     assert await broker.entity("orders") == {"locked": 1}
 
 
+async def test_a_settlement_that_is_confirmed_and_lost_leaves_the_message_to_come_again(
+    broker: Running, links: Links
+) -> None:
+    await links.send("orders", "again")
+    receiver = await links.receiver("orders")
+    await broker.inject(kind="lost", operation="Settle")
+
+    await receiver.complete_message(await receive(receiver))
+
+    assert await broker.entity("orders") == {"locked": 1}
+    await broker.inject(kind="expire-locks", path="^orders$")
+    assert await links.drain("orders") == ["again"]
+
+
+async def test_links_can_be_detached_and_are_opened_again(fresh: Running) -> None:
+    async with (
+        fresh.client(retries=3) as client,
+        client.get_queue_sender("payments") as sender,
+        client.get_queue_receiver("payments") as receiver,
+    ):
+        await sender.send_messages(new_message("before"))
+        await receiver.complete_message(await receive(receiver))
+        attached = (await fresh.get("/_stats"))["byOperation"]["Attach"]
+
+        await fresh.inject(kind="detach")
+
+        await sender.send_messages(new_message("after"))
+        message = await receive(receiver)
+        await receiver.complete_message(message)
+
+    assert str(message) == "after"
+    assert (await fresh.get("/_stats"))["byOperation"]["Attach"] >= attached + 2
+
+
+async def test_links_to_another_entity_stay_attached(broker: Running, links: Links) -> None:
+    await links.send("payments")
+    attached = (await broker.get("/_stats"))["byOperation"]["Attach"]
+
+    await broker.inject(kind="detach", path="^tiny$")
+
+    await links.send("payments")
+    assert (await broker.get("/_stats"))["byOperation"]["Attach"] == attached
+
+
+async def test_what_struck_is_counted_by_what_it_does(broker: Running, links: Links) -> None:
+    before = (await broker.get("/_stats"))["byFault"]
+    await broker.inject(kind="slow", seconds=0, operation="Send", when="after")
+    await broker.inject(kind="expire-locks")
+
+    await links.send("orders")
+
+    after = (await broker.get("/_stats"))["byFault"]
+    assert {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name)} == {
+        "slow after": 1,
+        "expire-locks": 1,
+    }
+
+
 async def test_a_delivery_lost_on_the_way_leaves_the_message_locked(broker: Running, links: Links) -> None:
     await links.send("orders")
     await broker.inject(kind="reset", when="after", operation="Receive")
@@ -211,6 +269,8 @@ async def test_during_an_outage_connections_are_reset_and_refused(fresh: Running
         ({"kind": "status", "status": 418}, "418"),
         ({"kind": "reset", "color": "red"}, "color"),
         ({"kind": "outage", "seconds": "long"}, "seconds"),
+        ({"kind": "lost", "operation": "Send"}, "'operation': the kind 'lost' is of Settle alone"),
+        ({"kind": "lost"}, "'operation': the kind 'lost' is of Settle alone"),
     ],
 )
 async def test_a_fault_that_makes_no_sense_is_refused(broker: Running, fault: dict[str, Any], complaint: str) -> None:
