@@ -29,6 +29,7 @@ _REFUSED = {
     b"x-ms-documentdb-populatequerymetrics": "query metrics",
     b"x-ms-cosmos-populateindexmetrics": "index metrics",
     b"x-ms-documentdb-populatepartitionstatistics": "statistics of partitions",
+    b"x-ms-documentdb-populatequotainfo": "quotas",
 }
 _RANGE = {"id": "0", "minInclusive": "", "maxExclusive": "FF", "parents": list[str](), "status": "online"}
 _RANGES_ETAG = '"1"'
@@ -119,10 +120,7 @@ class App:
             case "CreateDatabase" | "CreateContainer":
                 return _json(201, self._store.create(path, json_of(body)))
             case "ReadDatabase" | "ReadContainer":
-                answer = _json(200, self._store.definition(path))
-                if request.asks_for(b"x-ms-documentdb-populatequotainfo"):
-                    answer.headers |= self._store.container(path).quota()
-                return answer
+                return _json(200, self._store.definition(path))
             case "DeleteDatabase" | "DeleteContainer":
                 self._store.delete(path)
                 return Answer(204)

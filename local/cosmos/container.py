@@ -96,7 +96,6 @@ class Container:
         self._db.execute(self._remove, (old.row,))
 
     def _remember(self, partition: str, id: str, old: Document | None) -> None:
-        self._before.pop((partition, id), None)
         self._before[partition, id] = old
         if len(self._before) > _REMEMBERED:
             del self._before[next(iter(self._before))]
@@ -142,13 +141,6 @@ class Container:
     def highest(self) -> int:
         """The highest row."""
         return int(self._db.execute(f"SELECT ifnull(max(row), 0) FROM {self.table}").fetchone()[0])
-
-    def quota(self) -> dict[str, str]:
-        """What the headers say of its size: there are no limits, and its index is never behind."""
-        sizes = f"SELECT count(*), ifnull(sum(length(body)), 0) / 1024 FROM {self.table}"
-        usage = "documentsCount={};documentsSize={};".format(*self._db.execute(sizes).fetchone())
-        quota = {"x-ms-resource-quota": "documentsCount=-1;documentsSize=-1;", "x-ms-resource-usage": usage}
-        return quota | {"x-ms-documentdb-collection-index-transformation-progress": "100"}
 
     def drop(self) -> None:
         """Delete all documents for good."""

@@ -17,9 +17,3 @@ def minor_units(amount: Decimal, currency: str) -> int:
     has them."""
     finest = Decimal(1).scaleb(-min(decimals(currency), 2))
     return int(amount.quantize(finest, ROUND_HALF_UP).scaleb(decimals(currency)))
-
-
-def shown(amount: int, currency: str) -> str:
-    """Minor units as people write them."""
-    digits = decimals(currency)
-    return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency}"

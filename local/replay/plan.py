@@ -34,12 +34,11 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOrder:
-    """One invoice as an order: who sends what, what the file itself took for it, whether it is cancelled."""
+    """One invoice as an order: who sends what, whether it is cancelled."""
 
     invoice: str
     caller: Caller
     body: dict[str, Any]
-    file_total: int
     cancel: Cancel | None
 
 
@@ -84,7 +83,6 @@ def plan(sales: Sales, stock_factor: Decimal, decline_every: int | None, cancel_
             _caller(invoice, rows),
             _body(invoice, rows, lines[invoice])
             | {"currency": sales.currency, "paymentMethod": DECLINES if _falls_on(number, decline_every) else PAYS},
-            sum(row.price * row.quantity for row in rows),
             _cancel(number, cancel_every),
         )
         for number, (invoice, rows) in enumerate(kept.items(), start=1)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local.replay.currencies import shown
 from local.replay.figures import Figures
 from local.replay.journey import Load, Outcome
 from local.replay.plan import Plan
@@ -70,7 +69,6 @@ class Report:
             yield f"          {self.outcome.refused.total()} refused {_listed(self.outcome.refused)}"
         if rejections := self._rejections():
             yield f"          rejected for {_listed(rejections)}"
-        yield from self._revenue()
         yield "Figures:  " + ", ".join(
             f"{name} {'not measured' if value is None else value}" for name, value in asdict(self.figures).items()
         )
@@ -84,17 +82,6 @@ class Report:
 
     def _rejections(self) -> Counter[str]:
         return Counter(order["reason"] for order in self.outcome.orders.values() if order["status"] == "rejected")
-
-    def _revenue(self) -> Iterable[str]:
-        completed = {invoice: order for invoice, order in self.outcome.orders.items() if order["status"] == "completed"}
-        ours = sum(order["total"]["amount"] for order in completed.values())
-        theirs = sum(planned.file_total for planned in self.plan.orders if planned.invoice in completed)
-        everything = sum(planned.file_total for planned in self.plan.orders)
-        currency = self.plan.currency
-        yield (
-            f"Revenue:  {shown(ours, currency)} at catalogue prices, {shown(theirs, currency)} at the file's own "
-            f"for the same orders ({shown(everything, currency)} for all of them)"
-        )
 
 
 def _listed(counts: dict[str, int]) -> str:

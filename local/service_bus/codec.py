@@ -25,7 +25,6 @@ _SIGNED |= dict.fromkeys((0x51, 0x54, 0x55, 0x61, 0x71, 0x81, 0x83), True)
 _WIDTHS = {4: 0, 5: 1, 6: 2, 7: 4, 8: 8, 9: 16}
 _SIZES = {0xA: 1, 0xB: 4, 0xC: 1, 0xD: 4, 0xE: 1, 0xF: 4}
 _ULONGS, _FOREVER = (0x53, 0x80), 2**53
-FILTERED = "cloudEvents_type"
 
 
 class DecodeError(Refused):
@@ -250,4 +249,4 @@ _OWN: dict[str, Callable[[Any], bytes]] = {
     "x-opt-deadletter-source": string,
 }
 _KEYS = {name: _symbol(name) for name in _OWN}
-_FILTERED, _SCHEDULED = string(FILTERED), _symbol("x-opt-scheduled-enqueue-time")
+_FILTERED, _SCHEDULED = string("cloudEvents_type"), _symbol("x-opt-scheduled-enqueue-time")

@@ -61,15 +61,14 @@ def application(server: Server, faults: BrokerFaults, stats: Stats) -> Starlette
 
     def act(fault: Fault) -> None:
         path = fault.path.pattern if fault.path else ""
-        match fault.kind:
-            case "outage":
-                outages.add(asyncio.ensure_future(server.outage(1 if fault.seconds is None else fault.seconds)))
-            case "expire-locks":
-                broker.expire_locks(path)
-                server.dispatcher.soon()
-            case "detach":
-                for connection in list(server.connections):
-                    connection.detach(path)
+        if fault.kind == "outage":
+            outages.add(asyncio.ensure_future(server.outage(1 if fault.seconds is None else fault.seconds)))
+        elif fault.kind == "expire-locks":
+            broker.expire_locks(path)
+            server.dispatcher.soon()
+        else:
+            for connection in list(server.connections):
+                connection.detach(path)
         stats.fault(fault)
 
     faults.act = act

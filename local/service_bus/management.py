@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from proton import UNDESCRIBED, Array, Data, Described, Message, int32, timestamp, ulong
+from proton import UNDESCRIBED, Array, Data, Message, int32, timestamp
 
 from local.service_bus.broker import Broker, Outcome
-from local.service_bus.codec import FILTERED, parse
+from local.service_bus.codec import parse
 from local.service_bus.entities import Directory, Entity, State
 from local.service_bus.frames import decoded, encoded, owned, reading
 from local.service_bus.refusal import Refused
@@ -21,9 +21,6 @@ _OUTCOMES: dict[str, Outcome] = {
     "completed": "completed", "abandoned": "abandoned", "defered": "deferred", "suspended": "deadLettered",
     "unlocked": "released",
 }  # fmt: skip
-# Rules and their actions have one digit more than filters, in Azure's numbers.
-_RULE, _NO_ACTION = ulong(0x13700000004), ulong(0x13700000005)
-_SQL_FILTER, _TRUE_FILTER = ulong(0x1370000006), ulong(0x1370000007)
 _MAX_PEEKED = 250
 _UNSUPPORTED = "isn't supported by this stand-in."
 
@@ -139,16 +136,6 @@ def _settle(request: Request, broker: Broker, _entity: Entity) -> object:
     return {}
 
 
-def _rules(request: Request, _broker: Broker, entity: Entity) -> object:
-    types = entity.types
-    wanted = Described(_TRUE_FILTER, [])
-    if types is not None:
-        names = ", ".join(f"'{name}'" for name in types)
-        wanted = Described(_SQL_FILTER, [f"{FILTERED} IN ({names})", int32(20)])
-    rule = {"rule-description": Described(_RULE, [wanted, Described(_NO_ACTION, []), "$Default"])}
-    return {"rules": [rule]} if entity.kind == "subscription" and request.argument("skip", int) == 0 else None
-
-
 def _array(kind: int, elements: list[Any]) -> Array:
     undescribed: Any = UNDESCRIBED
     return Array(undescribed, kind, *elements)
@@ -162,5 +149,4 @@ _HANDLERS: dict[str, tuple[str, str, Callable[[Request, Broker, Entity], object]
     "receive-by-sequence-number": ("Receive", "receive", _receive),
     "renew-lock": ("Renew", "receive", _renew),
     "update-disposition": ("Settle", "receive", _settle),
-    "enumerate-rules": ("Other", "receive", _rules),
 }

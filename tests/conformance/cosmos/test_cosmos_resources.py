@@ -35,12 +35,6 @@ async def test_a_name_in_a_partition_key_s_path_may_be_quoted(database: Database
     await database.delete_container(container)
 
 
-async def test_a_container_tells_its_size(container: ContainerProxy) -> None:
-    answer = await container.read(populate_quota_info=True)
-
-    assert "documentsCount=" in answer.get_response_headers()["x-ms-resource-usage"]
-
-
 async def test_an_account_names_the_address_by_which_it_is_known(cosmos_account: tuple[str, str]) -> None:
     async with CosmosClient(*cosmos_account) as client:
         account = await client._get_database_account()

@@ -4,8 +4,6 @@ https://learn.microsoft.com/azure/service-bus-messaging/service-bus-auto-forward
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import ServiceBusError
@@ -35,20 +33,6 @@ async def test_a_subscription_gets_the_types_that_its_filter_names(links: Links,
     assert [str(await links.take(target)), str(await links.take(target))] == ["forwarded.v1", "both.v1"]
     assert await links.is_empty(read)
     assert await links.is_empty(target)
-
-
-async def test_a_subscription_has_one_rule_which_says_what_it_takes(links: Links, read: str) -> None:
-    def answered(status: int, message: Any, _description: object, **_more: object) -> Any:
-        return [(status, rule[b"rule-description"]) for rule in message.value[b"rules"]]
-
-    receiver: Any = await links.receiver(read)
-    ((status, rule),) = await receiver._mgmt_request_response(
-        b"com.microsoft:enumerate-rules", {"top": 100, "skip": 0}, answered
-    )
-
-    assert status == 200
-    assert rule[2] == b"$Default"
-    assert rule[0][0] == b"cloudEvents_type IN ('read.v1', 'both.v1')"
 
 
 async def test_a_forwarded_message_keeps_its_id_and_properties(links: Links, target: str) -> None:

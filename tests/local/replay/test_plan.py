@@ -50,11 +50,10 @@ def test_rows_of_one_sku_become_one_line() -> None:
     assert result.input.merged_rows == 1
 
 
-def test_a_price_is_that_of_the_last_sale_and_the_total_of_the_file_its_own() -> None:
+def test_a_price_is_that_of_the_last_sale() -> None:
     result = _plan(_sale("1", price=100, name="OLD"), _sale("2", price=120, quantity=2, name="NEW"))
 
     assert (result.products["A"].price, result.products["A"].name) == (120, "NEW")
-    assert [order.file_total for order in result.orders] == [100, 240]
 
 
 @pytest.mark.parametrize(("factor", "stock"), [("1.0", 100), ("0.29", 29), ("0.575", 57), ("0", 0), ("1.5", 150)])
