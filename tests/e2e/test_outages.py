@@ -7,7 +7,7 @@ import random
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,9 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
+from chaos.parked import Repeat, repeated
+from local.identity.issuer import Tokens
+from local.replay.client import Api
 from shared.adapters.system import RealSystem
 from shared.contracts.inventory import StockReserved
 from shared.messaging import fact, to_wire
@@ -371,6 +374,35 @@ async def test_a_poison_message_is_parked_with_a_reason_while_those_behind_it_go
     assert (status, "The message can't be replayed. Not a CloudEvent" in output) == (1, True)
     status, output = await running.run("parked", "discard", "orders", "poison", "--reason", "a stranger's")
     assert (status, output) == (0, "It is discarded.\n")
+    await verified(running)
+
+
+async def test_a_run_of_chaos_tells_what_had_to_be_parked_by_having_it_handled_once_more(
+    running: Stack, shop: Shop
+) -> None:
+    order = await shop.place()
+    await shop.complete(order)
+    wire = to_wire(fact(StockReserved(order), order, RealSystem()))
+    properties: Any = dict(wire.properties or {})
+    await sends(running, "orders-dead", ServiceBusMessage(wire.body, message_id="x", application_properties=properties))
+    await sends(running, "orders", ServiceBusMessage(b"\xff", message_id="poison"))
+    await sends(running, "payments", ServiceBusMessage(b"\xff", message_id="stranger"))
+
+    async def all_parked() -> bool:
+        _, output = await running.run("parked", "list")
+        return output.count("parked at") == 3
+
+    await until(all_parked)
+    async with aclosing(Api(running.api, Tokens(running.state).of)) as api:
+        found = await repeated(api, running.state, ["poison"])
+
+    assert {(each.context, each.repeat) for each in found} == {
+        ("orders", Repeat.HANDLED),
+        ("orders", Repeat.REFUSED),
+        ("payments", Repeat.REFUSED),
+    }
+    await verified(running, expected=1)
+    await running.run("parked", "discard", "payments", "stranger", "--reason", "a stranger's")
     await verified(running)
 
 

@@ -79,6 +79,13 @@ def test_every_pattern_stands_where_the_page_says_and_is_shown_by_a_test() -> No
     assert tuple(groups(text)) == GROUPS
 
 
+def test_every_name_that_the_page_on_reliability_links_to_is_there() -> None:
+    linked = LINK.findall((ROOT / "docs" / "reliability.md").read_text())
+
+    assert len(linked) > 10
+    assert [(name, path) for name, path in linked if not is_named(name, path)] == []
+
+
 def test_no_pattern_is_named_twice() -> None:
     named = [row[0] for rows in groups(PAGE.read_text()).values() for row in rows]
     assert sorted(named) == sorted(set(named))
