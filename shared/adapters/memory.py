@@ -9,7 +9,7 @@ import heapq
 import json
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,9 +39,20 @@ _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _copy[T](document: T) -> T:
-    """As JSON, and so what a real store would keep of it."""
-    copied: T = json.loads(json.dumps(document))
+    """As a real store would keep it."""
+    copied: T = _as_json(document)
     return copied
+
+
+def _as_json(value: Any) -> Any:
+    kind = type(value)
+    if kind is str or kind is int or value is None or kind is bool:
+        return value
+    if kind is dict:
+        return {name: _as_json(each) for name, each in value.items()}
+    if kind is list:
+        return [_as_json(each) for each in value]
+    return json.loads(json.dumps(value))
 
 
 class MemoryContainer:
@@ -51,6 +62,8 @@ class MemoryContainer:
         self.now: Callable[[], datetime] = lambda: _BEGINNING
         """The store's own clock, by which it stamps what is written: `_ts`, in seconds."""
         self._partitions: dict[str, dict[str, Document]] = defaultdict(dict)
+        self._of_kind: dict[str, dict[tuple[str, str], None]] = defaultdict(dict)
+        """Where documents of each kind are, or were, as (pk, id)."""
         self._etags = 0
 
     async def read(self, pk: str, id: str) -> Document | None:
@@ -72,6 +85,9 @@ class MemoryContainer:
         partition = dict(self._partitions[pk])
         etags = [self._apply(partition, pk, index, each) for index, each in enumerate(operations)]
         self._partitions[pk] = partition
+        for each in operations:
+            if isinstance(each, Create):
+                self._of_kind[each.document["kind"]][pk, each.document["id"]] = None
         return etags
 
     async def find(self, query: Query) -> list[Document]:
@@ -80,10 +96,8 @@ class MemoryContainer:
         comes_after = operator.lt if query.descending else operator.gt
         found = [
             document
-            for partition in self._partitions.values()
-            for document in partition.values()
-            if document["kind"] == query.kind
-            and all(_holds(document, condition) for condition in query.where)
+            for document in self._all(query.kind)
+            if all(_holds(document, condition) for condition in query.where)
             and (not query.after or comes_after(tuple(document[name] for name in query.order_by), query.after))
         ]
         found.sort(key=lambda document: [document[name] for name in query.order_by], reverse=query.descending)
@@ -91,7 +105,13 @@ class MemoryContainer:
 
     def documents(self, kind: str) -> list[Document]:
         """Every document of a kind, for assertions."""
-        return [_copy(d) for partition in self._partitions.values() for d in partition.values() if d["kind"] == kind]
+        return [_copy(document) for document in self._all(kind)]
+
+    def _all(self, kind: str) -> Iterator[Document]:
+        for pk, id in self._of_kind[kind]:
+            document = self._partitions[pk].get(id)
+            if document and document["kind"] == kind:
+                yield document
 
     def partition(self, pk: str) -> dict[str, Document]:
         """The documents of a partition by id, for assertions."""

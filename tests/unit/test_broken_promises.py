@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.payments.domain import Intent, IntentStatus
+from shared.ports import Delete
 from simulation.provider import MemoryProvider
 from tests.unit.world import World
 
@@ -47,7 +48,7 @@ async def test_a_payment_that_was_captured_by_hand_and_is_to_be_voided_is_parked
     # A person has let the money go, and deletes the document: the next command is handled.
     for intent in provider.intents.values():
         intent["status"] = IntentStatus.HELD
-    world.containers["payments"]._partitions.pop(parked["pk"])
+    await world.containers["payments"].write(parked["pk"], [Delete(parked["id"])])
     await world.system.sleep(timedelta(hours=2).total_seconds())
     await world.sweep()
     await world.drain()
