@@ -1,23 +1,24 @@
 """Deterministic simulation: every context in one thread, in memory, through all that can go wrong; a seed decides it.
 
-What runs is the application: its functions as the host would call them, dispatch, handlers, contracts, domain, with
-every context's settings. What is simulated is around it: the stores and the broker (`shared.adapters.memory`, which the
-contract tests hold to what the real ones do), the payment provider, the host that delivers messages and runs timers,
-clocks, chance, and the people. An adversary stands at every call between the two. At each of them it lets others go
-first, for short or for longer than anybody waits (a frozen copy), lets the call fail before or after its effect, lets
-the SDK send a batch twice, shows an old state, or kills the handler. Messages are delivered in any order, some twice at
-a time, and again while a copy is frozen; some are lost, on some the broker gives up, and a person replays them, and it
-forgets what it has seen. Authorisations lapse, and the contexts' clocks are apart.
+What runs is the application: its functions as the host would call them, dispatch, handlers, contracts, domain. What is
+simulated is around it: stores and broker (`shared.adapters.memory`, which the contract tests hold to what the real ones
+do), the payment provider, the host, clocks, chance and the people. Nothing waits for real: in the event loop of
+`simulation.loop` the next timer is due as soon as nobody has anything to do, so that hours cost what happens in them.
 
-A witness looks at every write, message and movement of money; in the end everything drains, and the invariants hold,
-by the functions of `python -m local verify`.
+Each message, request and run of a timer has a process of its own (`incarnation`). An adversary stands at every call of
+a store, the broker or the provider: it lets others go first, for milliseconds or for hours, lets the call fail before
+or after its effect, has it sent twice, shows an old state, or ends the process: then none of its code runs again, no
+`except` and no `finally`, and whatever part of it is still about to do something never gets there. Messages come late,
+twice, in another order, not at all, or are given up by the broker. There are outages, clocks jump, authorisations
+lapse, and the broker forgets what it has seen.
 
-Not simulated: the SDKs and their protocols, and the hosts (the local stack has those, and tests/e2e kills its
-processes); who may call (tests/e2e); load and time-outs of the machine.
+A witness looks at every write, message and movement of money. In the end everything drains, and the invariants hold,
+by the functions of `python -m local verify`. docs/simulation.md says what has been found so far, and what it can find.
 
-- `world`, `callers`, `clock`, `provider`, `loop`: all contexts, who calls, and what they stand on
-- `faults`, `adversary`, `unreliable`, `unreliable_world`: what goes wrong, and where
-- `people`, `history`: what is wished for, delivered and swept, from a seed to its end
-- `witness`, `verdict`: what must never be, at any moment; what must be in the end
-- `reach`, `seeds`, `__main__`: what was met; many seeds; the command line
+- `world`, `callers`, `clock`, `provider`: all contexts, who calls, and what they stand on; the unit tests' world, too
+- `loop`, `incarnation`, `host`: time, processes, and who hands them their work
+- `faults`, `adversary`, `unreliable`, `unreliable_world`: what goes wrong, how often, and where it is brought in
+- `people`, `history`: what is wished for, from the first order until all have come to their end
+- `witness`, `verdict`, `trace`: what must never be; what must be in the end; what happened, to the letter
+- `reach`, `seeds`, `report`, `__main__`: what was met; many seeds; what is said of them
 """

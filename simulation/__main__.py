@@ -6,29 +6,34 @@ import sys
 from collections import Counter
 from random import SystemRandom
 
-from simulation.seeds import play_all
+from simulation import reach, report
+from simulation.seeds import play, play_all
 
-_SEEDS = 1_000
-"""How many it plays unless told."""
+ENOUGH = 1_000
+"""How many it plays unless told, of which some meet everything that there is."""
 _HIGHEST = 2**32
 
 
 def main() -> int:
     """Play so many seeds, say what they met, and fail where a promise wasn't kept."""
     arguments = _arguments()
+    if arguments.trace:
+        say(*play(arguments.seed or 0, traced=True).trace)
+        return 0
     first = SystemRandom().randrange(_HIGHEST) if arguments.seed is None else arguments.seed
-    number = arguments.seeds or (_SEEDS if arguments.seed is None else 1)
+    number = arguments.seeds or (ENOUGH if arguments.seed is None else 1)
     say(f"seeds {first} to {first + number - 1}, {arguments.jobs} at a time")
-    met, failed = Counter[str](), 0
+    met, failed = Counter[tuple[str, str]](), 0
     for outcome in play_all(range(first, first + number), arguments.jobs):
         met += outcome.met
         if outcome.violations:
             failed += 1
-            say(f"\nseed {outcome.seed} ({outcome.scenario}) broke a promise; scripts/simulate --seed {outcome.seed}")
-            say(*(f"  {each}" for each in outcome.violations))
-    say(f"\n{number - failed} of {number} seeds kept every promise. They met:")
-    say(*(f"  {times:>9,} × {what}" for what, times in met.most_common()))
-    return 1 if failed else 0
+            say(*report.of(outcome))
+    say(*report.table(met), f"{number - failed:,} of {number:,} seeds kept every promise.")
+    never = reach.missing(met) if number >= ENOUGH else []
+    if never:
+        say(f"None of them met: {', '.join(never)}.")
+    return 1 if failed or never else 0
 
 
 def say(*lines: str) -> None:
@@ -39,9 +44,10 @@ def say(*lines: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("scripts/simulate", description=__doc__)
-    parser.add_argument("--seeds", type=int, metavar="N", help=f"how many ({_SEEDS:,}; with --seed one)")
+    parser.add_argument("--seeds", type=int, metavar="N", help=f"how many ({ENOUGH:,}; with --seed one)")
     parser.add_argument("--seed", type=int, metavar="S", help="the first of them; else new ones are drawn, and said")
     parser.add_argument("--jobs", type=int, metavar="J", default=os.cpu_count() or 1, help="processes (one a core)")
+    parser.add_argument("--trace", action="store_true", help="show every step of the seed instead")
     return parser.parse_args()
 
 

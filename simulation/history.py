@@ -2,24 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
-from typing import Any
 
 from services.orders.erasure import SURELY_STORED
-from shared.errors import Contended, Throttled, Unavailable
 from shared.ports import Document, WireMessage
 from shared.telemetry import log
-from simulation.adversary import Adversary, Died
+from simulation.adversary import Adversary
 from simulation.faults import Scenario
-from simulation.people import GONE, PLENTY, SCARCE, People
+from simulation.people import People
 from simulation.unreliable_world import UnreliableWorld
-from simulation.witness import SWEEP_BEGAN
+from simulation.world import CONTEXTS
 
-_LOCK_TICKS = 150
-"""How long a message stays locked by a copy that froze."""
+_PAUSES = (60, 240, *[900] * 8, *[3600] * 10)
+"""Once the faults are over: how long things are left to themselves before somebody looks whether all is done."""
 
 
 class Told(logging.Handler):
@@ -32,134 +29,110 @@ class Told(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage()
-        if line.startswith("disagreement:") and (self._adversary.calm or not self._adversary.faults.old_read):
+        if line.startswith("disagreement:") and (self._adversary.calm or not self._adversary.reads_old):
             self.lines.append(line)
 
 
 class History:
-    """Orders, cancellations, dispatches, counts, imports and deliveries, all at once, and then all that is due."""
+    """Orders, cancellations, dispatches, counts, imports and deliveries, all at once, and then all that is due. It
+    lives in the loop that it is made in."""
 
     def __init__(self, seed: int, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.random = Random(seed + 1)
+        self.random = Random(f"{seed} history")
         self.world = UnreliableWorld(seed, scenario)
         self.adversary = self.world.adversary
-        self.people = People(self.world, self.random)
+        self.people = People(self.world, Random(f"{seed} people"), scenario)
         self.claims = self.people.claims
         self.told = Told(self.adversary)
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.locked: list[tuple[str, WireMessage]] = []
-        self.ticks = 0
-        self._frozen: list[tuple[int, asyncio.Task[None], str, WireMessage]] = []
 
     async def play(self) -> None:
-        """To its end. Of what is logged, nothing is shown."""
-        level, log.propagate = log.level, False
-        log.setLevel(logging.ERROR)
+        """To its end."""
         log.addHandler(self.told)
         try:
-            await self._play()
+            await self._faults()
+            await self._settle()
         finally:
             log.removeHandler(self.told)
-            log.setLevel(level)
-            log.propagate = True
 
-    async def _play(self) -> None:
-        await self.world.stocked(**SCARCE, **GONE, **PLENTY)
+    async def _faults(self) -> None:
+        """Everything at once, for as long as the scenario says."""
+        world, scenario = self.world, self.scenario
+        await world.stocked(**self.people.stock())
         self.adversary.calm = False
         everybody = [asyncio.create_task(wish) for wish in self.people.wishes()]
-        while self.ticks < 1000 or not all(task.done() for task in everybody):
-            self.ticks += 1
-            self._deliver_some()
-            if self.adversary.befalls("lapse"):
-                self.world.provider.lapse()
-            if self.adversary.befalls("forget"):
-                self.world.broker.forget()
-            if self.ticks % 50 == 0:
-                self._start(self._timers())
-            await self.world.system.sleep(0.05)
-            self.adversary.next_turn()
-            await asyncio.sleep(0)
-        await asyncio.gather(*everybody)
+        meanwhile = [asyncio.create_task(world.host.run_timer(context, scenario.span)) for context in CONTEXTS]
+        meanwhile += [asyncio.create_task(self._outage(seconds)) for seconds in scenario.outages]
+        for rate, happens in (
+            (scenario.lapses, self._lapse),
+            (scenario.forgets, self._forget),
+            (scenario.jumps, self._jump),
+        ):
+            if rate:
+                meanwhile.append(asyncio.create_task(self._now_and_then(rate, happens)))
+        await asyncio.sleep(scenario.span)
+        for each in meanwhile:
+            each.cancel()
         self.adversary.relent()
-        await self._settle()
-
-    def _deliver_some(self) -> None:
-        for queue in self.world.queues:
-            if self.random.random() < 0.5 and (message := self.world.broker.receive(queue)):
-                if self.adversary.befalls("lost"):
-                    continue
-                is_dead = not queue.endswith("-dead") and self.adversary.befalls("dead")
-                to = f"{queue.partition('-')[0]}-dead" if is_dead else queue
-                copies = 2 if self.random.random() < 0.2 else 1
-                for _ in range(copies):
-                    self._spawn(to, message)
-        if self.locked and self.random.random() < 0.3:
-            self._spawn(*self.locked.pop(self.random.randrange(len(self.locked))))
-        while self._frozen and self._frozen[0][0] < self.ticks - _LOCK_TICKS:
-            _, task, queue, message = self._frozen.pop(0)
-            if not task.done():
-                self.adversary.met["delivered again while a copy was frozen"] += 1
-                self._spawn(queue, message)
-
-    async def _timers(self) -> None:
-        """Every context's sweep, each for itself: what fails is logged, and done again the next time."""
-        SWEEP_BEGAN.set(self.world.witness.writes)
-        for name, function in self.world.functions.items():
-            if name.endswith("_sweep"):
-                with suppress(Died, Unavailable, Throttled, Contended):
-                    await function(None)
-
-    def _spawn(self, queue: str, message: WireMessage) -> None:
-        async def deliver() -> None:
-            try:
-                await self.world.deliver(queue, message)
-            except (Died, Unavailable, Throttled):
-                # The lock expires, and the broker delivers again.
-                self.locked.append((queue, message))
-
-        self._frozen.append((self.ticks, self._start(deliver()), queue, message))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
+        await asyncio.gather(*everybody)
 
     async def _settle(self) -> None:
         """The faults are over: frozen copies wake, locks expire, timers sweep and resend, the warehouse catches up."""
-        for _ in range(400):
-            await asyncio.gather(*self.tasks)
-            while self.locked:
-                await self.world.deliver(*self.locked.pop())
-            await self.world.drain(timedelta(seconds=15))
-            await self.world.sweep()
+        for pause in _PAUSES:
+            await asyncio.sleep(pause)
+            await self._sweep()
+            if self.world.witness.wrong:
+                return
             await self.people.see_to_parked()
+            await self.people.mend()
             for shipment in self.world.documents("shipping", "shipment"):
                 if shipment["state"] == "pending":
                     await self.world.dispatched(shipment["orderId"])
-            open_orders = [o for o in self.orders if o["settledAt"] is None]
-            if not open_orders and self.world.broker.next_due() is None:
+            if self.is_over:
                 break
-            await self.world.system.sleep(15)
-        await self.world.system.sleep(90)
-        await self.world.sweep()
         await self._import_all_again()
-        await self.world.system.sleep(2 * SURELY_STORED.total_seconds())
-        await self.world.sweep()
-        for guest in self.claims.forgotten:
+        await asyncio.sleep(2 * SURELY_STORED.total_seconds())
+        for guest in sorted(self.claims.forgotten):
             # Once more, without faults: the broker has lost messages that tell of it, which only that sends again.
             assert (await self.world.call("forget_customer", route={"customerId": guest})).status == 202
-        await self.world.sweep()
-        await self.world.drain()
-        await self._compare()
+        # Every order is looked at, at the latest when it leaves the window, and what wasn't heard is announced again.
+        for age in (self.world.operations.after, self.world.operations.window, self.world.operations.after):
+            await self._sweep()
+            await asyncio.sleep(age.total_seconds() + self.scenario.apart + 60)
+        await self._sweep()
+        await self.world.host.all_settled()
 
-    async def _compare(self) -> None:
-        """Every order has been looked at, and what wasn't heard is announced again."""
-        for _ in range(3):
-            await self.world.system.sleep(60)
-            await self.world.sweep()
-            await self.world.drain()
+    @property
+    def is_over(self) -> bool:
+        """Whether every order has come to its end, and nothing is on its way or at work."""
+        host = self.world.host
+        return not host.on_the_way and not host.at_work and all(each["settledAt"] for each in self.orders)
+
+    async def _sweep(self) -> None:
+        for context in CONTEXTS:
+            await self.world.host.sweep(context)
+
+    async def _outage(self, seconds: float) -> None:
+        await asyncio.sleep(self.random.uniform(0, self.scenario.span - seconds))
+        await self.adversary.black_out(seconds)
+
+    async def _now_and_then(self, rate: float, happens: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(self.random.expovariate(rate))
+            happens()
+
+    def _lapse(self) -> None:
+        self.adversary.meets("authorisations lapsed")
+        self.world.provider.lapse()
+
+    def _forget(self) -> None:
+        self.adversary.meets("duplicate detection ended")
+        self.world.broker.forget()
+
+    def _jump(self) -> None:
+        self.adversary.meets("clock jumped")
+        apart = self.scenario.apart / 2
+        self.random.choice(self.world.clocks).ahead = timedelta(seconds=self.random.uniform(-apart, apart))
 
     async def _import_all_again(self) -> None:
         """Unchanged, so that it puts right what price events were lost."""

@@ -67,6 +67,22 @@ class MemoryProvider:
             intent["status"] = IntentStatus.CANCELLED
         return Intent(intent_id, intent["status"])
 
+    def held_for(self, order_id: str) -> str | None:
+        """The intent that holds money for an order."""
+        held = (id for id, each in self.intents.items() if each["order"] == order_id and each["status"] == "held")
+        return next(held, None)
+
+    def take_by_hand(self, intent_id: str) -> None:
+        """Somebody captures it, on the provider's own page."""
+        intent = self.intents[intent_id]
+        intent |= {"status": IntentStatus.CAPTURED, "captured": intent["amount"]}
+
+    def give_back(self, order_id: str) -> None:
+        """What was taken so is as if it had not been."""
+        for intent in self.intents.values():
+            if intent["order"] == order_id and intent["status"] is IntentStatus.CAPTURED:
+                intent |= {"status": IntentStatus.HELD, "captured": 0}
+
     def lapse(self) -> None:
         """Every authorisation lapses."""
         for intent in self.intents.values():

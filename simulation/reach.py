@@ -2,47 +2,75 @@
 
 from collections import Counter
 
-from simulation.faults import Faults
+from simulation.faults import strikes
 from simulation.history import History
 from simulation.verdict import UNHEARD
 
 ENDS = ("completed", "payment_due", "cancelled", "rejected", "out_of_stock", "payment_declined", "timeout")
-EVERYTHING = (
-    *(name for name in Faults.__slots__ if name != "apart"),
+REACHED = (
+    "overtaken within an order",
+    "overtaken across orders",
+    "delivered again while a copy went on",
+    "settled too late",
+    "abandoned",
+    "sweep that failed",
+    "authorisations lapsed",
+    "duplicate detection ended",
+    "clock jumped",
+    "a 500 replayed",
     *(f"{refusal} of a batch that was written" for refusal in ("AlreadyExists", "ConditionFailed", "Missing")),
-    "delivered again while a copy was frozen",
+    "sent again by the clock",
+    "given up",
+    "tried again later",
+    "parked",
+    "parked for a broken promise",
+    "tombstone",
     "handled after its order had given up",
+    "waited for stock",
+    "second intent",
     "keyless order",
     "order of many rounds",
-    "count asked for again",
-    "correction asked for again",
+    "asked for again",
     "forgotten again",
     "replay answered 202",
-    "replay answered 404",
     "correction answered 200",
     "correction answered 412",
     "import with a fault",
     "too many orders",
-    "waited",
-    "resends",
-    "given up",
     "capture refused",
     "rebuilt",
     *ENDS,
 )
-"""What some history in a few must meet."""
+"""What some history of a few hundred must have met, besides every fault at every step."""
 
 
-def reached(history: History) -> Counter[str]:
-    """How often it met what."""
-    met = history.adversary.met + Counter(resends=len(history.resends), waited=len(history.world.witness.stock.waited))
+def reached(history: History) -> Counter[tuple[str, str]]:
+    """How often it met what, and each fault at each step."""
+    world = history.world
+    met = Counter(
+        {
+            "sent again by the clock": len(history.resends),
+            "waited for stock": len(world.witness.stock.waited),
+            "tombstone": world.witness.tombstones,
+            "parked": world.witness.parked,
+            "tried again later": sum("orderflow_attempt" in (wire.properties or {}) for _, wire in world.broker.sent),
+        }
+    )
     for order in history.orders:
         because = [entry["because"] for entry in order["history"]]
         met.update({"given up": because.count("give up"), order["step"]: 1, str(order["reason"]): 1})
         met.update({"keyless order": "-" in order["email"], "order of many rounds": len(order["lines"]) > 32})
-    [head] = history.world.documents("operations", "head")
+    for head in world.documents("operations", "head"):
+        met["rebuilt"] += bool(head["rebuild"] and head["rebuild"]["finishedAt"])
     met["announced again"] += any(UNHEARD.match(line) for line in history.told.lines)
-    met["rebuilt"] += bool(head["rebuild"] and head["rebuild"]["finishedAt"])
-    payments = history.world.documents("payments", "payment")
+    payments = world.documents("payments", "payment")
     met["capture refused"] += sum(each["state"] == "not_captured" and bool(each["providerCode"]) for each in payments)
-    return met
+    intents = Counter(each["order"] for each in world.provider.intents.values())
+    met["second intent"] += sum(number > 1 for number in intents.values())
+    return history.adversary.met + Counter({(what, ""): times for what, times in met.items()})
+
+
+def missing(met: Counter[tuple[str, str]]) -> list[str]:
+    """What was never met: a fault at a step, or one of `REACHED`."""
+    wanted = [*strikes(), *((what, "") for what in REACHED)]
+    return [f"{what} {step and f'({step})'}".rstrip() for what, step in wanted if not met[what, step]]

@@ -1,61 +1,92 @@
-"""Every context with the adversary all around them."""
+"""Every context on unreliable stores, broker and provider, and the host that runs their functions."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from random import Random
 from typing import Any
 
-from shared.adapters.memory import MemoryContainer
-from shared.ports import WireMessage
+from services.operations.ports import Said
+from shared.ports import System, WireMessage
 from simulation.adversary import Adversary
+from simulation.clock import LoopSystem
 from simulation.faults import Scenario
-from simulation.unreliable import SEEN, OffsetSystem, UnreliableBroker, UnreliableContainer, UnreliableProvider
-from simulation.witness import DELIVERY, SWEEP_BEGAN, Delivery, Witness
-from simulation.world import ENVIRONMENT, Answer, World
+from simulation.host import Host
+from simulation.incarnation import INCARNATION, NoAnswer, begin
+from simulation.trace import Trace
+from simulation.unreliable import SEEN, UnreliableBroker, UnreliableContainer, UnreliableProvider
+from simulation.witness import DELIVERY, Delivery, Witness
+from simulation.world import ENVIRONMENT, Answer, Neighbours, World, context_of
+
+_PATIENCE = 60.0
+"""How long whoever asks waits for an answer."""
 
 
 class UnreliableWorld(World):
-    """Every context on unreliable stores, broker and provider, and a witness that sees what they do."""
+    """The world through which the adversary goes, and a witness that sees what is done."""
 
     def __init__(self, seed: int, scenario: Scenario) -> None:
-        self.adversary = adversary = Adversary(seed, scenario.faults)
+        self.trace = Trace()
+        self.adversary = adversary = Adversary(seed, scenario, self.trace)
         self.witness = witness = Witness(self)
-        chance = Random(seed + 2)
+        self.host = Host(self, Random(f"{seed} host"))
+        self.clocks: list[LoopSystem] = []
+        chance, apart = Random(f"{seed} clocks"), scenario.apart / 2
 
-        def wrote(container: MemoryContainer, *written: Any) -> None:
-            [context] = [name for name, each in self.containers.items() if each is container]
-            witness.wrote(context, *written)
+        def clock(_: System) -> System:
+            self.clocks.append(LoopSystem(chance, timedelta(seconds=chance.uniform(-apart, apart))))
+            return self.clocks[-1]
 
         super().__init__(
-            seed,
-            container=lambda: UnreliableContainer(adversary, wrote),
-            broker=lambda topology, system: UnreliableBroker(topology, system, adversary, witness),
+            container=lambda: UnreliableContainer(adversary, witness.wrote),
+            broker=lambda topology, system: UnreliableBroker(topology, system, adversary, witness, self.host.arrived),
             provider=lambda: UnreliableProvider(adversary, witness),
             environment=ENVIRONMENT | dict(scenario.settings),
-            clock=lambda system: OffsetSystem(
-                system, timedelta(seconds=chance.uniform(-1, 1) * scenario.faults.apart / 2)
-            ),
+            clock=clock,
+            system=LoopSystem(chance),
+            neighbours=UnreliableNeighbours,
         )
+        for name, container in self.containers.items():
+            assert isinstance(container, UnreliableContainer)
+            container.context = name
 
     async def call(
         self, operation: str, body: Any = None, *, headers: Mapping[str, str] | None = None, **rest: Any
     ) -> Answer:
-        seen = SEEN.set((headers or {}).get("if-match"))
-        try:
-            return await super().call(operation, body, headers=headers, **rest)
-        finally:
-            SEEN.reset(seen)
+        """In a process of its own. Raises NoAnswer."""
 
-    async def sweep(self) -> None:
-        SWEEP_BEGAN.set(self.witness.writes)
-        await super().sweep()
+        async def called() -> Answer:
+            SEEN.set((headers or {}).get("if-match"))
+            return await super(UnreliableWorld, self).call(operation, body, headers=headers, **rest)
+
+        route = self.functions[operation].operation.route
+        work = f"{operation} {' '.join((rest.get('route') or {}).values())}"
+        answer = await self.host.within(_PATIENCE, begin(context_of(route), work, called))
+        if answer.status == 500:
+            self.host.wrong.append(f"{work} was answered {answer.body}")
+        return answer
+
+    async def drain(self, until: timedelta = timedelta(0)) -> None:
+        await asyncio.sleep(until.total_seconds())
+        await self.host.all_settled()
 
     async def deliver(self, queue: str, wire: WireMessage) -> None:
         now = self.contexts[queue.partition("-")[0]].system.now()
-        began = DELIVERY.set(delivery := Delivery(wire, self.witness.writes, now))
-        self.adversary.met["handled after its order had given up"] += delivery.is_past_its_time
-        try:
-            await super().deliver(queue, wire)
-        finally:
-            DELIVERY.reset(began)
+        DELIVERY.set(delivery := Delivery(wire, self.witness.writes, now))
+        if delivery.is_past_its_time:
+            self.adversary.meets("handled after its order had given up")
+        await super().deliver(queue, wire)
         self.witness.completed(queue, delivery)
+
+
+class UnreliableNeighbours(Neighbours):
+    """The contexts that operations asks, of which none may answer."""
+
+    async def ask(self, context: str, path: str, method: str = "GET") -> Said | None:
+        said = None
+        with suppress(NoAnswer):
+            said = await super().ask(context, path, method)
+        if who := INCARNATION.get():
+            await who.go_on()
+        return said

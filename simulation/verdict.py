@@ -19,6 +19,10 @@ UNHEARD = re.compile(r"disagreement: \S+: Nobody was heard to announce [^.]+\. \
 
 def violations(history: History) -> Iterator[str]:
     """Everything in which the system has not kept its promises."""
+    if history.world.witness.wrong:
+        # What else is amiss in the end may follow from that, or nobody waited for it any more.
+        yield from history.world.witness.wrong
+        return
     yield from _seen(history)
     for finding in examine(snapshot(history)):
         yield from (f"{finding.name}: {each}" for each in finding.violations)
@@ -26,12 +30,13 @@ def violations(history: History) -> Iterator[str]:
             yield f"{finding.name}: nothing was examined"
     if len(history.claims.placed) != ORDERS:
         yield f"{len(history.claims.placed)} orders were placed, not {ORDERS}"
-    if history.world.broker.next_due() is not None:
-        yield "a message is still on its way"
+    yield from history.world.host.wrong
+    if not history.is_over:
+        yield "something is still on its way"
     if history.scenario is NOTHING_LOST:
         yield from _sent_again_by_the_clock(history)
     if history.scenario is CLEAR_ANSWERS:
-        yield from _went_later(history)
+        yield from _took_too_long(history)
 
 
 def _sent_again_by_the_clock(history: History) -> Iterator[str]:
@@ -44,10 +49,9 @@ def _sent_again_by_the_clock(history: History) -> Iterator[str]:
             yield f"{name_of(message)} for {message.correlation_id} was sent again, though no message was lost"
 
 
-def _went_later(history: History) -> Iterator[str]:
-    """What did though every answer was clear, but for a short line that others hold."""
+def _took_too_long(history: History) -> Iterator[str]:
+    """What did, though every answer was clear."""
     witness = history.world.witness
-    yield from (f"{name_of(each)} for {each.correlation_id} went later" for each in witness.later)
     if witness.stock.longest_wait >= history.world.inventory.stock_timeout:
         yield f"an order waited {witness.stock.longest_wait} for stock"
     for order in history.orders:
@@ -83,7 +87,6 @@ def snapshot(history: History) -> Snapshot:
 
 def _seen(history: History) -> Iterator[str]:
     """What only somebody who saw the whole history can tell."""
-    yield from history.world.witness.wrong
     known = [order for order in history.orders if not order["forgottenAt"]]
     for email, orders in Counter(order["email"] for order in known).items():
         if orders > 1:
@@ -128,7 +131,7 @@ def _said_to_differ(history: History) -> Iterator[str]:
     operations, and what the provider let go while the warehouse was waited for."""
     lapsed = {each["order"] for each in history.world.provider.intents.values() if each["lapsed"]}
     for line in history.told.lines:
-        if not UNHEARD.match(line) and line.split(":")[1].strip() not in lapsed:
+        if not UNHEARD.match(line) and line.split(":")[1].strip() not in lapsed | history.claims.taken_by_hand:
             yield line
     yield from (str(each) for each in history.world.documents("operations", "disagreement"))
     heard = {(each["orderId"], each["name"]) for each in history.world.documents("operations", "event")}

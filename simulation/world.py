@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -76,6 +77,21 @@ def settings_of(bootstrap: ModuleType) -> type[Settings]:
     return found
 
 
+def context_of(path: str) -> str:
+    """Whose function answers there."""
+    [context] = [
+        app["context"]
+        for app in TOPOLOGY["apps"]
+        if any(path == area or path.startswith(f"{area}/") for area in (f"health/{app['context']}", *app["paths"]))
+    ]
+    return str(context)
+
+
+@cache
+def _pattern(route: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route))
+
+
 class Neighbours:
     """services.operations.ports.Contexts in the same world: each context's functions, called as operations."""
 
@@ -90,12 +106,11 @@ class Neighbours:
         if context in self.away:
             return None
         parts = urlsplit(path)
-        [area] = [each["paths"] for each in TOPOLOGY["apps"] if each["context"] == context]
-        assert parts.path.split("/")[0] in area or parts.path.startswith((f"health/{context}/", *area)), path
+        assert context_of(parts.path) == context, path
         for name, function in self._world.functions.items():
-            route = getattr(function, "operation", None) and function.operation.route
-            found = route and re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route), parts.path)
-            if found and function.operation.method == method:
+            operation = getattr(function, "operation", None)
+            found = operation and operation.method == method and _pattern(operation.route).fullmatch(parts.path)
+            if found:
                 query = dict(parse_qsl(parts.query))
                 answer = await self._world.call(name, route=found.groupdict(), query=query, caller=OPERATIONS)
                 return Said(answer.status, answer.body)
@@ -114,12 +129,14 @@ class World:
         environment: Mapping[str, str] = ENVIRONMENT,
         clock: Callable[[System], System] = lambda system: system,
         authenticator: Callable[[], Authenticator] = PlainTokens,
+        system: VirtualSystem | None = None,
+        neighbours: "Callable[[World], Neighbours]" = Neighbours,
     ) -> None:
-        self.system = VirtualSystem(seed)
+        self.system = system or VirtualSystem(seed)
         self.broker = broker(TOPOLOGY, self.system)
         self.provider = provider()
         self.provider.now = self.system.now
-        self.neighbours = Neighbours(self)
+        self.neighbours = neighbours(self)
         self.containers = {name: container() for name in CONTEXTS}
         orders_settings = orders.OrdersSettings.read(environment)
         catalog_settings = catalog.CatalogSettings.read(environment)

@@ -29,6 +29,8 @@ _FINAL = {
     "reservation": {"released", "committed"},
 }
 
+_UNDONE = {"payment": {"voided"}, "shipment": {"cancelled"}, "reservation": {"released"}}
+
 
 class Witness:
     """Sees everything, and tells the parts that know what to make of it."""
@@ -43,10 +45,15 @@ class Witness:
         """How often each count of stock was applied."""
         self.typed: Counter[str] = Counter()
         """How often each tracking number was."""
+        self.tombstones = 0
+        """How often something was written so that what comes late finds it undone."""
         self.parked = 0
         """How often a message was parked."""
-        self.later: list[WireMessage] = []
-        """What was to be tried again, but for commands that waited for units which other orders held."""
+
+    @property
+    def excused(self) -> set[str]:
+        """Orders of which somebody broke a promise by hand: their messages may meet that, and be parked."""
+        return self._notes.excused
 
     @property
     def wrong(self) -> list[str]:
@@ -89,6 +96,7 @@ class Witness:
             self._notes.wrong.append(f"{now['id']} of {now['pk']} was changed as of a version that is past")
         if now["kind"] == "shipment" and now["trackingNumber"]:
             self.typed[now["trackingNumber"]] += 1
+        self.tombstones += was is None and _state(now) in _UNDONE.get(now["kind"], ())
         match now["kind"]:
             case "outbox":
                 self._messages.stored(now)
@@ -110,7 +118,7 @@ class Witness:
         self._notes.note_act()
         self._messages.sent(message, later=later)
         if later and (delivery := DELIVERY.get()) and not self.stock.waits_for_stock(delivery, message):
-            self.later.append(message)
+            self._messages.went_later(message)
 
     def completed(self, queue: str, delivery: Delivery) -> None:
         """A message was handled, or parked, without a failure."""

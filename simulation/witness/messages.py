@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared.ports import Document, WireMessage
+from simulation.incarnation import INCARNATION
 from simulation.witness.notes import DELIVERY, SWEEP_BEGAN, Delivery, Notes, data_of, name_of
 
 _UNDONE_ANYWAY = {
@@ -74,17 +75,26 @@ class Messages:
             delivery.is_postponed = True
             if self._successors.setdefault(delivery.message.id, message.id) != message.id:
                 self._notes.wrong.append(f"{said} is to be tried again twice")
-            if properties.get("orderflow_strikes"):
+            if properties.get("orderflow_strikes") and message.correlation_id not in self._notes.excused:
                 self._notes.wrong.append(f"{said} met a broken promise, or a fault of ours")
         self._accepted.add(message.id)
         self._said_last[message.correlation_id, name_of(message)] = self._notes.writes
 
+    def went_later(self, message: WireMessage) -> None:
+        """It is to be tried again, and not since it waits for units that other orders hold."""
+        order_id, who = message.correlation_id, INCARNATION.get()
+        waits = name_of(message) == "CustomerForgotten" or order_id in self._notes.excused
+        if who and not who.was_struck and not waits:
+            self._notes.wrong.append(f"{name_of(message)} for {order_id} went later, though every answer was clear")
+
     def completed(self, context: str, delivery: Delivery) -> None:
         """A message was handled without a failure; a command of orders' has an answer then, others need none."""
         name = name_of(delivery.message)
-        if name in _ANSWERS and not delivery.is_postponed and not self._is_answered(context, delivery):
-            said = f"{name} for {delivery.message.correlation_id}"
-            self._notes.wrong.append(f"{said} was completed without an answer")
+        order_id = delivery.message.correlation_id
+        if name not in _ANSWERS or delivery.is_postponed or order_id in self._notes.excused:
+            return
+        if not self._is_answered(context, delivery):
+            self._notes.wrong.append(f"{name} for {order_id} was completed without an answer")
 
     def sent_again(self, order_id: str) -> int:
         """How many commands of an order are on their way to the broker, or went there since this sweep began."""

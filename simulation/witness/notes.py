@@ -54,10 +54,12 @@ SWEEP_BEGAN: ContextVar[int] = ContextVar("sweep_began")
 
 @dataclass(slots=True)
 class Notes:
-    """The world that is watched, the number of writes so far, and what was seen that must never be."""
+    """The world that is watched, the number of writes so far, the orders that are excused, and what was seen that must
+    never be."""
 
     world: "World"
     writes: int = 0
+    excused: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
     def partition(self, context: str, pk: str) -> Mapping[str, Document]:
