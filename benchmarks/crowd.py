@@ -19,7 +19,7 @@ from scripts.measure_orders import stock_up
 
 CUSTOMERS, PRODUCTS = 100, 100
 LOOK_SECONDS = 0.02
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 ADDRESS = {"name": "Ada Lovelace", "line1": "12 St James Square", "city": "London", "country": "GB"}
 PARCEL = {"carrier": "Royal Mail", "trackingNumber": "RM1"}
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 from secrets import token_hex
 
@@ -34,39 +34,34 @@ UNITS_BOUND, TIME_BOUND = 1.15, 1.10
 WITH_A_LIMIT = {"ORDERS_PER_CUSTOMER_PER_MINUTE": "1000000"}
 """Orders a minute are counted, as a shop counts them, and nobody places so many."""
 STILL = WITH_A_LIMIT | {"SWEEP_SCHEDULE": NEVER}
-COUNTED_ORDERS = 3
-"""Of each size, each a round."""
+RUN_SECONDS = 10
+TIMED = WITH_A_LIMIT | {
+    "SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *",
+    # As often as by default is each order compared, only sooner.
+    "OPERATIONS_RECONCILE_AFTER_SECONDS": f"{RUN_SECONDS}",
+    "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{3 * RUN_SECONDS}",
+}
 ORDERS_A_RUN = 10
 """Placed between two runs of the timer, and as many dispatched. By default it runs once a minute: it is as if ten
 orders were placed a minute, which is what a shop of 100,000 a month has in its busy hours (docs/cost.md)."""
 RUNS_BEFORE, RUNS = 7, 3
 """Until each run finds as much as the one before, and that are counted."""
-WARM_UP_ORDERS = 10
 
 
 def measure(how: How) -> Report:
-    """Request units of orders of each size, and the time that one takes."""
-    run = how.of(10, 3)
+    """Request units of orders of each size, and the time that one takes. Quickly, timers are left out."""
     with tempfile.TemporaryDirectory() as folder:
         whole, bare = Path(folder, "whole"), Path(folder, "bare")
         without = {"PYTHONPATH": str(tree_without(CONTEXT, Path(folder, "tree")))}
         # As in Azure each context has a process of its own.
         split = "local", "up", "--split"
         with stack(whole, STILL, split), stack(bare, STILL | without, split):
-            swept, bare_swept = Path(folder, "swept"), Path(folder, "bare-swept")
-            with stack(swept, timed(run)), stack(bare_swept, timed(run) | without):
-                units = asyncio.run(request_units((whole, bare), (swept, bare_swept), run))
-            return Report([*units, ordering(Shop(whole), Shop(bare), how.of(20, 2))])
-
-
-def timed(run: int) -> dict[str, str]:
-    """Settings under which a timer runs every so many seconds."""
-    return WITH_A_LIMIT | {
-        "SWEEP_SCHEDULE": f"*/{run} * * * * *",
-        # As often as by default is each order compared, only sooner.
-        "OPERATIONS_RECONCILE_AFTER_SECONDS": f"{run}",
-        "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{3 * run}",
-    }
+            with ExitStack() as running:
+                swept = {Path(folder, "swept"): TIMED, Path(folder, "bare-swept"): TIMED | without}
+                for state, settings in how.of(swept, {}).items():
+                    running.enter_context(stack(state, settings))
+                units = asyncio.run(request_units((whole, bare), how.of([*swept], []), how.of(3, 1)))
+            return Report([*units, ordering(Shop(whole), Shop(bare), how)])
 
 
 def tree_without(context: str, folder: Path) -> Path:
@@ -92,18 +87,22 @@ def tree_without(context: str, folder: Path) -> Path:
     return folder
 
 
-async def request_units(still: Sequence[Path], swept: Sequence[Path], run: int) -> list[Comparison]:
-    """An order of each size. What the others' containers take is counted with no timer, order by order; what operations
-    adds, to whichever container, as the difference of two stacks whose timers run."""
-    (whole, bare), (with_it, without_it) = await asyncio.gather(
-        asyncio.gather(*map(order_by_order, still)), asyncio.gather(*(with_timers(each, run) for each in swept))
+async def request_units(still: Sequence[Path], swept: Sequence[Path], number: int) -> list[Comparison]:
+    """An order of each size, so many of each. What the others' containers take is counted with no timer, order by
+    order; what operations adds, to whichever container, as the difference of two stacks whose timers run, if there are
+    such."""
+    (whole, bare), timed = await asyncio.gather(
+        asyncio.gather(*(order_by_order(each, number) for each in still)), asyncio.gather(*map(with_timers, swept))
     )
-    added = with_it - without_it
+
+    def units(counts: Counts) -> float:
+        return total(counts) - counts[CONTEXT]["requestUnits"] + timed[0] - timed[1] if timed else total(counts)
+
     return [
         Comparison(
             f"an order of {lines} line{'s' * (lines > 1)}",
             UNITS_BOUND,
-            tuple(total(each) - each[CONTEXT]["requestUnits"] + added for each in whole[lines]),
+            tuple(map(units, whole[lines])),
             tuple(map(total, bare[lines])),
             "RU",
         )
@@ -116,7 +115,7 @@ def total(counts: Counts) -> float:
     return sum(each.get("requestUnits", 0.0) for each in counts.values())
 
 
-async def order_by_order(state: Path) -> dict[int, list[Counts]]:
+async def order_by_order(state: Path, number: int) -> dict[int, list[Counts]]:
     """What orders of each size take, one at a time."""
     found: dict[int, list[Counts]] = {lines: [] for lines in LINES}
     async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
@@ -124,7 +123,7 @@ async def order_by_order(state: Path) -> dict[int, list[Counts]]:
         await placed_to_completed(api, state, 1)
         before = await quiet(state)
         for lines in LINES:
-            for _ in range(COUNTED_ORDERS):
+            for _ in range(number):
                 await placed_to_completed(api, state, lines)
                 after = await quiet(state)
                 found[lines].append(after.less(before)["cosmos"])
@@ -132,25 +131,25 @@ async def order_by_order(state: Path) -> dict[int, list[Counts]]:
     return found
 
 
-async def with_timers(state: Path, seconds: int) -> float:
+async def with_timers(state: Path) -> float:
     """What an order of one line takes in all, its share of the timers' runs with it: each finds some that were placed
     since, and some that were dispatched."""
     async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         await stock_up(api, state, 1)
         placed: list[str] = []
         for run in range(RUNS_BEFORE + RUNS):
-            await a_run(seconds)
+            await a_run()
             if run == RUNS_BEFORE:
                 before = await read(state)
             await asyncio.gather(*(dispatch(api, order_id) for order_id in placed))
             placed = await asyncio.gather(*(place(api) for _ in range(ORDERS_A_RUN)))
-        await a_run(seconds)
+        await a_run()
         return total((await read(state)).less(before)["cosmos"]) / (RUNS * ORDERS_A_RUN)
 
 
-async def a_run(seconds: int) -> None:
+async def a_run() -> None:
     """Wait until the timer has run once more."""
-    await asyncio.sleep(seconds - (time.time() - seconds / 5) % seconds)
+    await asyncio.sleep(RUN_SECONDS - (time.time() - RUN_SECONDS / 5) % RUN_SECONDS)
 
 
 async def place(api: Api) -> str:
@@ -172,12 +171,12 @@ async def dispatch(api: Api, order_id: str) -> None:
     answer.raise_for_status()
 
 
-def ordering(whole: Shop, bare: Shop, rounds: int) -> Comparison:
+def ordering(whole: Shop, bare: Shop, how: How) -> Comparison:
     """An order of three lines is placed, dispatched and completed; then the next, once whoever listens has heard all of
     this one."""
     for shop in (whole, bare):
         shop.stock_up()
-        for _ in range(WARM_UP_ORDERS):
+        for _ in range(how.of(10, 3)):
             shop.complete()
     ways = (Way(shop.complete, shop.processor, shop.rest) for shop in (whole, bare))
-    return compare(f"an order of {len(SKUS)} lines, end to end", TIME_BOUND, *ways, rounds=rounds, turns=2)[0]
+    return compare(f"an order of {len(SKUS)} lines, end to end", TIME_BOUND, *ways, rounds=how.of(20, 2), turns=2)[0]

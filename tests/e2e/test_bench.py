@@ -41,7 +41,7 @@ def test_each_runs_to_its_end_and_tells_in_the_same_form(name: str, tmp_path: Pa
 def test_an_order_takes_on_a_stack_what_is_derived_on_paper(tmp_path: Path) -> None:
     figures = measured(tmp_path, "operations")["figures"]
 
-    assert [(each["ratio"], each["target"]) for each in figures] == [(1.0, 1.0)] * 6
+    assert [(each["ratio"], each["target"]) for each in figures] == [(1.0, 1.0)] * 3
 
 
 def test_what_the_surface_costs_is_measured_on_two_stacks(tmp_path: Path) -> None:
@@ -59,5 +59,4 @@ def test_what_operations_costs_is_counted_and_timed_beside_stacks_without_it(tmp
     assert [(timed["target"], len(timed["whole"]))] == [(1.1, 2)]
     ratios = [each["ratio"] for each in document["figures"][:-1]]
     assert ratios == sorted(ratios, reverse=True), "the larger the order, the less it is of it"
-    assert 1.03 < ratios[-1] < 1.15
-    assert ratios[0] < 1.3
+    assert 1.03 < ratios[-1] < ratios[0] < 1.15, "timers are left out where it is to be quick"

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.comparison import Comparison, Verdict, Way, compare
+from benchmarks.comparison import Comparison, Verdict, Way, compare, percentile
+from benchmarks.report import How, Report
 
 
 def of(*ratios: float) -> Comparison:
@@ -79,3 +80,21 @@ def test_what_a_way_sets_going_is_done_before_the_other_has_its_turn() -> None:
     compare("it", 1.10, *ways, rounds=1, turns=1)
 
     assert done == ["A", "rest", "B", "rest", "B", "rest", "A", "rest"]
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.01, 1.0), (0.5, 50.0), (0.99, 99.0), (1.0, 100.0)])
+def test_a_percentile_is_a_value_that_was_measured(share: float, value: float) -> None:
+    assert percentile([float(each) for each in range(100, 0, -1)], share) == value
+
+
+def test_a_report_misses_where_one_comparison_does_by_more_than_the_noise() -> None:
+    assert not Report([of(1.0), of(1.0, 1.11, 1.2)]).missed
+    assert Report([of(1.0), of(1.2, 1.3)]).missed
+
+
+def test_the_file_says_of_each_figure_what_was_to_be_and_of_the_run_whether_it_was_quick() -> None:
+    document = Report([of(1.2, 1.4)], samples={"seen": [1, 2]}).document("surface", How(quick=True))
+
+    assert document["figures"] == [{"name": "it", "ratio": 1.3, "target": 1.10, "at_most": True}]
+    assert (document["benchmark"], document["quick"], document["samples"]) == ("surface", True, {"seen": [1, 2]})
+    assert document["comparisons"][0]["whole"] == (120.0, 140.0)
