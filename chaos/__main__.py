@@ -18,8 +18,11 @@ import tempfile
 from pathlib import Path
 from random import SystemRandom
 
+import httpx
+
 from chaos.report import short, summary, wrong
 from chaos.run import run
+from local.replay.client import RefusedError, UnansweredError
 from scripts.measure_orders import stack
 
 RESEND_SECONDS, LONGEST_RESEND_SECONDS = 60, 240
@@ -51,6 +54,12 @@ def main() -> int:
     except KeyboardInterrupt:
         shutil.rmtree(folder)
         return 130
+    except ExceptionGroup as group:
+        failure, unexpected = group.split((UnansweredError, RefusedError, httpx.HTTPError))
+        if failure is None or unexpected is not None:
+            raise
+        _say(f"The run can't go on: {_first(failure)}. State and logs are in {folder}")
+        return 1
     reasons = [*wrong(report), *short(report)]
     if asked.report:
         asked.report.write_text(json.dumps(report | {"fails": reasons}, indent=2) + "\n")
@@ -60,6 +69,10 @@ def main() -> int:
         return 1
     shutil.rmtree(folder)
     return 0
+
+
+def _first(failure: Exception) -> Exception:
+    return _first(failure.exceptions[0]) if isinstance(failure, ExceptionGroup) else failure
 
 
 def _say(text: str) -> None:

@@ -15,7 +15,7 @@ from tests.e2e.stack import Stack, first_invoices, stack
 pytestmark = pytest.mark.stack
 
 SEED = int(os.environ.get("ORDERFLOW_SEED") or random.SystemRandom().randrange(10**6))
-PARTS = ("functions_host", "cosmos", "service_bus", "payment_provider")
+PARTS = ("functions_host", "cosmos", "service_bus", pytest.param("payment_provider", marks=pytest.mark.long))
 
 
 @pytest.fixture(scope="module")
