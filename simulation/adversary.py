@@ -54,6 +54,7 @@ class Adversary:
             return await call()
         await who.go_on()
         if self.calm:
+            self._trace.note(who, context, act, about, None)
             return await call()
         fault = Fault.OUTAGE if self._is_out(context, act) else self.draw(act)
         answers = older() if fault is Fault.OLD_READ else ()

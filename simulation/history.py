@@ -99,8 +99,10 @@ class History:
         for age in (self.world.operations.after, self.world.operations.window, self.world.operations.after):
             await self._sweep()
             await asyncio.sleep(age.total_seconds() + self.scenario.apart + 60)
-        await self._sweep()
-        await self.world.host.all_settled()
+        # Once more after the last announcement: then it is seen that all agree.
+        for _ in range(2):
+            await self._sweep()
+            await self.world.host.all_settled()
 
     @property
     def is_over(self) -> bool:
