@@ -15,7 +15,8 @@ lapse, and the broker forgets what it has seen.
 A witness looks at every write, message and movement of money. In the end everything drains, and the invariants hold,
 by the functions of `python -m local verify`. docs/simulation.md says what has been found so far, and what it can find.
 
-- `world`, `callers`, `clock`, `provider`: all contexts, who calls, and what they stand on; the unit tests' world, too
+- `world`, `topology`, `neighbours`, `callers`, `clock`, `provider`: all contexts, who calls, and what they stand on;
+  the unit tests' world, too
 - `loop`, `incarnation`, `host`: time, processes, and who hands them their work
 - `faults`, `adversary`, `unreliable`, `unreliable_world`: what goes wrong, how often, and where it is brought in
 - `people`, `history`: what is wished for, from the first order until all have come to their end

@@ -10,6 +10,7 @@ from random import Random
 from shared.errors import Contended, Throttled, Unavailable
 from simulation.faults import STRIKES, Fault, Scenario
 from simulation.incarnation import INCARNATION, Incarnation
+from simulation.topology import CONTEXTS
 from simulation.trace import Trace
 
 _LATENCIES = (0, 0, 0, 0, 0.001, 0.003, 0.02, 0.3)
@@ -17,6 +18,8 @@ _FREEZES = (70, 150, 600, 3600, 4 * 3600)
 """How long a copy sleeps: longer than a lock, all of them."""
 _MORE = dict.fromkeys(("create", "look", "confirm", "capture", "cancel"), 3)
 """How much more often what is seldom called is struck."""
+_PARTS = ("broker", "provider", *CONTEXTS, "confirm", "batch")
+"""What an outage can be of: one of these, contexts' stores among them, or only of confirmations, or of all writes."""
 _PART_OF = {"publish": "broker", "settle": "broker"}
 _BEFORE = {Fault.UNAVAILABLE: Unavailable, Fault.THROTTLED: Throttled, Fault.CONTENDED: Contended}
 _AFTER = {Fault.ANSWER_LOST: Unavailable, Fault.REPLAYED: Unavailable, Fault.CONTENDED_AFTER: Contended}
@@ -31,7 +34,7 @@ class Adversary:
         self.met: Counter[tuple[str, str]] = Counter()
         """How often each fault struck at each step; at "" what isn't a matter of one step."""
         self.out: set[str] = set()
-        """What gives no answer to anybody: the broker, the provider, its confirmations alone, a context's store."""
+        """What gives no answer to anybody, of `_PARTS`."""
         self.reads_old = Fault.OLD_READ in scenario.chances
         self._trace = trace
         self._freezes = [each for each in _FREEZES if each <= scenario.longest_freeze]
@@ -124,18 +127,7 @@ class Adversary:
 
     async def black_out(self, seconds: float) -> None:
         """An outage: of one thing, or of all at once, for so long."""
-        everything = [
-            "broker",
-            "provider",
-            "confirm",
-            "catalog",
-            "inventory",
-            "orders",
-            "payments",
-            "shipping",
-            "operations",
-        ]
-        out = set(everything if self.random.random() < 0.3 else self.random.sample(everything, 1))
+        out = set(_PARTS if self.random.random() < 0.3 else self.random.sample(_PARTS, 1))
         self.out |= out
         await asyncio.sleep(seconds)
         self.out -= out

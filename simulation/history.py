@@ -12,8 +12,8 @@ from shared.telemetry import log
 from simulation.adversary import Adversary
 from simulation.faults import Scenario
 from simulation.people import People
+from simulation.topology import CONTEXTS
 from simulation.unreliable_world import UnreliableWorld
-from simulation.world import CONTEXTS
 
 _PAUSES = (60, 240, *[900] * 8, *[3600] * 10)
 """Once the faults are over: how long things are left to themselves before somebody looks whether all is done."""

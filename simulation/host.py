@@ -21,7 +21,7 @@ _LOCK = 60.0
 _MOST_DELIVERIES = 10
 _TRANSITS = (0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0, 3.0)
 _DELAYS = (30.0, 120.0, 600.0)
-_INTERVALS = (0.004, 0.02, 0.05, 0.08, 0.12)
+_INTERVALS = (0.004, 0.03, 0.08, 0.12, 0.2)
 """Between two runs of a timer, as a share of the time that faults last."""
 
 

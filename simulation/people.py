@@ -9,11 +9,13 @@ from typing import Any
 from simulation.callers import SUPPORT, customer
 from simulation.faults import Scenario
 from simulation.incarnation import NoAnswer
+from simulation.topology import CONTEXTS
 from simulation.unreliable_world import UnreliableWorld
-from simulation.world import CONTEXTS, Answer, order_body
+from simulation.world import Answer, order_body
 
-ORDERS = 5
-SCARCE = {"MUG": 12, "TRAY": 10, "BOWL": 8}
+ORDERS = (1, 2, 3, 3, 4)
+SCARCE = {"MUG": 2.5, "TRAY": 2.0, "BOWL": 1.5}
+"""So many for each order, of which each wants one to five."""
 GONE = {"VASE": 0}
 PLENTY = {f"PLENTY-{number}": 1000 for number in range(37)}
 COUNTED = "PLENTY-0"
@@ -61,12 +63,18 @@ class People:
         self.claims = Claims()
         self._span = scenario.span
         self._breaks_promise = scenario.breaks_promise
-        self._customers = [self._somebody(number) for number in range(ORDERS)]
+        self._customers = [self._somebody(number) for number in range(random.choice(ORDERS))]
 
     def stock(self) -> dict[str, int]:
         """What they want, and how much of it there is."""
-        wanted = {COUNTED, *SCARCE, *GONE, *(sku for each in self._customers for sku, _ in each.lines)}
-        return {sku: units for sku, units in (SCARCE | GONE | PLENTY).items() if sku in wanted}
+        wanted = {COUNTED, *(sku for each in self._customers for sku, _ in each.lines)}
+        plenty = {sku: units for sku, units in PLENTY.items() if sku in wanted}
+        return {sku: max(4, round(units * self.orders)) for sku, units in SCARCE.items()} | GONE | plenty
+
+    @property
+    def orders(self) -> int:
+        """How many shall be placed."""
+        return len(self._customers)
 
     def wishes(self) -> list[Coroutine[Any, Any, None]]:
         """What each of them does."""
@@ -158,7 +166,7 @@ class People:
         """Has guests forgotten, now and then some who were before."""
         for _ in range(2):
             await self._wait(0.6)
-            guest = f"guest-{self.random.randrange(1, ORDERS, 3)}"
+            guest = f"guest-{self.random.randrange(1, max(2, self.orders), 3)}"
             if guest in self.claims.forgotten:
                 self.adversary.meets("forgotten again")
             self.claims.forgotten.add(guest)

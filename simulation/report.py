@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from simulation.faults import STEPS, Fault
 from simulation.seeds import Outcome
 
-_ID = re.compile(r"ord_\w+|(?:MUG|TRAY|BOWL|VASE|PLENTY-\d+)\b")
+_ORDER = re.compile(r"ord_\w+")
+_SKU = re.compile(r"(?:MUG|TRAY|BOWL|VASE|PLENTY-\d+)\b")
 _MOST_LINES = 120
 
 
@@ -15,7 +16,8 @@ def of(outcome: Outcome) -> Iterator[str]:
     """The promises that a seed broke, what happened to whom they concern, and how to see it again."""
     yield f"\nseed {outcome.seed} ({outcome.scenario}) broke {len(outcome.violations)} promises:"
     yield from (f"  {each}" for each in outcome.violations)
-    ids = set(_ID.findall("\n".join(outcome.violations)))
+    said = "\n".join(outcome.violations)
+    ids = set(_ORDER.findall(said) or _SKU.findall(said))
     lines = [line for line in outcome.trace if any(id in line for id in ids)]
     yield f"\n  What happened to {', '.join(sorted(ids)) or 'these'} ({len(lines)} of {len(outcome.trace)} steps):"
     if len(lines) > _MOST_LINES:

@@ -14,10 +14,12 @@ from simulation.clock import LoopSystem
 from simulation.faults import Scenario
 from simulation.host import Host
 from simulation.incarnation import INCARNATION, NoAnswer, begin
+from simulation.neighbours import Neighbours
+from simulation.topology import context_of
 from simulation.trace import Trace
 from simulation.unreliable import SEEN, UnreliableBroker, UnreliableContainer, UnreliableProvider
 from simulation.witness import DELIVERY, Delivery, Witness
-from simulation.world import ENVIRONMENT, Answer, Neighbours, World, context_of
+from simulation.world import ENVIRONMENT, Answer, World
 
 _PATIENCE = 60.0
 """How long whoever asks waits for an answer."""

@@ -10,9 +10,8 @@ from shared.ports import Document
 from shared.texts import FORGOTTEN
 from simulation.faults import CLEAR_ANSWERS, NOTHING_LOST
 from simulation.history import History
-from simulation.people import ORDERS
+from simulation.topology import CONTEXTS, TOPOLOGY
 from simulation.witness.notes import data_of, name_of
-from simulation.world import CONTEXTS, TOPOLOGY
 
 UNHEARD = re.compile(r"disagreement: \S+: Nobody was heard to announce [^.]+\. \(")
 
@@ -28,8 +27,8 @@ def violations(history: History) -> Iterator[str]:
         yield from (f"{finding.name}: {each}" for each in finding.violations)
         if not finding.checked:
             yield f"{finding.name}: nothing was examined"
-    if len(history.claims.placed) != ORDERS:
-        yield f"{len(history.claims.placed)} orders were placed, not {ORDERS}"
+    if len(history.claims.placed) != history.people.orders:
+        yield f"{len(history.claims.placed)} orders were placed, not {history.people.orders}"
     yield from history.world.host.wrong
     if not history.is_over:
         yield "something is still on its way"

@@ -1,15 +1,11 @@
 """The whole system in one thread: every context on the in-memory adapters, under a clock that only waiting moves."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cache
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
 from azure.functions import HttpRequest, HttpResponse
@@ -20,7 +16,6 @@ from services.inventory import bootstrap as inventory
 from services.inventory import functions as inventory_functions
 from services.operations import bootstrap as operations
 from services.operations import functions as operations_functions
-from services.operations.ports import Said
 from services.orders import bootstrap as orders
 from services.orders import functions as orders_functions
 from services.payments import bootstrap as payments
@@ -35,10 +30,10 @@ from shared.ports import Document, System, WireMessage
 from shared.settings import Settings
 from simulation.callers import ADMIN, GUEST, OPERATIONS, SUPPORT, WAREHOUSE, PlainTokens, customer, token
 from simulation.clock import VirtualSystem
+from simulation.neighbours import Neighbours
 from simulation.provider import MemoryProvider
+from simulation.topology import CONTEXTS, TOPOLOGY
 
-TOPOLOGY: dict[str, Any] = json.loads((Path(__file__).parents[1] / "infra" / "topology.json").read_text())
-CONTEXTS: tuple[str, ...] = tuple(TOPOLOGY["contexts"])
 ENVIRONMENT = {
     f"{service}_{context.upper()}": value
     for context in CONTEXTS
@@ -75,46 +70,6 @@ def settings_of(bootstrap: ModuleType) -> type[Settings]:
         if isinstance(each, type) and issubclass(each, Settings) and each is not Settings
     ]
     return found
-
-
-def context_of(path: str) -> str:
-    """Whose function answers there."""
-    [context] = [
-        app["context"]
-        for app in TOPOLOGY["apps"]
-        if any(path == area or path.startswith(f"{area}/") for area in (f"health/{app['context']}", *app["paths"]))
-    ]
-    return str(context)
-
-
-@cache
-def _pattern(route: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route))
-
-
-class Neighbours:
-    """services.operations.ports.Contexts in the same world: each context's functions, called as operations."""
-
-    names = CONTEXTS
-
-    def __init__(self, world: "World") -> None:
-        self._world = world
-        self.away: set[str] = set()
-        """Contexts that give no answer."""
-
-    async def ask(self, context: str, path: str, method: str = "GET") -> Said | None:
-        if context in self.away:
-            return None
-        parts = urlsplit(path)
-        assert context_of(parts.path) == context, path
-        for name, function in self._world.functions.items():
-            operation = getattr(function, "operation", None)
-            found = operation and operation.method == method and _pattern(operation.route).fullmatch(parts.path)
-            if found:
-                query = dict(parse_qsl(parts.query))
-                answer = await self._world.call(name, route=found.groupdict(), query=query, caller=OPERATIONS)
-                return Said(answer.status, answer.body)
-        raise AssertionError(f"nobody answers {path}")
 
 
 class World:

@@ -16,7 +16,7 @@ from shared.adapters.memory import MemoryBroker
 from shared.adapters.system import RealSystem
 from shared.audit import Actor
 from shared.outbox import Outbox, OutboxTimes
-from simulation.world import TOPOLOGY
+from simulation.topology import TOPOLOGY
 from tests.contract.conftest import StandIns
 
 

@@ -26,7 +26,7 @@ from shared.adapters.system import RealSystem
 from shared.errors import Throttled, Unavailable
 from shared.ports import Sender, WireMessage
 from shared.settings import Connection
-from simulation.world import TOPOLOGY
+from simulation.topology import TOPOLOGY
 from tests.contract.conftest import StandIns
 from tests.processes import free_port
 

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from local.stack import CORE_TOOLS_SETTINGS, LOCAL_SETTINGS
 from scripts.meanings import meanings
 from shared.settings import Settings
-from simulation.world import CONTEXTS
+from simulation.topology import CONTEXTS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "settings.md"

@@ -12,7 +12,8 @@ import pytest
 from shared.access import Caller, Role
 from shared.adapters.memory import MemoryContainer
 from simulation.callers import ADMIN, GUEST, token
-from simulation.world import CONTEXTS, order_body
+from simulation.topology import CONTEXTS
+from simulation.world import order_body
 from tests.infra.application import ENVIRONMENT
 from tests.unit.access_page import PAGE, operations, page
 from tests.unit.world import World

@@ -10,7 +10,7 @@ from services.operations.ports import Said
 from shared.contracts.orders import OrderShipped
 from shared.messaging import first, to_wire
 from simulation.callers import SUPPORT
-from simulation.world import CONTEXTS
+from simulation.topology import CONTEXTS
 from tests.unit.world import World
 
 

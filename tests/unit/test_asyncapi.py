@@ -17,7 +17,7 @@ from scripts import asyncapi_document, events_page
 from scripts.asyncapi_document import DOCUMENT
 from scripts.message_flow import messages
 from shared.messaging import catalogue
-from simulation.world import TOPOLOGY
+from simulation.topology import TOPOLOGY
 from tests.unit.message_examples import examples
 
 ROOT = Path(__file__).parents[2]

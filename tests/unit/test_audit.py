@@ -13,7 +13,8 @@ from shared.adapters.memory import MemoryContainer
 from shared.errors import Contended, Unavailable
 from shared.ports import Delete, Document, Operation, Replace
 from simulation.callers import ADMIN, SUPPORT, WAREHOUSE, customer
-from simulation.world import CONTEXTS, TOPOLOGY, order_body
+from simulation.topology import CONTEXTS, TOPOLOGY
+from simulation.world import order_body
 from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.world import World
 

@@ -18,7 +18,8 @@ from shared.errors import SettingsError
 from shared.http import Operation
 from shared.ports import WireMessage
 from simulation.callers import ADMIN, SUPPORT, WAREHOUSE, customer
-from simulation.world import CONTEXTS, ENVIRONMENT, settings_of
+from simulation.topology import CONTEXTS
+from simulation.world import ENVIRONMENT, settings_of
 from tests.unit.canaries import (
     CANARY,
     Canaries,

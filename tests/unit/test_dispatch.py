@@ -25,7 +25,7 @@ from shared.errors import (
 from shared.messaging import first, to_wire
 from shared.ports import Delete, Document, WireMessage
 from simulation.clock import VirtualSystem
-from simulation.world import TOPOLOGY
+from simulation.topology import TOPOLOGY
 from tests.unit.forgetful import LOST, ForgetfulContainer
 
 type Work = Callable[[], Awaitable[None]]

@@ -15,7 +15,7 @@ from shared.health import report_liveness
 from shared.http import HttpFunctions
 from simulation.callers import OPERATIONS, PlainTokens
 from simulation.clock import VirtualSystem
-from simulation.world import CONTEXTS
+from simulation.topology import CONTEXTS
 from tests.unit.world import World
 
 

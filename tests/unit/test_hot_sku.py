@@ -10,7 +10,7 @@ from services.inventory.repositories import Stock
 from shared.adapters.memory import MemoryBroker, MemoryContainer
 from shared.outbox import Outbox, OutboxTimes
 from simulation.clock import VirtualSystem
-from simulation.world import TOPOLOGY
+from simulation.topology import TOPOLOGY
 
 
 async def stocked(available: int) -> tuple[MemoryContainer, dict[str, Taking]]:

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 from scripts.http_examples import rendered
 from scripts.openapi_document import DOCUMENT, SESSION
 from simulation.callers import ADMIN, WAREHOUSE, customer
-from simulation.world import CONTEXTS, Answer
+from simulation.topology import CONTEXTS
+from simulation.world import Answer
 from tests.unit.world import World
 
 CALLERS = {"admin": ADMIN, "warehouse": WAREHOUSE, "customer": customer("ada")}

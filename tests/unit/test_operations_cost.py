@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.charged import ChargedContainer
 from local.cosmos.indexing import Index
-from simulation.world import ENVIRONMENT, NEWCOMERS, TOPOLOGY
+from simulation.topology import TOPOLOGY
+from simulation.world import ENVIRONMENT, NEWCOMERS
 from tests.unit.world import World
 
 ORDERS_A_MINUTE = 10

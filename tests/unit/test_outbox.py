@@ -16,7 +16,7 @@ from shared.outbox import Outbox, OutboxTimes
 from shared.ports import Create, Document, Replace
 from shared.telemetry import span
 from simulation.clock import VirtualSystem
-from simulation.world import TOPOLOGY
+from simulation.topology import TOPOLOGY
 from tests.unit.forgetful import LOST, ForgetfulContainer
 
 

@@ -8,7 +8,7 @@ import pytest
 from services.operations.ports import Said
 from shared.ports import WireMessage
 from simulation.callers import ADMIN, SUPPORT
-from simulation.world import CONTEXTS
+from simulation.topology import CONTEXTS
 from tests.unit.world import World
 
 QUEUES = [context for context in CONTEXTS if context != "catalog"]

@@ -18,7 +18,8 @@ from shared.adapters.cosmos import sql
 from shared.adapters.memory import MemoryContainer
 from shared.codec import rfc3339
 from shared.ports import Document, Query
-from simulation.world import CONTEXTS, ENVIRONMENT, TOPOLOGY
+from simulation.topology import CONTEXTS, TOPOLOGY
+from simulation.world import ENVIRONMENT
 from tests.unit.world import World
 
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,8 @@ from shared.parking import Cause
 from shared.ports import Operation, WireMessage
 from simulation.callers import ADMIN, SUPPORT, WAREHOUSE, customer
 from simulation.provider import MemoryProvider
-from simulation.world import CONTEXTS, Answer, order_body
+from simulation.topology import CONTEXTS
+from simulation.world import Answer, order_body
 from tests.unit.forgetful import LOST, ForgetfulContainer
 from tests.unit.test_forgetting import PERSONAL, completed, forget, told
 from tests.unit.world import World

@@ -16,7 +16,8 @@ from shared.contracts import Command, Contract, Event
 from shared.contracts.customers import CustomerForgotten
 from shared.dispatch import Dispatcher, Handler
 from shared.messaging import catalogue, contract_class, type_name
-from simulation.world import CONTEXTS, ENVIRONMENT, TOPOLOGY
+from simulation.topology import CONTEXTS, TOPOLOGY
+from simulation.world import ENVIRONMENT
 from tests.unit.world import World
 
 QUEUES = {queue["name"] for queue in TOPOLOGY["queues"]}
