@@ -28,7 +28,8 @@ IN_THE_END = (
     ".venv/bin/mypy services shared tests/unit",
     ".venv/bin/python -m scripts.bicep check",
     "scripts/test -x tests/unit tests/infra tests/pipeline/test_azd.py tests/pipeline/test_deployment_plan.py"
-    " --ignore tests/unit/test_simulation.py --ignore tests/infra/test_new_context.py",
+    " --ignore tests/unit/test_simulation.py --ignore tests/unit/test_defects.py"
+    " --ignore tests/infra/test_new_context.py",
 )
 """What a context concerns of `scripts/check` and of the tests: the whole would take too long once more."""
 

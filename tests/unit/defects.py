@@ -2,7 +2,8 @@
 
 Each is planted for the time of a test. Those of the process were each found by the model of it, too; the others are
 what hands do. `python -m tests.unit.defects` plays seeds until it knows of each five that find it, and writes them down
-in defects.json, which tests/unit/test_defects.py reads, and in docs/simulation.md: when the simulation has changed.
+in defects.json, which tests/unit/test_defects.py reads, and in docs/simulation.md: do so when another application, or
+another simulation, has made other histories of the seeds.
 """
 
 import json
