@@ -37,9 +37,8 @@ STILL = WITH_A_LIMIT | {"SWEEP_SCHEDULE": NEVER}
 RUN_SECONDS = 10
 TIMED = WITH_A_LIMIT | {
     "SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *",
-    # As often as by default is each order compared, only sooner.
-    "OPERATIONS_RECONCILE_AFTER_SECONDS": f"{RUN_SECONDS}",
-    "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{3 * RUN_SECONDS}",
+    # Once is each order compared, as by default, only sooner: by each run, where by default it is one in ten.
+    "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{6 * RUN_SECONDS}",
 }
 ORDERS_A_RUN = 10
 """Placed between two runs of the timer, and as many dispatched. By default it runs once a minute: it is as if ten

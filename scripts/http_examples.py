@@ -29,7 +29,8 @@ _AREAS = (
 _METHODS = ("post", "put", "get", "patch", "delete")
 _CALLERS = ("customer", "warehouse", "admin", "support")
 """As whom an operation is called: the first whom it lets."""
-_OF_THE_ORDER = {"shipmentId": "shp_{{place_order.response.body.$.orderId}}"}
+_PLACED = "{{place_order.response.body.$.orderId}}"
+_OF_THE_ORDER = {"orderIds": _PLACED, "shipmentId": f"shp_{_PLACED}"}
 """What is known by the order that was placed: the first of a list may be a stranger's."""
 
 

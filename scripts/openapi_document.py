@@ -19,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter
 from scripts import http_examples
 from scripts.api_answers import REFUSALS, answers, in_path
 from scripts.openapi_schemas import SCHEMAS, Schema, array, name_of, reference, referred, schemas_of, without_defaults
-from shared.fields import Sku
+from shared.fields import MOST_IDS, Sku
 from shared.http import API, Operation
 from shared.problems import PROBLEM_TYPES
 from tests.unit.access_page import operations
@@ -103,6 +103,8 @@ _OF_THE_HOST = (408, 414, 431)
 _ALIKE = (401, 403, *_OF_THE_HOST, 411, 413, 415, 500, 503)
 """Refusals that are the same everywhere, and so described once, where a declaration says nothing else."""
 _ID: Schema = {"type": "string", "minLength": 1, "maxLength": 100}
+_IDS = _ID | {"maxLength": MOST_IDS * 101 - 1}
+"""Parted by commas."""
 
 
 def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _operation(of: Operation, known: Iterable[Operation], schemas: Mapping[str, 
 
 def _parameters(of: Operation, schemas: Mapping[str, Schema]) -> Iterator[Schema]:
     for name in in_path(of):
-        schema = TypeAdapter(Sku).json_schema() if name == "sku" else _ID
+        schema = TypeAdapter(Sku).json_schema() if name == "sku" else _IDS if name.endswith("Ids") else _ID
         yield {"name": name, "in": "path", "required": True, "schema": schema, "example": _example("paths", name)}
     if of.query:
         query = schemas[name_of(of.query, schemas)]

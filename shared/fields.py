@@ -24,6 +24,8 @@ from shared.errors import Refused, not_found
 from shared.texts import is_empty, parse_email, parse_sku, parse_subject, parse_text, with_slashes
 
 _LONGEST_ID = 100
+MOST_IDS = 25
+"""Of what is asked about by one path."""
 
 
 def described(**schema: Any) -> WithJsonSchema:
@@ -229,3 +231,12 @@ def id_in_route(route: Mapping[str, str], name: str) -> str:
     if len(id) > _LONGEST_ID:
         raise not_found(f"{name.removesuffix('Id')} {id[:_LONGEST_ID]}")
     return id
+
+
+def ids_in_route(route: Mapping[str, str], name: str) -> list[str]:
+    """The ids that a path holds, parted by commas, each once; without those that nothing could have. Refused with 400
+    where they are too many."""
+    ids = [*dict.fromkeys(route[name].split(","))]
+    if len(ids) > MOST_IDS:
+        raise Refused(400, "invalid-query", "The path names too many ids.", f"Name {MOST_IDS} of them at most.")
+    return [id for id in ids if len(id) <= _LONGEST_ID]

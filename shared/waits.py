@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.contracts.orders import Waiting
-from shared.fields import Duration, Moment, Several, View, optional
+from shared.contracts.orders import Status, Waiting
+from shared.fields import Duration, Moment, MoneyView, Several, View, optional
 from shared.paging import Page, PageParameters
 
 
@@ -32,6 +32,19 @@ class WaitView(View):
 
 class WaitPage(Page[WaitView]):
     """Some orders that wait, and where the next ones are."""
+
+
+class StandingView(WaitView):
+    """What an order waits for, how far it is and what it comes to."""
+
+    status: Status
+    total: MoneyView
+    units: int
+    """How many were ordered in all."""
+
+
+class StandingPage(Page[StandingView]):
+    """What was asked for, without what isn't known."""
 
 
 class WaitsQuery(PageParameters):

@@ -115,11 +115,10 @@ _IMPATIENT = {
     "OUTBOX_GRACE_SECONDS": "5",
     "RETRY_LONGEST_DELAY_SECONDS": "20",
     "ORDERS_PER_CUSTOMER_PER_MINUTE": "3",
-    "OPERATIONS_RECONCILE_AFTER_SECONDS": "60",
     "OPERATIONS_RECONCILE_WINDOW_SECONDS": "600",
 }
-"""So that a few minutes meet every timeout, and the limit of who places most orders. Only what operations looks at for
-the last time waits until the faults are over: an old read may hide from it that something wasn't heard."""
+"""So that a few minutes meet every timeout, and the limit of who places most orders. Only what operations looks at
+waits until the faults are over: an old read may hide from it that something wasn't heard."""
 _OFTEN = {
     Fault.CRASH_BEFORE: 0.006,
     Fault.CRASH_AFTER: 0.006,

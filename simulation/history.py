@@ -15,8 +15,9 @@ from simulation.people import People
 from simulation.topology import CONTEXTS
 from simulation.unreliable_world import UnreliableWorld
 
-_PAUSES = (60, 240, *[900] * 8, *[3600] * 10)
-"""Once the faults are over: how long things are left to themselves before somebody looks whether all is done."""
+_PAUSES = (60, 240, *[900] * 8, *[3600] * 10, *[6 * 3600] * 6)
+"""Once the faults are over: how long things are left to themselves before somebody looks whether all is done; in
+all longer than the day after which a shipment is asked for again."""
 
 
 class Told(logging.Handler):
@@ -95,14 +96,14 @@ class History:
         for guest in sorted(self.claims.forgotten):
             # Once more, without faults: the broker has lost messages that tell of it, which only that sends again.
             assert (await self.world.call("forget_customer", route={"customerId": guest})).status == 202
-        # Every order is looked at, at the latest when it leaves the window, and what wasn't heard is announced again.
-        for age in (self.world.operations.after, self.world.operations.window, self.world.operations.after):
-            await self._sweep()
-            await asyncio.sleep(age.total_seconds() + self.scenario.apart + 60)
-        # Once more after the last announcement: then it is seen that all agree.
-        for _ in range(2):
+        # Every order is looked at before it leaves the window, and what wasn't heard is announced again.
+        for _ in range(4):
             await self._sweep()
             await self.world.host.all_settled()
+            await asyncio.sleep(self.world.operations.window.total_seconds() + self.scenario.apart + 60)
+        # Once more after the last announcement: then it is seen that all agree.
+        await self._sweep()
+        await self.world.host.all_settled()
 
     @property
     def is_over(self) -> bool:

@@ -5,11 +5,11 @@ from functools import partial
 import azure.functions as func
 
 from services.inventory import handlers
-from services.inventory.http_models import ReservationsView, StockCount, StockView
+from services.inventory.http_models import ReservationsPage, ReservationsView, ReservedView, StockCount, StockView
 from shared.access import Role
 from shared.context import BoundedContext
 from shared.contracts.inventory import CommitStock, ReleaseStock, ReserveStock
-from shared.fields import id_in_route, sku_in_route
+from shared.fields import ids_in_route, sku_in_route
 from shared.functions import context_blueprint
 from shared.http import UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import derived_id
@@ -53,13 +53,26 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         return Reply(StockView.of(item), 201 if new else 200, {"ETag": item.etag} if item.etag else {})
 
     @http.function(
-        "GET reservations/{orderId}",
+        "GET stock/{sku}/reserved",
         roles={Role.OPERATIONS, Role.ADMIN},
-        summary="What is set aside for an order, or was",
-        statuses={200: "What was decided, and each line", 404: "Nothing was decided about it yet"},
+        summary="How many of a product are set aside, by its item and by its reservations",
+        statuses={200: "Both; nothing of either where it was never counted"},
     )
-    async def get_reservations(call: Call[None]) -> Reply[ReservationsView]:
-        return Reply(ReservationsView.of(*await handlers.get_reservations(id_in_route(call.route, "orderId"), deps)))
+    async def get_reserved(call: Call[None]) -> Reply[ReservedView]:
+        return Reply(ReservedView.of(*await handlers.get_reserved(sku_in_route(call.route), deps)))
+
+    @http.function(
+        "GET reservations/{orderIds}",
+        roles={Role.OPERATIONS, Role.ADMIN},
+        summary="What is set aside for these orders, or was",
+        statuses={
+            200: "What was decided, and each line, of those about which anything was",
+            400: "`invalid-query`: they are too many",
+        },
+    )
+    async def get_reservations(call: Call[None]) -> Reply[ReservationsPage]:
+        found = await handlers.get_reservations(ids_in_route(call.route, "orderIds"), deps)
+        return Reply(ReservationsPage(value=[ReservationsView.of(*each) for each in found]))
 
     handle = partial(handlers.handle, deps=deps)
     commands = {ReserveStock: handle, ReleaseStock: handle, CommitStock: handle}

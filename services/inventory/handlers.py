@@ -1,6 +1,6 @@
 """Inventory's commands. Decide, then act: a copy of a handler that joins in finds the decision and goes on with it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import batched
@@ -51,6 +51,9 @@ from shared.outbox import Outbox
 from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log
+
+_LOOKS = 3
+"""At a stock item that isn't what its reservations say, for one during which it stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,8 @@ async def _take(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies
 async def _shortages(order_id: str, lines: Sequence[ReservedLine], deps: Dependencies) -> tuple[Shortage, ...]:
     """The lines that are short by now. Raises Contended where none is any more: take again."""
     skus = [line.sku for line in lines]
-    short = shortages(lines, await deps.stock.find(skus), await deps.stock.reservations(order_id, skus))
+    held = await deps.stock.reservations([(order_id, sku) for sku in skus])
+    short = shortages(lines, await deps.stock.find(skus), held.get(order_id, ()))
     if not short:
         raise Contended("what was short has come back")
     return short
@@ -202,12 +206,26 @@ async def get_stock(sku: str, stock: Stock) -> StockItem:
     return item
 
 
-async def get_reservations(order_id: str, deps: Dependencies) -> tuple[Decision, dict[str, ReservationState]]:
-    """What was decided about an order, and how its reservations stand, by SKU. Refused with 404."""
-    decision = await deps.decisions.get(order_id)
-    if decision is None:
-        raise not_found(f"decision about order {order_id}")
-    return decision, await deps.stock.reservations(order_id, [line.sku for line in decision.lines])
+async def get_reserved(sku: str, deps: Dependencies) -> tuple[StockItem, int | None]:
+    """The stock item of a product, an empty one where there is none, and how many units its active reservations had
+    while it was that: None where it didn't stand still for so long, or they are too many."""
+    item = none = StockItem(sku, 0, 0)
+    for is_first in (True, *[False] * _LOOKS):
+        before, reserved = item, await deps.stock.reserved(sku)
+        item = await deps.stock.get(sku) or none
+        if reserved in (None, item.reserved) or (item.etag == before.etag and not is_first):
+            return item, reserved
+    return item, None
+
+
+async def get_reservations(
+    order_ids: Collection[str], deps: Dependencies
+) -> list[tuple[Decision, dict[str, ReservationState]]]:
+    """What was decided about these orders, and how the reservations of each stand, by SKU."""
+    decisions = await deps.decisions.find(order_ids)
+    lines = [(each.order_id, line.sku) for each in decisions for line in each.lines]
+    states = await deps.stock.reservations(lines)
+    return [(each, states.get(each.order_id, {})) for each in decisions]
 
 
 async def count_stock(

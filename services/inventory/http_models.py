@@ -8,6 +8,7 @@ from pydantic import Field
 
 from services.inventory.domain import Decision, ReservationState, State, StockItem
 from shared.fields import Body, View, optional
+from shared.paging import Page
 
 _MOST = 1_000_000_000
 
@@ -30,6 +31,18 @@ class StockView(View):
     def of(cls, item: StockItem) -> "StockView":
         """The item as callers see it."""
         return cls(sku=item.sku, on_hand=item.on_hand, available=item.available)
+
+
+class ReservedView(StockView):
+    """How many of a product are in the house and not set aside, and what its reservations say of that."""
+
+    reserved: int | None
+    """Units of its active reservations. Null where they are too many to add up, or the item changed meanwhile."""
+
+    @classmethod
+    def of(cls, item: StockItem, reserved: int | None = None) -> "ReservedView":
+        """Both as whoever compares them sees them."""
+        return cls(**StockView.of(item).model_dump(), reserved=reserved)
 
 
 class ReservationView(View):
@@ -61,3 +74,7 @@ class ReservationsView(View):
             ReservationView(sku=line.sku, quantity=line.quantity, state=states.get(line.sku)) for line in decision.lines
         ]
         return cls(order_id=decision.order_id, decision=decision.state, lines=lines, units=units)
+
+
+class ReservationsPage(Page[ReservationsView]):
+    """What was asked for, without that about which nothing was decided yet."""

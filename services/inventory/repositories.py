@@ -6,16 +6,19 @@ contention on a popular product never turns into retries, nor into overselling, 
 nothing twice.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 from services.inventory.domain import Decision, ReservationState, StockItem
 from shared.codec import encode
 from shared.errors import AlreadyExists, BrokenPromise, ConditionFailed, Contended, Missing
-from shared.ports import Change, Condition, Create, Document, Patch
+from shared.ports import Change, Condition, Create, Document, Patch, Query
 from shared.repository import Repository, restored
 
 _STOCK = "stock"
 _RESERVATION, _ITEM = 0, 1
+_MOST_SUMMED = 1000
+"""Reservations of one product: what is read in a second."""
 _KEPT_SECONDS = 30 * 24 * 3600
 """How long a reservation outlives its end; the decision outlives it."""
 
@@ -74,10 +77,20 @@ class Stock(Repository[StockItem]):
         except ConditionFailed as failed:
             await self._expect(sku, order_id, "committed", failed)
 
-    async def reservations(self, order_id: str, skus: Sequence[str]) -> dict[str, ReservationState]:
-        """How the order's reservations stand, by SKU; without those of which it has, or had, none."""
-        documents = await self._container.read_many([(_partition(sku), _id(order_id)) for sku in skus])
-        return {document["sku"]: ReservationState(document["state"]) for document in documents}
+    async def reservations(self, lines: Sequence[tuple[str, str]]) -> dict[str, dict[str, ReservationState]]:
+        """How the reservations of these lines, each an order and a SKU, stand, by both; without those that there
+        aren't, or never were."""
+        documents = await self._container.read_many([(_partition(sku), _id(order_id)) for order_id, sku in lines])
+        found: dict[str, dict[str, ReservationState]] = defaultdict(dict)
+        for each in documents:
+            found[each["orderId"]][each["sku"]] = ReservationState(each["state"])
+        return found
+
+    async def reserved(self, sku: str) -> int | None:
+        """How many units its active reservations have; None where these are too many to add up."""
+        of = Condition("pk", "=", _partition(sku)), Condition("state", "=", "active")
+        found = await self._container.find(Query("reservation", of, limit=_MOST_SUMMED + 1))
+        return sum(each["quantity"] for each in found) if len(found) <= _MOST_SUMMED else None
 
     async def _end(self, sku: str, order_id: str, state: str, change: Change) -> None:
         end = (Change("set", "state", state), Change("set", "ttl", _KEPT_SECONDS))
@@ -105,6 +118,11 @@ class Decisions(Repository[Decision]):
     async def get(self, order_id: str) -> Decision | None:
         """The decision about an order, or None."""
         return await self._read(order_id, "decision")
+
+    async def find(self, order_ids: Collection[str]) -> list[Decision]:
+        """The decisions about these orders, in any order, in one request."""
+        found = await self._container.read_many([(order_id, "decision") for order_id in order_ids])
+        return [restored(Decision, document) for document in found]
 
     def _document(self, decision: Decision) -> Document:
         return {"id": "decision", "pk": decision.order_id, "kind": "decision", **encode(decision)}

@@ -1,8 +1,8 @@
 """What operations asks the others when somebody looks: what an order waits for and holds, and how each context is."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
@@ -10,27 +10,24 @@ from pydantic import ValidationError
 from services.operations.ports import Contexts, Said
 from shared.contracts.orders import Waiting
 from shared.errors import Unavailable
-from shared.fields import MoneyView, View
+from shared.fields import View, optional
 from shared.http import API, invalid_query
-from shared.waits import WaitPage, WaitsQuery, WaitView
-
-type Status = Literal[
-    "pending", "confirmed", "cancelling", "shipped", "completed", "payment_due", "cancelled", "rejected"
-]
+from shared.paging import Page
+from shared.waits import StandingView, WaitPage, WaitsQuery, WaitView
 
 
-class OrderedView(WaitView, extra="allow"):
-    """As `GET /api/waits/{orderId}` has it."""
+class LineView(View, extra="allow"):
+    """Of one product."""
 
-    status: Status
-    total: MoneyView
-    units: int
+    sku: str
 
 
 class ReservedView(View, extra="allow"):
-    """As `GET /api/reservations/{orderId}` has it."""
+    """What inventory says of an order, as `GET /api/reservations/{orderIds}` has it."""
 
+    order_id: str
     decision: str
+    lines: list[LineView]
     units: dict[str, int]
 
 
@@ -42,23 +39,56 @@ class IntentView(View, extra="allow"):
 
 
 class PaidView(View, extra="allow"):
-    """As `GET /api/payments/{orderId}` has it."""
+    """What payments says of an order, as `GET /api/payments/{orderIds}` has it."""
 
+    order_id: str
     state: str
     provider: IntentView | None
     provider_answered: bool
 
 
-class HoldingsView(View):
-    """What the others say of the order now."""
+class StockView(View):
+    """What inventory says of a product's stock, as `GET /api/stock/{sku}/reserved` has it."""
 
-    words: str
-    wait: OrderedView | None
-    """What orders says that it waits for, and how far it is."""
-    reservations: ReservedView | None
-    payment: PaidView | None
-    unknown: list[str]
-    """Contexts that gave no answer."""
+    sku: str
+    on_hand: int
+    available: int
+    reserved: int | None
+
+
+class ListedIntentView(IntentView):
+    """What the provider has, and payments names, as `GET /api/payments` has it."""
+
+    intent_id: str
+    order_id: str | None = optional()
+    payment_intent_id: str | None = optional()
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What orders, inventory and payments say of some orders, by order; None where one gave no answer."""
+
+    orders: Mapping[str, StandingView] | None
+    inventory: Mapping[str, ReservedView] | None
+    payments: Mapping[str, PaidView] | None
+
+    @property
+    def unknown(self) -> list[str]:
+        """Who gave no answer."""
+        return [each.name for each in fields(self) if getattr(self, each.name) is None]
+
+
+async def holdings(order_ids: Iterable[str], contexts: Contexts) -> Holdings:
+    """What each says of these orders now: each is asked once about all."""
+    ids = ",".join(quote(order_id, safe="") for order_id in order_ids)
+    paths = {"orders": f"waits/{ids}", "inventory": f"reservations/{ids}", "payments": f"payments/{ids}"}
+    said = await _all(paths, contexts)
+    return Holdings(
+        _by_order(said["orders"], Page[StandingView]),
+        _by_order(said["inventory"], Page[ReservedView]),
+        _by_order(said["payments"], Page[PaidView]),
+    )
 
 
 def understood[V: View](said: Said | None, view: type[V]) -> V | None:
@@ -69,25 +99,38 @@ def understood[V: View](said: Said | None, view: type[V]) -> V | None:
         return None
 
 
-async def holdings(order_id: str, contexts: Contexts) -> HoldingsView:
-    """What orders, inventory and payments say of an order."""
-    id = quote(order_id, safe="")
-    said = await _all(
-        {"orders": f"waits/{id}", "inventory": f"reservations/{id}", "payments": f"payments/{id}"}, contexts
-    )
-    wait = understood(said["orders"], OrderedView)
-    reserved = understood(said["inventory"], ReservedView)
-    payment = understood(said["payments"], PaidView)
-    known = dict(zip(said, (wait, reserved, payment), strict=True))
-    unknown = [name for name, each in said.items() if not known[name] and not (each and each.status == 404)]
-    strange = ["Orders knows no such order."] if wait is None and "orders" not in unknown else []
-    words = [
-        *strange,
-        *_waits(wait),
-        *_holds(reserved, payment),
-        *(f"What {each} says isn't known." for each in unknown),
-    ]
-    return HoldingsView(words=" ".join(words), wait=wait, reservations=reserved, payment=payment, unknown=unknown)
+def _by_order[V: StandingView | ReservedView | PaidView](
+    said: Said | None, page: type[Page[V]]
+) -> Mapping[str, V] | None:
+    known = understood(said, page)
+    return {each.order_id: each for each in known.value} if known else None
+
+
+class HoldingsView(View):
+    """What the others say of the order now."""
+
+    words: str
+    wait: StandingView | None
+    """What orders says that it waits for, and how far it is."""
+    reservations: ReservedView | None
+    payment: PaidView | None
+    unknown: list[str]
+    """Contexts that gave no answer."""
+
+    @classmethod
+    def of(cls, order_id: str, said: Holdings) -> "HoldingsView":
+        """What they said of it."""
+        wait = (said.orders or {}).get(order_id)
+        reserved = (said.inventory or {}).get(order_id)
+        payment = (said.payments or {}).get(order_id)
+        strange = ["Orders knows no such order."] if wait is None and said.orders is not None else []
+        words = [
+            *strange,
+            *_waits(wait),
+            *_holds(reserved, payment),
+            *(f"What {each} says isn't known." for each in said.unknown),
+        ]
+        return cls(words=" ".join(words), wait=wait, reservations=reserved, payment=payment, unknown=said.unknown)
 
 
 def _waits(wait: WaitView | None) -> Iterator[str]:

@@ -46,13 +46,12 @@ class OperationsSettings(Settings):
 
     keep_days: int = Field(90, alias="OPERATIONS_KEEP_DAYS", ge=1, le=3650)
     """How many days after its last event an order has a timeline."""
-    reconcile_after: Seconds = Field(timedelta(minutes=10), alias="OPERATIONS_RECONCILE_AFTER_SECONDS")
-    """How old an order's last event is when what the contexts say of it is compared."""
     # Ended reservations are kept for 30 days.
     reconcile_window: Seconds = Field(
-        timedelta(days=1), alias="OPERATIONS_RECONCILE_WINDOW_SECONDS", le=timedelta(days=25)
+        timedelta(hours=1), alias="OPERATIONS_RECONCILE_WINDOW_SECONDS", le=timedelta(days=25)
     )
-    """How old it is when that is done for the last time: whatever is wrong with an order is found by then."""
+    """How old an order's last event is when what the contexts say of it is compared: what is wrong with it by then is
+    found."""
     console_client_id: str = Field("", alias="CONSOLE_CLIENT_ID")
     """As which public client of the issuer the console signs its reader in; without one nobody can."""
     console_scope: str = Field("openid", alias="CONSOLE_SCOPE", min_length=1)
@@ -74,7 +73,6 @@ def dependencies(context: BoundedContext, settings: OperationsSettings, contexts
         contexts=contexts,
         system=context.system,
         keep=keep,
-        after=settings.reconcile_after,
         window=settings.reconcile_window,
     )
 

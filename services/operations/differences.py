@@ -1,4 +1,5 @@
-"""What must hold of an order that stands still, and where what the contexts say of it doesn't agree with that."""
+"""What must hold of an order that stands still, of a product's stock and of an intent at the provider, and where what
+is said of them doesn't agree with that."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -49,6 +50,8 @@ _RESTS = {
 }
 ENDS = {rest.event for status, rest in _RESTS.items() if status != "confirmed"}
 """The events that an order ends with."""
+HEARD = {"OrderPlaced", *ENDS}
+"""The events that are to be heard of an order, the one end of them."""
 
 
 def differences(sides: Sides) -> Iterator[Difference]:
@@ -66,6 +69,25 @@ def differences(sides: Sides) -> Iterator[Difference]:
     if rest:
         yield from _of_stock(status, rest, sides)
         yield from _of_payment(status, rest, sides)
+
+
+def of_product(stock: Answer) -> Iterator[Difference]:
+    """Whether so much of it is set aside as its active reservations have."""
+    aside, reserved = stock["onHand"] - stock["available"], stock["reserved"]
+    if reserved != aside:
+        yield Difference(
+            "reserved_differs", f"{aside} units are set aside, and its active reservations have {reserved}."
+        )
+
+
+def of_intent(intent: Answer) -> Iterator[Difference]:
+    """Whether it has no money that payments doesn't know of."""
+    money = {each: intent[each] for each in ("held", "captured") if intent[each]}
+    named = intent.get("paymentIntentId")
+    if money and named is None:
+        yield Difference("intent_unknown", f"The provider has {_told(money)} of it, and no payment names it.")
+    elif money and named != intent["intentId"]:
+        yield Difference("charged_twice", f"The provider has {_told(money)} of it, and its order's payment is {named}.")
 
 
 def _of_stock(status: str, rest: _Rest, sides: Sides) -> Iterator[Difference]:

@@ -98,9 +98,14 @@ class Difference:
     words: str
 
 
+STOCK, INTENT = "stock:", "intent:"
+"""What the id of a disagreement begins with that is no order's: of a product's stock, of an intent at the provider."""
+
+
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """What doesn't agree about an order, and what each said of it; `reason` is why a person lets it be."""
+    """What doesn't agree about an order, a product or an intent, and what each said of it; `reason` is why a person
+    lets it be."""
 
     id: str = field(metadata={"stored_as": "about"})
     found_at: datetime = field(metadata={"stored_as": "createdAt"})
@@ -115,17 +120,22 @@ class Disagreement:
         """The names of what doesn't agree."""
         return tuple(each.code for each in self.differences)
 
+    @property
+    def sku(self) -> str | None:
+        """The product's, of what is about a product."""
+        return self.id.removeprefix(STOCK) if self.id.startswith(STOCK) else None
+
+    @property
+    def order_id(self) -> str | None:
+        """The order's, of what is about one, or about an intent that was made for one."""
+        if self.id.startswith(INTENT):
+            return str(self.sides["payments"]["orderId"])
+        return None if self.sku else self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far events were gone over, by the store's clock."""
+    """Up to which second what there was is compared."""
 
-    name: str
     at: int
-    event_id: str = ""
     etag: str = field(default="", compare=False, metadata={"stored": False})
-
-    @property
-    def place(self) -> tuple[int, str]:
-        """The last one's among all events."""
-        return self.at, self.event_id

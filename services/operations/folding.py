@@ -1,7 +1,7 @@
 """Moving the sums on over the events that have come since, and building them anew beside those that are shown."""
 
 from services.operations.handlers import Dependencies
-from services.operations.projections import HELD_SUMS, Head, Model, Rebuild, moved
+from services.operations.projections import FACTS, HELD_SUMS, Head, Model, Rebuild, moved
 from shared.audit import Actor
 from shared.errors import Contended, not_found
 from shared.telemetry import log
@@ -51,7 +51,7 @@ class Folding:
                 log.warning("the time for counting is over: what is left is for the next run")
                 return head, False
             is_full = len(page) == PAGE
-            facts = await deps.events.facts({event.order_id for event in page if event.order_id})
+            facts = await deps.events.facts({event.order_id for event in page if event.order_id}, FACTS, page)
             further, sums = moved(head, model, page, facts, deps.keep)
             while len(sums) > _MOST_SUMS:
                 page, is_full = page[: len(page) // 2], True

@@ -10,7 +10,6 @@ from services.operations.console import serve_console
 from services.operations.folding import Folding, get_rebuild, rebuild
 from services.operations.http_models.contexts import (
     DisagreementPage,
-    LetBeView,
     ParkedEverywhereView,
     RegistryView,
 )
@@ -27,7 +26,7 @@ from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import catalogue
 from shared.pages import SigningIn
 from shared.paging import PageParameters, Paging
-from shared.replaying import DiscardParameters, SubjectParameters
+from shared.replaying import DiscardParameters, DiscardView, SubjectParameters
 from shared.waits import WaitPage, WaitsQuery
 
 
@@ -48,8 +47,10 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies, signing_in: 
     async def get_timeline(call: Call[None]) -> Reply[TimelineView]:
         timeline = await queries.get_timeline(id_in_route(call.route, "orderId"), deps)
         id, contexts = timeline.order_id, deps.contexts
-        others, parked = await asyncio.gather(asked.holdings(id, contexts), asked.parked(id, contexts))
-        return Reply(TimelineView.of(timeline, others, parked))
+        said, parked, found = await asyncio.gather(
+            asked.holdings([id], contexts), asked.parked(id, contexts), deps.disagreements.get(id)
+        )
+        return Reply(TimelineView.of(timeline, asked.HoldingsView.of(id, said), parked, found))
 
     @http.function(
         "GET operations/orders",
@@ -134,10 +135,10 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies, signing_in: 
             422: "A body that says something",
         },
     )
-    async def let_disagreement_be(call: Call[None, DiscardParameters]) -> Reply[LetBeView]:
+    async def let_disagreement_be(call: Call[None, DiscardParameters]) -> Reply[DiscardView]:
         id = id_in_route(call.route, "disagreementId")
         done = await let_be(id, call.query.reason, call.actor, deps)
-        return Reply(LetBeView(id=done.id, reason=done.reason or ""))
+        return Reply(DiscardView(id=done.id, reason=done.reason or ""))
 
     serve_console(http, signing_in)
     record = OfMessages(partial(handlers.record, deps=deps))

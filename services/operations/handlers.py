@@ -15,8 +15,8 @@ from shared.telemetry import is_trace_context, log
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the handlers need; `keep` is how long an order is remembered after its last event, `after` and `window` when
-    what is said of it is compared, and `run` how long one run of counting or comparing may take."""
+    """What the handlers need; `keep` is how long an order is remembered after its last event, `window` how old that is
+    when what is said of it is compared, and `run` how long one run of counting or comparing may take."""
 
     events: Events
     sums: Sums
@@ -24,7 +24,6 @@ class Dependencies:
     contexts: Contexts
     system: System
     keep: timedelta
-    after: timedelta
     window: timedelta
     run: timedelta = timedelta(seconds=40)
 

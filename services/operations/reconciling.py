@@ -1,27 +1,52 @@
-"""Reconciliation: what orders, inventory, payments and the provider say of an order is compared, and with the events
-that are kept. They are asked over HTTP; nothing is put right but an announcement that wasn't heard: it is made again.
+"""Reconciliation: what the contexts and the provider say of orders is compared, and with the events that are kept; what
+the provider has, with what payments name; the stock of the orders' products, with its reservations. They are asked over
+HTTP; nothing is put right but an announcement that wasn't heard: it is made again.
 
-An order is looked at when its last event has come of age, and once more when that leaves the window: so what is wrong
-with one is found before the window has moved past it. What waits for the warehouse is looked at but once.
+An order is looked at before its last event leaves the window, and an intent before its creation does: so what is wrong
+with one by then is found within one window.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
-from urllib.parse import quote
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from itertools import batched
+from typing import Any
+from urllib.parse import quote, urlencode
 
-from services.operations.asked import holdings
-from services.operations.differences import NOT_ANNOUNCED, Sides, differences
-from services.operations.domain import Cursor, Difference, Disagreement, Recorded, State, standing
+from services.operations.asked import ListedIntentView, StockView, holdings, understood
+from services.operations.differences import ENDS, HEARD, NOT_ANNOUNCED, Sides, differences, of_intent, of_product
+from services.operations.domain import INTENT, STOCK, Cursor, Difference, Disagreement
 from services.operations.handlers import Dependencies
 from services.operations.queries import MOST_EVENTS
 from shared.audit import Actor
+from shared.codec import parse_rfc3339, rfc3339
 from shared.concurrency import for_each
 from shared.errors import Contended, Unavailable, not_found
+from shared.fields import MOST_IDS
+from shared.http import API
+from shared.paging import Page
 from shared.telemetry import log, log_event
 
-PAGE, EVENTS = 50, 200
-"""How many orders that are known to disagree a run looks at again, and how many events it goes on by at a time."""
+RUNS = 6
+"""In a window: the more orders are due at a time, the less each costs."""
+PAGE, EVENTS, FACTS, INTENTS = 50, 500, 100, 100
+"""Of how many that are known to disagree a run looks again, and how many of each are read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was said about one thing: each side as it is kept, where they differ, and what tells whether it has moved.
+    `skus` are an order's."""
+
+    sides: dict[str, Any]
+    differences: tuple[Difference, ...] = ()
+    state: Any = None
+    skus: tuple[str, ...] = ()
+
+
+type Looks = Mapping[str, Look]
+type LookAgain = Callable[[Collection[str]], Awaitable[Looks]]
 
 
 class Reconciling:
@@ -30,93 +55,168 @@ class Reconciling:
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
+        self._every = deps.window / RUNS
+        self._due = datetime.min.replace(tzinfo=UTC)
         self._place: tuple[datetime, str] | None = None
 
     async def run(self) -> None:
-        """Look at each order that is due now, and again at each that is known to disagree."""
-        give_up = self._deps.system.now() + self._deps.run
+        """A few times in a window: look at what leaves it by the next, and again at what is known to disagree."""
+        now = self._deps.system.now()
+        if now < self._due:
+            return
         try:
-            await self._go_on("came of age", self._deps.after, {State.DISPATCH}, give_up)
-            await self._go_on("left the window", self._deps.window, set(), give_up)
+            await self._go_on(now)
             await self._look_again()
         except Contended:
             log.info("another timer compares")
+        self._due = now + self._every
 
-    async def _go_on(self, name: str, age: timedelta, but: set[State], give_up: datetime) -> None:
+    async def _go_on(self, now: datetime) -> None:
         deps = self._deps
-        now = deps.system.now()
-        until = int((now - age).timestamp())
-        cursor = await deps.disagreements.cursor(name)
-        if cursor is None:
-            cursor = await deps.disagreements.move(Cursor(name, int((now - deps.window).timestamp())))
-        while page := await deps.events.after(cursor.place, until, EVENTS):
-            orders: dict[str, list[Recorded]] = {event.order_id: [] for event in page if event.order_id}
-            for fact in await deps.events.facts(orders):
-                orders[fact.order_id or ""].append(fact)
-            # One that has moved since is looked at in its turn.
-            settled = ((id, facts) for id, facts in orders.items() if all(fact.recorded_at <= until for fact in facts))
-            await for_each([each for each in settled if (standing(each[1]) or (None,))[0] not in but], self._look)
-            cursor = await deps.disagreements.move(replace(cursor, at=page[-1].recorded_at, event_id=page[-1].event_id))
-            if deps.system.now() > give_up:
+        until = int((now - deps.window + self._every).timestamp())
+        cursor = await deps.disagreements.cursor()
+        cursor = cursor or await deps.disagreements.move(Cursor(until - int(deps.window.total_seconds())))
+        while cursor.at < until:
+            # So much time at once, as keeps a run's progress; that in which there was nothing is passed over at once.
+            first = await deps.events.after((cursor.at + 1, ""), until, 1)
+            end = min(first[0].recorded_at + int(self._every.total_seconds()), until) if first else until
+            skus = await self._compare_orders(await self._orders_of(cursor.at + 1, end))
+            products = [f"{STOCK}{sku}" for sku in sorted(skus)]
+            await self._compare(await self._products(products), self._products)
+            await self._compare_intents(cursor.at + 1, end)
+            cursor = await deps.disagreements.move(replace(cursor, at=end))
+            if deps.system.now() - now > deps.run:
                 log.warning("the time for comparing is over: what is left is for the next run")
                 return
 
-    async def _look(self, order: tuple[str, Sequence[Recorded]]) -> None:
-        """Its facts tell whether to look closer: that costs a query more, and nearly every order agrees."""
-        order_id, facts = order
-        if any(differences(await self._sides(order_id, facts))):
-            await self._compare(order_id, await self._deps.events.of_order(order_id, MOST_EVENTS))
+    async def _orders_of(self, since: int, until: int) -> list[str]:
+        """Those that had an event in this time, but for those that have ended since: their turn comes then."""
+        events = self._deps.events
+        ended: dict[str, bool] = {}
+        place, is_full = (since, ""), True
+        while is_full and (page := await events.after(place, until, EVENTS)):
+            for event in page:
+                if event.order_id:
+                    ended[event.order_id] = ended.get(event.order_id, False) or event.name in ENDS
+            place, is_full = page[-1].place, len(page) == EVENTS
+        later = set[str | None]()
+        for some in batched((id for id in ended if not ended[id]), FACTS, strict=False):
+            later |= {fact.order_id for fact in await events.facts(some, ENDS) if fact.recorded_at > until}
+        return [id for id in ended if id not in later]
 
     async def _look_again(self) -> None:
         found = await self._deps.disagreements.open(self._place, PAGE)
+        known = {each.id: each for each in found}
+        await self._compare_orders([each.id for each in found if not each.id.startswith((STOCK, INTENT))], known)
+        products = [id for id in known if id.startswith(STOCK)]
+        await self._compare(await self._products(products), self._products, known)
         for each in found:
-            await self._compare(each.id, await self._deps.events.of_order(each.id, MOST_EVENTS), each)
+            if each.id.startswith(INTENT):
+                created_at = int(parse_rfc3339(each.sides["payments"]["createdAt"]).timestamp())
+                await self._compare_intents(created_at, created_at, known)
         self._place = (found[-1].found_at, found[-1].id) if len(found) == PAGE else None
 
-    async def _compare(self, order_id: str, events: Sequence[Recorded], known: Disagreement | None = None) -> None:
-        """What differs counts if it is so a second time, and the order hasn't moved in between."""
-        deps = self._deps
-        sides = await self._sides(order_id, events)
-        found = tuple(differences(sides))
-        if found:
-            again = await self._sides(order_id, await deps.events.of_order(order_id, MOST_EVENTS))
-            if (again.orders, again.events) != (sides.orders, sides.events):
-                return
-            found = tuple(each for each in differences(again) if each.code in {each.code for each in found})
-            known = known or await deps.disagreements.get(order_id)
-        await self._keep(order_id, found, sides, known)
-        if [each.code for each in found] == [NOT_ANNOUNCED]:
-            announced = await deps.contexts.ask("orders", f"orders/{quote(order_id, safe='')}/announce", "POST")
-            log.info("announced again: %s", announced and announced.status)
+    async def _compare_orders(self, ids: Collection[str], known: Mapping[str, Disagreement] | None = None) -> set[str]:
+        """Their SKUs, for what follows from that."""
+        skus = set[str]()
+        for some in batched(ids, MOST_IDS, strict=False):
+            first = await self._orders(some)
+            await self._compare(first, partial(self._orders, is_second=True), known)
+            skus.update(*(look.skus for look in first.values()))
+        return skus
 
-    async def _sides(self, order_id: str, events: Sequence[Recorded]) -> Sides:
-        """What each says now. Raises Unavailable where one says nothing."""
-        said = await holdings(order_id, self._deps.contexts)
-        payment = said.payment
-        silent = [*said.unknown, *(["the payment provider"] if payment and not payment.provider_answered else [])]
-        if silent:
-            raise Unavailable(f"{' and '.join(silent)} gave no answer about {order_id}")
-        return Sides(
-            said.wait.model_dump(mode="json", by_alias=True) if said.wait else None,
-            said.reservations.model_dump(include={"decision", "units"}) if said.reservations else None,
-            payment.model_dump(mode="json", by_alias=True) if payment else None,
-            tuple(sorted({event.name for event in events})),
-        )
+    async def _compare_intents(self, since: int, until: int, known: Mapping[str, Disagreement] | None = None) -> None:
+        async def look(_: Collection[str] = ()) -> Looks:
+            return await self._intents(since, until)
 
-    async def _keep(self, id: str, found: tuple[Difference, ...], sides: Sides, known: Disagreement | None) -> None:
-        disagreements, now = self._deps.disagreements, self._deps.system.now()
+        await self._compare(await look(), look, known)
+
+    async def _compare(self, first: Looks, again: LookAgain, known: Mapping[str, Disagreement] | None = None) -> None:
+        """What differs counts if it does so a second time, and nothing has moved in between."""
+        differing = [id for id, look in first.items() if look.differences]
+        second = await again(differing) if differing else {}
+        for id, look in first.items():
+            codes = {each.code for each in look.differences}
+            last = second.get(id) if codes else look
+            if last and last.state == look.state:
+                found = tuple(each for each in last.differences if each.code in codes)
+                await self._keep(id, replace(last, differences=found), (known or {}).get(id))
+
+    async def _orders(self, ids: Collection[str], is_second: bool = False) -> Looks:
+        """What each says of these orders now; at the second look, all events are read. Raises Unavailable where one
+        says nothing."""
+        events = self._deps.events
+        heard = [*await events.facts(ids, HEARD)]
+        for id in ids if is_second else ():
+            heard += await events.of_order(id, MOST_EVENTS)
+        said = await holdings(ids, self._deps.contexts)
+        silent = [*said.unknown]
+        if not all(each.provider_answered for each in (said.payments or {}).values()):
+            silent.append("the payment provider")
+        if said.orders is None or said.inventory is None or said.payments is None or silent:
+            raise Unavailable(f"{' and '.join(silent)} gave no answer about {', '.join(ids)}")
+        looks = {}
+        for id in ids:
+            order, stock, payment = said.orders.get(id), said.inventory.get(id), said.payments.get(id)
+            sides = Sides(
+                order.model_dump(mode="json", by_alias=True) if order else None,
+                stock.model_dump(include={"decision", "units"}) if stock else None,
+                payment.model_dump(mode="json", by_alias=True) if payment else None,
+                tuple(sorted({event.name for event in heard if event.order_id == id})),
+            )
+            state = sides.orders, HEARD.intersection(sides.events)
+            skus = tuple(line.sku for line in stock.lines) if stock else ()
+            looks[id] = Look(sides.told, tuple(differences(sides)), state, skus)
+        return looks
+
+    async def _products(self, ids: Collection[str]) -> Looks:
+        """What inventory says of the stock of these products, but of what it can't add up. Raises Unavailable where it
+        says nothing."""
+
+        async def ask(id: str) -> StockView:
+            sku = id.removeprefix(STOCK)
+            said = await self._deps.contexts.ask("inventory", f"stock/{quote(sku, safe='')}/reserved")
+            if (stock := understood(said, StockView)) is None:
+                raise Unavailable(f"inventory gave no answer about the stock of {sku}")
+            return stock
+
+        said = await for_each(ids, ask)
+        sides = {f"{STOCK}{each.sku}": each.model_dump(by_alias=True) for each in said if each.reserved is not None}
+        return {id: Look({"inventory": side}, tuple(of_product(side))) for id, side in sides.items()}
+
+    async def _intents(self, since: int, until: int) -> Looks:
+        """What the provider has that was created in this time. Raises Unavailable where it says nothing."""
+        looks = {}
+        begin, end = (rfc3339(datetime.fromtimestamp(each, UTC)) for each in (since, until))
+        path = f"payments?{urlencode({'createdFrom': begin, 'createdUntil': end, 'limit': INTENTS})}"
+        while path:
+            page = understood(await self._deps.contexts.ask("payments", path), Page[ListedIntentView])
+            if page is None:
+                raise Unavailable(f"payments gave no answer about what the provider has from {begin} to {end}")
+            # What isn't of an order the account is used for besides.
+            for each in (each for each in page.value if each.order_id):
+                side = each.model_dump(mode="json", by_alias=True)
+                looks[f"{INTENT}{each.intent_id}"] = Look({"payments": side}, tuple(of_intent(side)))
+            path = (page.next_link or "").removeprefix(f"{API}/")
+        return looks
+
+    async def _keep(self, id: str, look: Look, known: Disagreement | None) -> None:
+        deps, now, found = self._deps, self._deps.system.now(), look.differences
+        known = known or (await deps.disagreements.get(id) if found else None)
         if not found:
             if known:
-                await disagreements.end(known)
+                await deps.disagreements.end(known)
             return
-        new = Disagreement(id, now, now, found, sides.told)
-        if known and known.codes == new.codes:
-            if known.reason is None:
-                await disagreements.save(replace(new, found_at=known.found_at, etag=known.etag))
-            return
-        # Before it is stored: rather said twice than never, should the answer to the write be lost.
-        log_event("disagreement", "%s: %s", id, " ".join(each.words for each in found))
-        await disagreements.save(replace(new, etag=known.etag) if known else new)
+        new = Disagreement(id, now, now, found, look.sides)
+        if known is None or known.codes != new.codes:
+            # Before it is stored: rather said twice than never, should the answer to the write be lost.
+            log_event("disagreement", "%s: %s", id, " ".join(each.words for each in found))
+            await deps.disagreements.save(replace(new, etag=known.etag) if known else new)
+        elif known.reason is None:
+            await deps.disagreements.save(replace(new, found_at=known.found_at, etag=known.etag))
+        if new.codes == (NOT_ANNOUNCED,):
+            announced = await deps.contexts.ask("orders", f"orders/{quote(id, safe='')}/announce", "POST")
+            log.info("announced again: %s", announced and announced.status)
 
 
 async def let_be(id: str, reason: str, by: Actor, deps: Dependencies) -> Disagreement:

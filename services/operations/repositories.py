@@ -5,13 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import partial
 
 from services.operations.domain import Cursor, Disagreement, Recorded
-from services.operations.projections import FACTS, Head, Place, nonzero
+from services.operations.projections import Head, Place, nonzero
 from shared.audit import AuditEntry
 from shared.codec import decode, encode
-from shared.contracts import Contract
 from shared.listing import find_readable, keyset, readable
 from shared.messaging import catalogue, contract_name, derived_id, event_id
 from shared.outbox import Outbox
@@ -19,7 +18,7 @@ from shared.ports import Condition, Container, Create, Delete, Document, Query
 from shared.repository import Repository, restored, storing
 
 _SUMS = "sums"
-_CURSORS = "cursors"
+_CURSOR = "compared"
 
 
 class Events:
@@ -50,15 +49,16 @@ class Events:
         query = Query("event", settled, ("_ts", "id"), (place[0], f"event:{place[1]}"), most)
         return await find_readable(self._container, query, {}, _recorded)
 
-    async def facts(self, order_ids: Collection[str]) -> Sequence[Recorded]:
-        """Of these orders the events that the sums depend on, by their ids, which derive from type and order."""
-        keys = {(order_id, f"event:{event_id(fact, order_id)}") for order_id in order_ids for fact in _facts()}
-        return list(readable(await self._container.read_many(sorted(keys)), _recorded))
-
-
-@cache
-def _facts() -> Sequence[type[Contract]]:
-    return [cls for cls in catalogue().values() if contract_name(cls) in FACTS]
+    async def facts(
+        self, order_ids: Collection[str], names: Collection[str], known: Collection[Recorded] = ()
+    ) -> Sequence[Recorded]:
+        """Of these orders the events of these names, of which each has one at most: by their ids, which derive from
+        type and order. What is known already isn't read again."""
+        facts = [cls for cls in catalogue().values() if contract_name(cls) in names]
+        ids = {(order_id, event_id(fact, order_id)) for order_id in order_ids for fact in facts}
+        ids -= {(event.order_id or "", event.event_id) for event in known}
+        documents = await self._container.read_many([(order_id, f"event:{id}") for order_id, id in sorted(ids)])
+        return [*known, *readable(documents, _recorded)]
 
 
 def _recorded(document: Document) -> Recorded:
@@ -127,15 +127,15 @@ class Disagreements(Repository[Disagreement]):
         super().__init__(container, outbox)
         self._keep = keep
 
-    async def cursor(self, name: str) -> Cursor | None:
-        """The cursor of that name; None before the first run."""
-        document = await self._container.read(_CURSORS, name)
+    async def cursor(self) -> Cursor | None:
+        """How far what there was is compared; None before the first run."""
+        document = await self._container.read(_CURSOR, _CURSOR)
         return restored(Cursor, document) if document else None
 
     async def move(self, cursor: Cursor) -> Cursor:
         """Store it, new or over the one that was read. Raises Contended where another has moved it."""
-        document = {"id": cursor.name, "pk": _CURSORS, "kind": "cursor", **encode(cursor)}
-        [etag] = await self._container.write(_CURSORS, [storing(document, cursor.etag)])
+        document = {"id": _CURSOR, "pk": _CURSOR, "kind": "cursor", **encode(cursor)}
+        [etag] = await self._container.write(_CURSOR, [storing(document, cursor.etag)])
         return replace(cursor, etag=etag)
 
     async def get(self, id: str) -> Disagreement | None:

@@ -9,6 +9,7 @@ from services.orders.process import (
     FINAL,
     OUTSTANDING,
     PROCESS,
+    STATUS,
     Collect,
     Early,
     Ignore,
@@ -21,9 +22,9 @@ from services.orders.process import (
     Step,
     Trigger,
 )
-from services.orders.status import STATUS, Status
 from services.orders.timeouts import Timeouts
 from shared.contracts.inventory import Shortage
+from shared.contracts.orders import Status
 from shared.texts import FORGOTTEN
 
 

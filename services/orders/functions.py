@@ -12,7 +12,7 @@ from services.orders.http_models.customers import CustomerDataPage, ErasureView,
 from services.orders.http_models.orders import OrderPage, OrdersQuery, OrderView
 from services.orders.http_models.placing import OrderBody
 from services.orders.http_models.prices import PriceView
-from services.orders.http_models.waits import AnnouncedView, StandingView, wait_of
+from services.orders.http_models.waits import AnnouncedView, standing_of, wait_of
 from services.orders.process import Trigger
 from services.orders.resending import Resending
 from shared.access import EVERYBODY, Role
@@ -20,12 +20,12 @@ from shared.codec import parse_rfc3339, rfc3339
 from shared.context import BoundedContext
 from shared.contracts.catalog import PriceChanged, ProductDelisted, ProductListed
 from shared.errors import Unparseable, not_found
-from shared.fields import id_in_route, sku_in_route, subject_in_route
+from shared.fields import id_in_route, ids_in_route, sku_in_route, subject_in_route
 from shared.functions import Queues, context_blueprint
 from shared.http import API, UNCHANGED, Call, HttpFunctions, Reply
 from shared.messaging import catalogue, contract_name
 from shared.paging import PageParameters, Paging
-from shared.waits import WaitPage, WaitsQuery
+from shared.waits import StandingPage, WaitPage, WaitsQuery
 
 FACTS = [each for each in catalogue().values() if contract_name(each) in Trigger]
 """Every version of what others say that can happen to an order."""
@@ -116,13 +116,15 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
         return Reply(WaitPage(value=[wait_of(each) for each in orders], next_link=next_link))
 
     @http.function(
-        "GET waits/{orderId}",
+        "GET waits/{orderIds}",
+        operation="get_waits",
         roles={Role.OPERATIONS, Role.ADMIN},
-        summary="What an order waits for",
-        statuses={200: "What it waits for, if it isn't final", 404: "No such order"},
+        summary="What these orders wait for, if they aren't final",
+        statuses={200: "Those of them that there are", 400: "`invalid-query`: they are too many"},
     )
-    async def get_wait(call: Call[None]) -> Reply[StandingView]:
-        return Reply(StandingView.of(await handlers.get_order(id_in_route(call.route, "orderId"), None, deps)))
+    async def get_waits(call: Call[None]) -> Reply[StandingPage]:
+        found = await deps.orders.find(ids_in_route(call.route, "orderIds"))
+        return Reply(StandingPage(value=[standing_of(each) for each in found]))
 
     @http.function(
         "POST orders/{orderId}/announce",

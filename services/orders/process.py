@@ -7,7 +7,7 @@ rendered from this table.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.contracts.orders import Waiting
+from shared.contracts.orders import Status, Waiting
 
 
 class Step(StrEnum):
@@ -34,6 +34,21 @@ WAITING = {
     Step.SETTLING: Waiting.SETTLE,
 }
 """What an order waits for, as others call it."""
+
+
+STATUS = {
+    Step.RESERVING_STOCK: Status.PENDING,
+    Step.AUTHORISING_PAYMENT: Status.PENDING,
+    Step.AWAITING_DISPATCH: Status.CONFIRMED,
+    Step.RECALLING: Status.CANCELLING,
+    Step.UNDOING: Status.CANCELLING,
+    Step.SETTLING: Status.SHIPPED,
+    Step.COMPLETED: Status.COMPLETED,
+    Step.PAYMENT_DUE: Status.PAYMENT_DUE,
+    Step.CANCELLED: Status.CANCELLED,
+    Step.REJECTED: Status.REJECTED,
+}
+"""What the outside calls each step."""
 
 
 class Trigger(StrEnum):

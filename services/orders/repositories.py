@@ -1,6 +1,6 @@
 """Orders' storage: an order in a partition of its own, a price in another."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -30,6 +30,11 @@ class Orders(Repository[Order]):
         """The order, or None."""
         document = await self._container.read(order_id, order_id)
         return restored(Order, document) if document and document["kind"] == "order" else None
+
+    async def find(self, order_ids: Collection[str]) -> list[Order]:
+        """Those of the orders that exist, in any order, in one request."""
+        documents = await self._container.read_many([(order_id, order_id) for order_id in order_ids])
+        return [restored(Order, each) for each in documents if each["kind"] == "order"]
 
     async def page(self, wanted: Wanted, after: tuple[datetime, str] | None, size: int) -> list[Order]:
         """The next of those wanted, newest first, strictly after (placed at, id). What can't be read is left out."""

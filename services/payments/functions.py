@@ -5,11 +5,11 @@ from functools import partial
 import azure.functions as func
 
 from services.payments import handlers
-from services.payments.http_models import IntentsQuery, ListedIntentPage, ListedIntentView, PaymentView
+from services.payments.http_models import IntentsQuery, ListedIntentPage, ListedIntentView, PaymentsPage, PaymentView
 from shared.access import Role
 from shared.context import BoundedContext
 from shared.contracts.payments import AuthorisePayment, CapturePayment, VoidPayment
-from shared.fields import id_in_route
+from shared.fields import ids_in_route
 from shared.functions import context_blueprint
 from shared.http import Call, HttpFunctions, Reply
 from shared.paging import Paging
@@ -20,13 +20,15 @@ def blueprint(context: BoundedContext, deps: handlers.Dependencies) -> func.Blue
     http = HttpFunctions(context.system, context.authenticator)
 
     @http.function(
-        "GET payments/{orderId}",
+        "GET payments/{orderIds}",
+        operation="get_payments",
         roles={Role.OPERATIONS, Role.ADMIN},
-        summary="The payment of an order, with what the provider says of it",
-        statuses={200: "The payment", 404: "No such payment, perhaps not yet"},
+        summary="The payments of these orders, with what the provider says of them",
+        statuses={200: "Those of them that there are", 400: "`invalid-query`: they are too many"},
     )
-    async def get_payment(call: Call[None]) -> Reply[PaymentView]:
-        return Reply(PaymentView.of(*await handlers.get_payment(id_in_route(call.route, "orderId"), deps)))
+    async def get_payments(call: Call[None]) -> Reply[PaymentsPage]:
+        found = await handlers.get_payments(ids_in_route(call.route, "orderIds"), deps)
+        return Reply(PaymentsPage(value=[PaymentView.of(*each) for each in found]))
 
     @http.function(
         "GET payments",

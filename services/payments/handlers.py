@@ -3,7 +3,7 @@ id is stored can ever hold money. An unclear answer of the provider is never gue
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,7 +33,7 @@ from shared.contracts.payments import (
     PaymentVoided,
     VoidPayment,
 )
-from shared.errors import BrokenPromise, Contended, TooEarly, Transient, Unavailable, not_found
+from shared.errors import BrokenPromise, Contended, TooEarly, Transient, Unavailable
 from shared.messaging import fact, has_given_up
 from shared.outbox import Outbox
 from shared.ports import System
@@ -77,20 +77,21 @@ async def handle(command: AuthorisePayment | VoidPayment | CapturePayment, deps:
             await _STEPS[act](payment, deps)
 
 
-async def get_payment(order_id: str, deps: Dependencies) -> tuple[Payment, Intent | None, bool]:
-    """The payment of an order, and what the provider says of it: None where there is no intent, or, with False, where
-    it gave no answer in time. Refused with 404."""
-    payment = await deps.payments.get(order_id)
-    if payment is None:
-        raise not_found(f"payment of order {order_id}")
-    if payment.intent_id is None:
-        return payment, None, True
-    try:
-        async with asyncio.timeout(INNER_TIMEOUT_SECONDS):
-            return payment, await deps.provider.look(payment.intent_id), True
-    except (Transient, TimeoutError) as failure:
-        log.warning("what the provider says of the intent isn't known: %r", failure)
-        return payment, None, False
+async def get_payments(order_ids: Collection[str], deps: Dependencies) -> list[tuple[Payment, Intent | None, bool]]:
+    """The payments of these orders, and what the provider says of each: None where there is no intent, or, with False,
+    where it gave no answer in time."""
+
+    async def look(payment: Payment) -> tuple[Payment, Intent | None, bool]:
+        if payment.intent_id is None:
+            return payment, None, True
+        try:
+            async with asyncio.timeout(INNER_TIMEOUT_SECONDS):
+                return payment, await deps.provider.look(payment.intent_id), True
+        except (Transient, TimeoutError) as failure:
+            log.warning("what the provider says of the intent isn't known: %r", failure)
+            return payment, None, False
+
+    return await asyncio.gather(*map(look, await deps.payments.find(order_ids)))
 
 
 async def list_intents(
@@ -99,7 +100,8 @@ async def list_intents(
     """Of the provider's own list those that were created in this time, newest first, each with the intent that the
     payment of its order names. Raises Unavailable where the provider gives no answer."""
     found = await deps.provider.created(since, until, after, most)
-    named = await deps.payments.intents({each.order_id for each in found if each.order_id})
+    payments = await deps.payments.find({each.order_id for each in found if each.order_id})
+    named = {each.order_id: each.intent_id for each in payments}
     return [(each, named.get(each.order_id or "")) for each in found]
 
 

@@ -51,6 +51,10 @@ class PaymentView(View):
         )
 
 
+class PaymentsPage(Page[PaymentView]):
+    """What was asked for, without what there isn't."""
+
+
 class ListedIntentView(IntentView):
     """An intent among the provider's own."""
 

@@ -18,6 +18,24 @@ class Waiting(StrEnum):
     SETTLE = "settle"
 
 
+class Status(StrEnum):
+    """How far an order is, as the outside sees it.
+
+    `pending`: stock is being set aside, then the payment authorised. `confirmed`: both are done, and the warehouse may
+    dispatch. `shipped`: on its way, the money being captured; then `completed`, or `payment_due` where that fails.
+    `cancelling`: its undoing is under way; then `cancelled` where its customer wished so, or else `rejected`.
+    """
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLING = "cancelling"
+    SHIPPED = "shipped"
+    COMPLETED = "completed"
+    PAYMENT_DUE = "payment_due"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
 @dataclass(frozen=True, slots=True)
 class PricedLine:
     """So many of one product at the price, in minor units, that was frozen when the order was placed."""

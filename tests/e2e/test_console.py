@@ -35,7 +35,6 @@ SOON = {
     "RETRY_GIVE_UP_SECONDS": "6",
     "ORDERS_FIRST_RESEND_SECONDS": "100000",
     "ORDERS_LONGEST_RESEND_SECONDS": "100000",
-    "OPERATIONS_RECONCILE_AFTER_SECONDS": "2",
     "OPERATIONS_RECONCILE_WINDOW_SECONDS": "8",
 }
 """Settings with which what can't succeed is parked soon, nothing but a replay repairs it, and what differs is found."""

@@ -9,6 +9,7 @@ from services.inventory import domain as inventory
 from services.orders.process import (
     OUTSTANDING,
     PROCESS,
+    STATUS,
     Collect,
     Early,
     Ignore,
@@ -18,7 +19,6 @@ from services.orders.process import (
     Refuse,
     Step,
 )
-from services.orders.status import STATUS
 from services.orders.timeouts import Timeouts
 from services.payments import domain as payments
 from services.shipping import domain as shipping

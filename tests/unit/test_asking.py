@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from services.operations.asked import holdings
+from services.operations.asked import HoldingsView, holdings
 from services.operations.ports import Said
 from shared.contracts.orders import OrderShipped
 from shared.messaging import first, to_wire
@@ -86,11 +86,12 @@ async def test_a_provider_that_has_no_payment_is_told_from_one_that_does_not_ans
     said = {"orderId": "ord_9", "state": "voided", "provider": None, "providerAnswered": answered}
 
     async def says(_: str, path: str) -> Said | None:
-        return Said(200, said) if path.startswith("payments/") else None
+        return Said(200, {"value": [said]}) if path.startswith("payments/") else None
 
     monkeypatch.setattr(world.neighbours, "ask", says)
+    said_of_it = await holdings(["ord_9"], world.neighbours)
 
-    assert f"Payments: voided; the provider {words}. " in (await holdings("ord_9", world.neighbours)).words
+    assert f"Payments: voided; the provider {words}. " in HoldingsView.of("ord_9", said_of_it).words
 
 
 async def test_what_gives_no_answer_is_unknown_and_the_rest_is_shown(world: World) -> None:

@@ -150,7 +150,7 @@ def routes(world: WatchedWorld, operation: Operation) -> list[dict[str, str]]:
 def path_to(order: Mapping[str, str]) -> dict[str, str]:
     """What stands in paths to an order, and to what belongs to it."""
     id = order["id"]
-    things = {"orderId": id, "shipmentId": f"shp_{id}", "parkedId": id, "disagreementId": id}
+    things = {"orderId": id, "orderIds": id, "shipmentId": f"shp_{id}", "parkedId": id, "disagreementId": id}
     return things | {"customerId": order.get("customerId", "ada"), "sku": SKU}
 
 

@@ -6,8 +6,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from services.inventory import repositories
 from services.payments import handlers
 from shared.errors import Unavailable
+from shared.ports import Document, Query
 from simulation.callers import OPERATIONS
 from simulation.world import Answer
 from tests.unit.world import World
@@ -20,8 +22,11 @@ async def world() -> World:
     return world
 
 
-async def asked(world: World, operation: str, order_id: str) -> Answer:
-    return await world.call(operation, route={"orderId": order_id}, caller=OPERATIONS)
+async def asked(world: World, operation: str, order_id: str) -> Any:
+    """What is said of one order, None where nothing is."""
+    answer = await world.call(operation, route={"orderIds": order_id}, caller=OPERATIONS)
+    assert answer.status == 200
+    return next(iter(answer.body["value"]), None)
 
 
 async def test_inventory_tells_how_each_line_stands_and_how_much_that_is(world: World) -> None:
@@ -33,8 +38,8 @@ async def test_inventory_tells_how_each_line_stands_and_how_much_that_is(world: 
     await world.drain()
     committed = await asked(world, "get_reservations", order)
 
-    assert before.status == 404
-    assert reserved.body == {
+    assert before is None
+    assert reserved == {
         "orderId": order,
         "decision": "reserved",
         "lines": [
@@ -43,7 +48,7 @@ async def test_inventory_tells_how_each_line_stands_and_how_much_that_is(world: 
         ],
         "units": {"active": 5},
     }
-    assert (committed.body["decision"], committed.body["units"]) == ("committed", {"committed": 5})
+    assert (committed["decision"], committed["units"]) == ("committed", {"committed": 5})
 
 
 async def test_a_reservation_that_was_forgotten_by_the_store_has_no_state(world: World) -> None:
@@ -55,21 +60,21 @@ async def test_a_reservation_that_was_forgotten_by_the_store_has_no_state(world:
     del world.containers["inventory"].partition("sku:MUG")[f"res:{order}"]
     later = await asked(world, "get_reservations", order)
 
-    assert (released.body["decision"], released.body["units"]) == ("released", {"released": 2})
-    assert (later.body["lines"], later.body["units"]) == ([{"sku": "MUG", "quantity": 2}], {})
+    assert (released["decision"], released["units"]) == ("released", {"released": 2})
+    assert (later["lines"], later["units"]) == ([{"sku": "MUG", "quantity": 2}], {})
 
 
 async def test_payments_tells_both_sides_of_a_payment(world: World) -> None:
     order = await world.placed(("MUG", 2))
-    before = await asked(world, "get_payment", order)
+    before = await asked(world, "get_payments", order)
     await world.drain()
-    held = await asked(world, "get_payment", order)
+    held = await asked(world, "get_payments", order)
     await world.dispatched(order)
     await world.drain()
-    captured = await asked(world, "get_payment", order)
+    captured = await asked(world, "get_payments", order)
 
-    assert before.status == 404
-    assert held.body == {
+    assert before is None
+    assert held == {
         "orderId": order,
         "state": "authorised",
         "amount": {"amount": 500, "currency": "GBP"},
@@ -77,8 +82,8 @@ async def test_payments_tells_both_sides_of_a_payment(world: World) -> None:
         "provider": {"status": "held", "held": 500, "captured": 0},
         "providerAnswered": True,
     }
-    assert captured.body["state"] == "captured"
-    assert captured.body["provider"] == {"status": "captured", "held": 0, "captured": 500}
+    assert captured["state"] == "captured"
+    assert captured["provider"] == {"status": "captured", "held": 0, "captured": 500}
 
 
 async def test_a_payment_that_was_undone_before_it_began_has_no_other_side(world: World) -> None:
@@ -89,9 +94,9 @@ async def test_a_payment_that_was_undone_before_it_began_has_no_other_side(world
     await world.call("cancel_order", route={"orderId": order})
     await world.drain()
 
-    answer = await asked(world, "get_payment", order)
+    answer = await asked(world, "get_payments", order)
 
-    assert answer.body == {"orderId": order, "state": "voided", "provider": None, "providerAnswered": True}
+    assert answer == {"orderId": order, "state": "voided", "provider": None, "providerAnswered": True}
 
 
 async def is_away(_: str) -> Any:
@@ -111,10 +116,10 @@ async def test_without_the_provider_payments_tells_its_own_side_in_time(
     await world.drain()
     monkeypatch.setattr(world.provider, "look", look)
 
-    answer = await asked(world, "get_payment", order)
+    answer = await asked(world, "get_payments", order)
 
-    assert (answer.status, answer.body["state"], answer.body["provider"]) == (200, "authorised", None)
-    assert answer.body["providerAnswered"] is False
+    assert (answer["state"], answer["provider"]) == ("authorised", None)
+    assert answer["providerAnswered"] is False
 
 
 async def listed(world: World, **query: str) -> Answer:
@@ -182,3 +187,48 @@ async def test_without_the_provider_there_is_no_list(world: World, monkeypatch: 
     monkeypatch.setattr(world.provider, "created", is_away)
 
     assert (await listed(world)).status == 503
+
+
+async def reserved(world: World, sku: str = "MUG") -> Any:
+    """How many are set aside, by both."""
+    answer = await world.call("get_reserved", route={"sku": sku}, caller=OPERATIONS)
+    assert answer.status == 200
+    return answer.body
+
+
+async def test_inventory_adds_up_what_active_reservations_have_of_a_product(world: World) -> None:
+    orders = [await world.placed(("MUG", 2)) for _ in range(3)]
+    await world.drain()
+    await world.dispatched(orders[0])
+    await world.drain()
+
+    assert await reserved(world) == {"sku": "MUG", "onHand": 8, "available": 4, "reserved": 4}
+    assert await reserved(world, "TRAY") == {"sku": "TRAY", "onHand": 10, "available": 10, "reserved": 0}
+    assert await reserved(world, "NOVEL") == {"sku": "NOVEL", "onHand": 0, "available": 0, "reserved": 0}
+
+
+async def test_what_is_taken_while_it_is_added_up_is_no_difference(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, takes = world.containers["inventory"].find, iter("abcd")
+
+    async def find_then_take(query: Query) -> list[Document]:
+        found = await find(query)
+        if order := next(takes, None):
+            await world.inventory.stock.take("MUG", order, 1)
+        return found
+
+    monkeypatch.setattr(world.containers["inventory"], "find", find_then_take)
+
+    assert [(await reserved(world))["reserved"] for _ in range(2)] == [None, 4]
+
+
+async def test_too_many_reservations_are_not_added_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repositories, "_MOST_SUMMED", 2)
+    sums = []
+    for _ in range(3):
+        await world.placed(("MUG", 1))
+        await world.drain()
+        sums.append((await reserved(world))["reserved"])
+
+    assert sums == [1, 2, None]

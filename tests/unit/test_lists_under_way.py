@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from services.orders.status import STATUS, Status
+from services.orders.process import STATUS
 from services.shipping.domain import State
+from shared.contracts.orders import Status
 from shared.ports import Document
 from simulation.callers import SUPPORT
 from tests.unit.test_lists import Interrupted

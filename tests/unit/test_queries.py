@@ -40,6 +40,7 @@ LISTED: dict[tuple[str, ...], tuple[str, ...]] = {
     ("shipment", "carrier", "state", "createdAt", "id"): SHIPPING,
     ("event", "pk"): OPERATIONS,
     ("disagreement", "createdAt", "id"): OPERATIONS,
+    ("reservation", "pk", "state"): ("inventory",),
     ("event", "_ts", "id"): OPERATIONS,
 }
 """What kind is asked for by what, which a composite index on `kind` and these serves; and in which containers. What is
@@ -94,6 +95,7 @@ async def world() -> World:
             assert (await world.call(listed)).status == 200
         assert (await world.call(f"{context}_parked", query={"subject": forgotten})).status == 200
     assert (await world.call("list_disagreements")).status == 200
+    assert (await world.call("get_reserved", route={"sku": "MUG"})).status == 200
     return world
 
 
@@ -126,13 +128,14 @@ def test_each_is_asked_for_and_its_index_stands_in_the_topology(world: World) ->
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_the_index_of_a_container_has_what_its_queries_need_and_no_more(context: str) -> None:
     [policy] = [one["indexingPolicy"] for one in TOPOLOGY["containers"] if one["name"] == context]
-    wanted = {("kind", *by) for (_, *by), contexts in LISTED.items() if context in contexts and by != ["pk"]}
+    served = [by for (_, *by), contexts in LISTED.items() if context in contexts]
+    wanted = {("kind", *by) for by in served if by[0] != "pk"}
 
     composite = {tuple(part["path"].strip("/") for part in index) for index in policy["compositeIndexes"]}
     assert composite == wanted
     assert {part["order"] for index in policy["compositeIndexes"] for part in index} == {"ascending"}
     assert {one["path"] for one in policy["includedPaths"]} == {
-        f"/{n}/?" for n in ["pk", *(n for i in wanted for n in i)]
+        f"/{n}/?" for n in ["pk", "kind", *(n for by in served for n in by)]
     }
     assert policy["excludedPaths"] == [{"path": "/*"}]
 

@@ -22,10 +22,10 @@ async def world() -> World:
 
 async def wait(world: World, order_id: str) -> dict[str, Any]:
     """What is said of the order's wait."""
-    answer = await world.call("get_wait", route={"orderId": order_id}, caller=OPERATIONS)
+    answer = await world.call("get_waits", route={"orderIds": order_id}, caller=OPERATIONS)
     assert answer.status == 200, answer.body
-    body: dict[str, Any] = answer.body
-    return body
+    [said] = answer.body["value"]
+    return dict(said)
 
 
 async def listed(world: World, **query: str) -> list[str]:
@@ -172,8 +172,22 @@ async def test_what_is_no_question_is_refused(world: World, query: dict[str, str
     assert (answer.status, answer.body["type"]) == (400, "urn:orderflow:problem:invalid-query")
 
 
-async def test_an_order_that_is_not_there_waits_for_nothing(world: World) -> None:
-    assert (await world.call("get_wait", route={"orderId": "ord_none"})).status == 404
+async def test_of_several_orders_those_that_are_there_tell(world: World) -> None:
+    orders = [await world.placed(("MUG", 1)) for _ in range(3)]
+
+    answer = await world.call("get_waits", route={"orderIds": ",".join([*orders, orders[0], "ord_none", "o" * 101])})
+
+    assert sorted(each["orderId"] for each in answer.body["value"]) == sorted(orders)
+
+
+@pytest.mark.parametrize("operation", ["get_waits", "get_reservations", "get_payments"])
+async def test_more_orders_than_are_asked_about_at_a_time_are_refused(world: World, operation: str) -> None:
+    answer = await world.call(operation, route={"orderIds": ",".join(f"ord_{number}" for number in range(26))})
+
+    assert (answer.status, answer.body["type"]) == (400, "urn:orderflow:problem:invalid-query")
+    assert answer.body["detail"] == "Name 25 of them at most."
+    some = await world.call(operation, route={"orderIds": ",".join(f"ord_{number}" for number in range(25))})
+    assert (some.status, some.body) == (200, {"value": []})
 
 
 async def announced(world: World, order_id: str) -> list[WireMessage]:

@@ -97,20 +97,24 @@ class DisagreementView(View):
     """What the contexts don't agree about, and what each says."""
 
     id: str
+    """The order's, or `stock:` and the product's SKU, or `intent:` and the provider's id of a payment."""
     order_id: str | None = optional()
+    sku: str | None = optional()
     found_at: Moment
     looked_at: Moment
     """When it was so last."""
     differences: list[DifferenceView]
     sides: dict[str, Any]
-    """What `orders`, `inventory` and `payments` say, null where they know of nothing, and which `events` are kept."""
+    """What `orders`, `inventory` and `payments` say, null where they know of nothing, and which `events` are kept; of a
+    product `inventory` alone, of an intent `payments`."""
 
     @classmethod
     def of(cls, found: Disagreement) -> "DisagreementView":
         """The disagreement as it is shown."""
         times = {"found_at": rfc3339(found.found_at), "looked_at": rfc3339(found.looked_at)}
         differences = [DifferenceView(code=each.code, words=each.words) for each in found.differences]
-        return cls(id=found.id, order_id=found.id, **times, differences=differences, sides=found.sides)
+        about = {"id": found.id, "order_id": found.order_id, "sku": found.sku}
+        return cls.model_validate(about | times | {"differences": differences, "sides": found.sides})
 
 
 class DisagreementPage(Page[DisagreementView]):
@@ -120,10 +124,3 @@ class DisagreementPage(Page[DisagreementView]):
     def of(cls, found: Sequence[Disagreement], next_link: str | None) -> "DisagreementPage":
         """The disagreements as they are shown."""
         return cls(value=[DisagreementView.of(each) for each in found], next_link=next_link)
-
-
-class LetBeView(View):
-    """What is let be, and why."""
-
-    id: str
-    reason: str

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.operations.asked import HoldingsView
-from services.operations.domain import Recorded, State
-from services.operations.http_models.contexts import ParkedEverywhereView
+from services.operations.domain import Disagreement, Recorded, State
+from services.operations.http_models.contexts import DisagreementView, ParkedEverywhereView
 from services.operations.ports import Said
 from services.operations.queries import Timeline, estimated_request_units
 from shared.codec import rfc3339
@@ -73,6 +73,8 @@ class TimelineView(View):
     line_count: int | None = optional()
     trace_id: str | None = optional()
     """The trace of the request that placed it."""
+    disagreement: DisagreementView | None = optional()
+    """Where they don't agree about it, and nobody has let that be."""
     others: HoldingsView
     """What the others say of it now."""
     parked: ParkedEverywhereView
@@ -87,9 +89,12 @@ class TimelineView(View):
     """What an order of so many lines costs on its whole way, by the count on paper: no measurement of this one."""
 
     @classmethod
-    def of(cls, timeline: Timeline, others: HoldingsView, parked: Mapping[str, Said | None]) -> "TimelineView":
+    def of(
+        cls, timeline: Timeline, others: HoldingsView, parked: Mapping[str, Said | None], found: Disagreement | None
+    ) -> "TimelineView":
         """The timeline as it is shown."""
-        events = timeline.events
+        events, found = timeline.events, found if found and found.reason is None else None
+        differ = [each.words for each in found.differences] if found else []
         placed = timeline.first("OrderPlaced")
         of_order: dict[str, Any] = {}
         if placed:
@@ -103,7 +108,8 @@ class TimelineView(View):
             order_id=timeline.order_id,
             state=timeline.state,
             since=rfc3339(timeline.since),
-            why=timeline.why,
+            why=" ".join([timeline.why, *differ]),
+            disagreement=DisagreementView.of(found) if found else None,
             others=others,
             parked=ParkedEverywhereView.of(parked),
             events=[EventView.of(*pair) for pair in zip(events, (events[0], *events[:-1]), strict=True)],

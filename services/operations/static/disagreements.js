@@ -1,4 +1,4 @@
-// Of which orders the contexts don't say the same, and what each says.
+// Of which orders, payments and products the contexts don't say the same, and what each says.
 
 import { disagreements, letBe } from "./api.js";
 import { age, askWhy, element, moment, money, number, orderLink, words } from "./elements.js";
@@ -14,19 +14,19 @@ export async function read() {
 
 export function show({ page: { value, nextLink } }, _, tools) {
   return [
-    element("p", {}, "What orders, inventory and payments say of an order is held against each other and against the provider of payments. What differs is told here until it agrees, or an admin lets it be."),
+    element("p", {}, "What orders, inventory and payments say of an order, of a payment and of a product's stock is held against each other and against the provider of payments. What differs is told here until it agrees, or an admin lets it be."),
     value.length ? value.map((each) => disagreement(each, tools)) : element("p", { class: "empty" }, "Nothing disagrees."),
     nextLink ? element("p", { class: "empty" }, "These were found first. There are more.") : null,
   ];
 }
 
-function disagreement({ id, orderId, foundAt, lookedAt, differences, sides }, { admin, ...tools }) {
+function disagreement({ id, orderId, sku, foundAt, lookedAt, differences, sides }, { admin, ...tools }) {
   return element("article", { "aria-labelledby": `about-${id}` },
-    element("h2", { id: `about-${id}` }, "Order ", orderLink(orderId)),
+    element("h2", { id: `about-${id}` }, sku ? `Stock of ${sku}` : ["Order ", orderLink(orderId, `order-of-${id}`)]),
     element("ul", { class: "differences" }, differences.map((each) => element("li", {}, each.words))),
-    element("div", { class: "sides" }, Object.entries(SIDES).map(([name, title]) => side(title, sides[name]))),
+    element("div", { class: "sides" }, Object.entries(SIDES).filter(([name]) => name in sides).map(([name, title]) => side(title, sides[name]))),
     element("p", { class: "empty" }, "Found ", age(foundAt), " ago, looked at ", age(lookedAt), " ago."),
-    admin ? element("button", { id: `Let-be-${id}`, type: "button", click: () => askToLetBe(id, orderId, tools) }, "Let be") : null);
+    admin ? element("button", { id: `Let-be-${id}`, type: "button", click: () => askToLetBe(id, tools) }, "Let be") : null);
 }
 
 function side(name, says) {
@@ -52,7 +52,7 @@ function told(value, currency) {
   return TIME.test(value) ? moment(value) : String(value ?? "none");
 }
 
-function askToLetBe(id, orderId, tools) {
-  const what = `What differs about order ${orderId} stays as it is, and is told again only when something else does.`;
+function askToLetBe(id, tools) {
+  const what = `What differs about ${id} stays as it is, and is told again only when something else does.`;
   askWhy("Let it be?", "Let be", what, (reason) => letBe(id, reason), tools);
 }

@@ -2,8 +2,8 @@
 
 from services.orders.domain import Order
 from services.orders.process import Reason
-from services.orders.status import Status
 from shared.codec import encode, rfc3339
+from shared.contracts.orders import Status
 from shared.fields import Moment, MoneyView, Several, Subject, View, optional
 from shared.paging import Page, PageParameters
 

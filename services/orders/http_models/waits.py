@@ -3,11 +3,10 @@
 from services.orders.domain import Order
 from services.orders.messages import contract_of
 from services.orders.process import WAITING
-from services.orders.status import Status
 from shared.codec import rfc3339
 from shared.fields import MoneyView, View
 from shared.messaging import type_name
-from shared.waits import WaitView
+from shared.waits import StandingView, WaitView
 
 
 def wait_of(order: Order) -> WaitView:
@@ -24,23 +23,14 @@ def wait_of(order: Order) -> WaitView:
     )
 
 
-class StandingView(WaitView):
-    """What an order waits for, how far it is and what it comes to."""
-
-    status: Status
-    total: MoneyView
-    units: int
-    """How many were ordered in all."""
-
-    @classmethod
-    def of(cls, order: Order) -> "StandingView":
-        """The order as whoever compares it with what the others say sees it."""
-        return cls(
-            **wait_of(order).model_dump(),
-            status=order.status,
-            total=MoneyView(amount=order.total, currency=order.currency),
-            units=sum(line.quantity for line in order.lines),
-        )
+def standing_of(order: Order) -> StandingView:
+    """The order as whoever compares it with what the others say sees it."""
+    return StandingView(
+        **wait_of(order).model_dump(),
+        status=order.status,
+        total=MoneyView(amount=order.total, currency=order.currency),
+        units=sum(line.quantity for line in order.lines),
+    )
 
 
 class AnnouncedView(View):
