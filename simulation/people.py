@@ -238,7 +238,8 @@ class People:
             products = [
                 {"sku": sku, "name": sku, "price": {"amount": price, "currency": "GBP"}} for sku in ("TRAY", COUNTED)
             ]
-            await self._alive(partial(self.world.call, "get_product", route={"sku": "TRAY"}))
+            for sku in ("TRAY", "MUG", "BOWL", COUNTED):
+                await self._alive(partial(self.world.call, "get_product", route={"sku": sku}))
             report = await self._alive(partial(self.world.call, "import_products", {"products": products}))
             if not report or any(each["status"] == "failed" for each in report.body["results"]):
                 self.adversary.meets("import with a fault")
