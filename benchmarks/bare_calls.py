@@ -76,7 +76,6 @@ class BareOrders:
         self._orders[order.id] = order
         await self._do(STEPS["POST /api/orders"], order)
         await order.over.wait()
-        del self._orders[order.id]
 
     async def drain(self, receiver: ServiceBusReceiver, queue: str) -> None:
         """Handle what comes to a queue."""

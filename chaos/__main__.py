@@ -40,7 +40,8 @@ def main() -> int:
     asked = parser.parse_args()
     if not asked.minutes > 0:
         parser.error("argument --minutes: more than none")
-    # As Ctrl-C does, so that whoever ends it ends the stack with it.
+    # As Ctrl-C does, so that whoever ends it ends the stack with it; a shell has its background commands ignore that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:

@@ -385,7 +385,7 @@ async def test_a_run_of_chaos_tells_what_had_to_be_parked_by_having_it_handled_o
     wire = to_wire(fact(StockReserved(order), order, RealSystem()))
     properties: Any = dict(wire.properties or {})
     await sends(running, "orders-dead", ServiceBusMessage(wire.body, message_id="x", application_properties=properties))
-    await sends(running, "orders", ServiceBusMessage(b"\xff", message_id="poison"))
+    await sends(running, "orders", ServiceBusMessage(b"\xff", message_id="planted"))
     await sends(running, "payments", ServiceBusMessage(b"\xff", message_id="stranger"))
 
     async def all_parked() -> bool:
@@ -394,7 +394,7 @@ async def test_a_run_of_chaos_tells_what_had_to_be_parked_by_having_it_handled_o
 
     await until(all_parked)
     async with aclosing(Api(running.api, Tokens(running.state).of)) as api:
-        found = await repeated(api, running.state, ["poison"])
+        found = await repeated(api, running.state, ["planted"])
 
     assert {(each.context, each.repeat) for each in found} == {
         ("orders", Repeat.HANDLED),
