@@ -51,7 +51,8 @@ class Watched(World):
 
     async def deliver(self, queue: str, wire: WireMessage) -> None:
         await super().deliver(queue, wire)
-        self.done(_name(wire) if queue in CONTEXTS else f"{_name(wire)}, heard by {queue}")
+        _, context, name, _ = str((wire.properties or {})["cloudEvents_type"]).split(".")
+        self.done(name if queue in CONTEXTS else f"{name} of {context}, heard by {queue}")
 
     def done(self, step: str) -> None:
         """All since the last step was this one's."""
@@ -60,10 +61,6 @@ class Watched(World):
         destinations = Counter(destination for destination, _ in sent[self._sent :])
         self.steps[step] = requests - self._requests, destinations
         self._requests, self._sent = requests, len(sent)
-
-
-def _name(wire: WireMessage) -> str:
-    return str((wire.properties or {})["cloudEvents_type"]).split(".")[2]
 
 
 async def steps_of(lines: int) -> dict[str, tuple[int, Counter[str]]]:
@@ -88,7 +85,8 @@ async def test_each_step_of_an_order_takes_what_is_derived_on_paper(lines: int) 
     found = await steps_of(lines)
 
     of_order = {name: took for name, took in found.items() if ", heard by " not in name}
-    kept = [took for name, took in found.items() if name.endswith(", heard by operations")]
+    events = tuple(f" of {context}, heard by operations" for context in CONTEXTS)
+    kept = [took for name, took in found.items() if name.endswith(events)]
     derived = {step.on: (step.requests(lines), Counter(step.sends.values())) for step in paper.STEPS}
     assert of_order == derived
     assert kept == [(paper.KEPT_BY_OPERATIONS, Counter())] * paper.events()
