@@ -147,6 +147,7 @@ def test_the_page_followed_as_it_stands_makes_a_context_and_touches_nothing_else
     own = {
         "infra/topology.json",
         "infra/README.md",
+        "benchmarks/README.md",
         "azure.yaml",
         "local.settings.example.json",
         "openapi.json",
