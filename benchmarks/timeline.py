@@ -34,17 +34,18 @@ UNITS_BOUND, TIME_BOUND = 1.15, 1.10
 WITH_A_LIMIT = {"ORDERS_PER_CUSTOMER_PER_MINUTE": "1000000"}
 """Orders a minute are counted, as a shop counts them, and nobody places so many."""
 STILL = WITH_A_LIMIT | {"SWEEP_SCHEDULE": NEVER}
-RUN_SECONDS = 10
+RUN_SECONDS = 3
+RUNS_IN_A_WINDOW, RUNS_A_COMPARING = 60, 10
+"""By default the timer runs once a minute, the window is an hour, and compared is six times in it."""
 TIMED = WITH_A_LIMIT | {
     "SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *",
-    # Once is each order compared, as by default, only sooner: by each run, where by default it is one in ten.
-    "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{6 * RUN_SECONDS}",
+    "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{RUNS_IN_A_WINDOW * RUN_SECONDS}",
 }
 ORDERS_A_RUN = 10
 """Placed between two runs of the timer, and as many dispatched. By default it runs once a minute: it is as if ten
 orders were placed a minute, which is what a shop of 100,000 a month has in its busy hours (docs/cost.md)."""
-RUNS_BEFORE, RUNS = 7, 3
-"""Until each run finds as much as the one before, and that are counted."""
+RUNS_BEFORE, RUNS = RUNS_IN_A_WINDOW + RUNS_A_COMPARING, 2 * RUNS_A_COMPARING
+"""Until each comparing finds as much as the one before, and that are counted."""
 
 
 def measure(how: How) -> Report:
