@@ -110,10 +110,9 @@ class Reconciling:
         await self._compare_orders([each.id for each in found if not each.id.startswith((STOCK, INTENT))], known)
         products = [id for id in known if id.startswith(STOCK)]
         await self._compare(await self._products(products), self._products, known)
-        for each in found:
-            if each.id.startswith(INTENT):
-                created_at = int(parse_rfc3339(each.sides["payments"]["createdAt"]).timestamp())
-                await self._compare_intents(created_at, created_at, known)
+        intents = (each.sides["payments"] for each in found if each.id.startswith(INTENT))
+        for second in {int(parse_rfc3339(each["createdAt"]).timestamp()) for each in intents}:
+            await self._compare_intents(second, second, known)
         self._place = (found[-1].found_at, found[-1].id) if len(found) == PAGE else None
 
     async def _compare_orders(self, ids: Collection[str], known: Mapping[str, Disagreement] | None = None) -> set[str]:

@@ -307,6 +307,23 @@ async def test_a_disagreement_of_a_product_or_an_intent_shows_its_one_side(world
     assert of_stock["sides"] == {"inventory": {"sku": "MUG", "onHand": 98, "available": 97, "reserved": 0}}
 
 
+async def test_two_intents_of_one_second_are_looked_at_again_by_one_look(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    order = await completed(world)
+    for _ in range(2):
+        await charge_again(world, order)
+    await come_of_age(world)
+    found = await codes(world)
+    caplog.clear()
+    caplog.set_level("INFO")
+    await come_of_age(world, AGAIN)
+
+    assert found == {"intent:pi_2": ["charged_twice"], "intent:pi_3": ["charged_twice"]}
+    assert await codes(world) == found
+    assert "another timer compares" not in caplog.text
+
+
 async def test_an_orders_timeline_tells_of_what_differs(world: World) -> None:
     order = await completed(world)
     intent(world, order)["captured"] = 0
