@@ -52,8 +52,8 @@ from shared.ports import System
 from shared.retry import at_once
 from shared.telemetry import log
 
-_LOOKS = 3
-"""At a stock item that isn't what its reservations say, for one during which it stood still."""
+_LOOKS = 4
+"""At a stock item that isn't what its reservations say, until it stood still between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +209,13 @@ async def get_stock(sku: str, stock: Stock) -> StockItem:
 async def get_reserved(sku: str, deps: Dependencies) -> tuple[StockItem, int | None]:
     """The stock item of a product, an empty one where there is none, and how many units its active reservations had
     while it was that: None where it didn't stand still for so long, or they are too many."""
-    item = none = StockItem(sku, 0, 0)
-    for is_first in (True, *[False] * _LOOKS):
-        before, reserved = item, await deps.stock.reserved(sku)
-        item = await deps.stock.get(sku) or none
-        if reserved in (None, item.reserved) or (item.etag == before.etag and not is_first):
+    seen: str | None = None
+    for _ in range(_LOOKS):
+        reserved = await deps.stock.reserved(sku)
+        item = await deps.stock.get(sku) or StockItem(sku, 0, 0)
+        if reserved in (None, item.reserved) or item.etag == seen:
             return item, reserved
+        seen = item.etag
     return item, None
 
 
