@@ -56,6 +56,9 @@ class Repository[Aggregate: Versioned]:
         document = await self._container.read(pk, id)
         return restored(self.aggregate, document) if document else None
 
+    async def _read_many(self, keys: Sequence[tuple[str, str]]) -> list[Aggregate]:
+        return [restored(self.aggregate, document) for document in await self._container.read_many(keys)]
+
     def _document(self, aggregate: Aggregate) -> Document:
         """As it is stored."""
         raise NotImplementedError

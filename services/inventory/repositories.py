@@ -121,8 +121,7 @@ class Decisions(Repository[Decision]):
 
     async def find(self, order_ids: Collection[str]) -> list[Decision]:
         """The decisions about these orders, in any order, in one request."""
-        found = await self._container.read_many([(order_id, "decision") for order_id in order_ids])
-        return [restored(Decision, document) for document in found]
+        return await self._read_many([(order_id, "decision") for order_id in order_ids])
 
     def _document(self, decision: Decision) -> Document:
         return {"id": "decision", "pk": decision.order_id, "kind": "decision", **encode(decision)}

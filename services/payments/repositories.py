@@ -5,7 +5,7 @@ from collections.abc import Collection
 from services.payments.domain import Payment
 from shared.codec import encode
 from shared.ports import Document
-from shared.repository import Repository, restored
+from shared.repository import Repository
 
 
 class Payments(Repository[Payment]):
@@ -19,8 +19,7 @@ class Payments(Repository[Payment]):
 
     async def find(self, order_ids: Collection[str]) -> list[Payment]:
         """Those of these orders that there are, in any order, in one request."""
-        found = await self._container.read_many([(order_id, "payment") for order_id in order_ids])
-        return [restored(Payment, document) for document in found]
+        return await self._read_many([(order_id, "payment") for order_id in order_ids])
 
     def _document(self, payment: Payment) -> Document:
         return {"id": "payment", "pk": payment.order_id, "kind": "payment", **encode(payment)}
