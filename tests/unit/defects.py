@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pytest
 
+from scripts.cost_text import filled, rows
 from services.inventory import handlers as inventory
 from services.inventory.repositories import Decisions, Stock
 from services.orders import messages
@@ -430,10 +431,9 @@ def looked_for(plant: Plant, first: int) -> Iterator[int]:
 
 def with_table(page: str) -> str:
     """The page with what was found, and after how many seeds."""
-    before, begin, rest = page.partition("<!-- defects -->\n")
-    _, end, after = rest.partition("<!-- /defects -->")
-    rows = [f"| {name} | {each['foundAfter']} |\n" for name, each in json.loads(FOUND.read_text()).items()]
-    return "".join((before, begin, "\n| Defect | Seeds |\n|---|---|\n", *rows, "\n", end, after))
+    found = json.loads(FOUND.read_text())
+    body = [[name, str(each["foundAfter"])] for name, each in found.items()]
+    return filled(page, "tests.unit.defects", {"found": lambda: rows(["Defect", "Seeds"], body)})
 
 
 def main() -> None:
