@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from benchmarks.comparison import Comparison, Way, compare
-from benchmarks.report import How, Report
+from benchmarks.report import How, Report, Table
 from benchmarks.shop import ORDER, SKUS, Shop
 from local.identity.issuer import Caller, Role, Tokens
 from local.replay.client import WAREHOUSE, Api
@@ -25,6 +26,7 @@ from scripts.measure_orders import (
     placed_to_completed,
     quiet,
     read,
+    replies_apart,
     stack,
     stock_up,
 )
@@ -44,6 +46,7 @@ TIMED = WITH_A_LIMIT | {
 ORDERS_A_RUN = 10
 """Placed between two runs of the timer, and as many dispatched. By default it runs once a minute: it is as if ten
 orders were placed a minute, which is what a shop of 100,000 a month has in its busy hours (docs/cost.md)."""
+_SHARED = ("where all parts share all processors", "bare, ms", "whole, ms", "ratio", "middle half")
 RUNS_BEFORE, RUNS = RUNS_IN_A_WINDOW + RUNS_A_COMPARING, 2 * RUNS_A_COMPARING
 """Until each comparing finds as much as the one before, and that are counted."""
 
@@ -61,7 +64,12 @@ def measure(how: How) -> Report:
                 for state, settings in how.of(swept, {}).items():
                     running.enter_context(stack(state, settings))
                 units = asyncio.run(request_units((whole, bare), how.of([*swept], []), how.of(3, 1)))
-            return Report([*units, ordering(Shop(whole), Shop(bare), how)])
+            shared = ordering(whole, bare, how)
+            give_own_processor(whole, bare)
+            apart = ordering(whole, bare, how)
+    low, high = shared.spread
+    told = [f"{shared.ratio:.3f}", f"{low:.3f} – {high:.3f}"]
+    return Report([*units, apart], [Table(_SHARED, [[shared.name, *reversed(shared.typical), *told]])])
 
 
 def tree_without(context: str, folder: Path) -> Path:
@@ -118,7 +126,7 @@ def total(counts: Counts) -> float:
 async def order_by_order(state: Path, number: int) -> dict[int, list[Counts]]:
     """What orders of each size take, one at a time."""
     found: dict[int, list[Counts]] = {lines: [] for lines in LINES}
-    async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
+    async with replies_apart(state), aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         await stock_up(api, state, max(LINES))
         await placed_to_completed(api, state, 1)
         before = await quiet(state)
@@ -134,7 +142,7 @@ async def order_by_order(state: Path, number: int) -> dict[int, list[Counts]]:
 async def with_timers(state: Path) -> float:
     """What an order of one line takes in all, its share of the timers' runs with it: each finds some that were placed
     since, and some that were dispatched."""
-    async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
+    async with replies_apart(state), aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         await stock_up(api, state, 1)
         placed: list[str] = []
         for run in range(RUNS_BEFORE + RUNS):
@@ -171,12 +179,23 @@ async def dispatch(api: Api, order_id: str) -> None:
     answer.raise_for_status()
 
 
-def ordering(whole: Shop, bare: Shop, how: How) -> Comparison:
+def give_own_processor(*stacks: Path) -> None:
+    """In each stack, to the host of operations the last processor, and to all other parts the others: no more than in
+    Azure, where it has machines of its own, does its work take turns from those whose answers an order waits for."""
+    *others, own = sorted(os.sched_getaffinity(0))
+    for state in stacks if others else ():
+        for name, part in read_stack(state).parts.items():
+            for thread in Path(f"/proc/{part.pid}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), {own} if name == f"functions_host_{CONTEXT}" else others)
+
+
+def ordering(whole: Path, bare: Path, how: How) -> Comparison:
     """An order of three lines is placed, dispatched and completed; then the next, once whoever listens has heard all of
     this one."""
-    for shop in (whole, bare):
+    shops = Shop(whole), Shop(bare)
+    for shop in shops:
         shop.stock_up()
         for _ in range(how.of(10, 3)):
             shop.complete()
-    ways = (Way(shop.complete, shop.processor, shop.rest) for shop in (whole, bare))
+    ways = (Way(shop.complete, shop.processor, shop.rest) for shop in shops)
     return compare(f"an order of {len(SKUS)} lines, end to end", TIME_BOUND, *ways, rounds=how.of(20, 2), turns=2)[0]

@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,9 +54,13 @@ def free_port() -> int:
 def stack(
     state: Path, settings: Mapping[str, str], up: Sequence[str] = ("local", "up"), *, fresh: bool = True
 ) -> Iterator[None]:
-    """A stack with these settings, on fresh state unless told, whose resends wait for longer than any order takes; `up`
-    is the module that starts it, and its arguments."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ORDERS_FIRST_RESEND_SECONDS": "3600", **settings}
+    """A stack with these settings, on fresh state unless told, whose resends and calls of the provider wait for longer
+    than any order takes; `up` is the module that starts it, and its arguments."""
+    patient = {
+        "ORDERS_FIRST_RESEND_SECONDS": "3600",
+        "PAYMENT_PROVIDER_TIMEOUT_SECONDS": f"{5 * CAPTURE_SECONDS}",
+    }
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **patient, **settings}
     command = [sys.executable, "-P", "-m", *up, "--state", str(state), "--port", str(free_port())]
     command += ["--fresh"] if fresh else []
     with (
@@ -110,12 +114,15 @@ async def read(state: Path) -> Reading:
     return Reading(answers[0].get("byContainer", {}), answers[1].get("byEntity", {}))
 
 
-async def replies_apart(state: Path) -> None:
-    """From now on an order's two last replies never meet, which would have one of them looked at twice: the provider
+@asynccontextmanager
+async def replies_apart(state: Path) -> AsyncIterator[None]:
+    """Meanwhile an order's two last replies never meet, which would have one of them looked at twice: the provider
     takes its time over each capture."""
     slow = {"kind": "slow", "path": "/capture$", "seconds": CAPTURE_SECONDS}
     async with aclosing(Client(read_stack(state).parts["payment_provider"].control)) as provider:
         (await provider.send("POST", "_faults", slow)).raise_for_status()
+        yield
+        (await provider.send("DELETE", "_faults")).raise_for_status()
 
 
 async def quiet(state: Path, enough: Callable[[Reading], bool] = lambda _: True) -> Reading:
@@ -196,8 +203,7 @@ def per(counts: Counts, number: float) -> Counts:
 async def orders(state: Path, sizes: Sequence[int], number: int) -> dict[str, Any]:
     """What an order of each size, one of so many, counts and leaves behind."""
     found = {}
-    await replies_apart(state)
-    async with aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
+    async with replies_apart(state), aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         await stock_up(api, state, max(sizes))
         await placed_to_completed(api, state, 1)
         for lines in sizes:
@@ -230,11 +236,7 @@ async def sweeps(state: Path) -> Counts:
 def measure_orders(sizes: Sequence[int], number: int = ORDERS) -> dict[str, Any]:
     """So many orders of each size on a fresh stack whose timers don't run, and which counts orders a minute as a shop
     does; what one counts."""
-    settings = {
-        "SWEEP_SCHEDULE": NEVER,
-        "ORDERS_PER_CUSTOMER_PER_MINUTE": "60",
-        "PAYMENT_PROVIDER_TIMEOUT_SECONDS": f"{5 * CAPTURE_SECONDS}",
-    }
+    settings = {"SWEEP_SCHEDULE": NEVER, "ORDERS_PER_CUSTOMER_PER_MINUTE": "60"}
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder, "state"), settings):
         return asyncio.run(orders(Path(folder, "state"), sizes, number))
 
