@@ -36,6 +36,8 @@ class ChargedContainer(MemoryContainer):
 
     async def read_many(self, keys: Sequence[tuple[str, str]]) -> list[Document]:
         found = await super().read_many(keys)
+        if not keys:
+            return found
         units = charges.page(len(found), length(found))
         units += charges.page(0, 0) * (max(1, len(keys)) - 1) // KEYS_IN_A_QUERY
         self._charge(keys[0][0] if len(keys) == 1 else ALL_PARTITIONS, units)

@@ -47,8 +47,9 @@ ORDERS_A_RUN = 10
 """Placed between two runs of the timer, and as many dispatched. By default it runs once a minute: it is as if ten
 orders were placed a minute, which is what a shop of 100,000 a month has in its busy hours (docs/cost.md)."""
 _SHARED = ("where all parts share all processors", "bare, ms", "whole, ms", "ratio", "middle half")
-RUNS_BEFORE, RUNS = RUNS_IN_A_WINDOW + RUNS_A_COMPARING, 2 * RUNS_A_COMPARING
-"""Until each comparing finds as much as the one before, and that are counted."""
+RUNS_BEFORE, RUNS = RUNS_IN_A_WINDOW + RUNS_A_COMPARING, 4 * RUNS_A_COMPARING
+"""Until each comparing finds as much as the one before, and that are counted: so many that it hardly matters whether a
+comparing more or less is among them."""
 
 
 def measure(how: How) -> Report:
@@ -142,7 +143,8 @@ async def order_by_order(state: Path, number: int) -> dict[int, list[Counts]]:
 async def with_timers(state: Path) -> float:
     """What an order of one line takes in all, its share of the timers' runs with it: each finds some that were placed
     since, and some that were dispatched."""
-    async with replies_apart(state), aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
+    # Not for so long that an order's events come in more runs than they would.
+    async with replies_apart(state, RUN_SECONDS / 10), aclosing(Api(read_stack(state).api, Tokens(state).of)) as api:
         await stock_up(api, state, 1)
         placed: list[str] = []
         for run in range(RUNS_BEFORE + RUNS):

@@ -115,10 +115,10 @@ async def read(state: Path) -> Reading:
 
 
 @asynccontextmanager
-async def replies_apart(state: Path) -> AsyncIterator[None]:
-    """Meanwhile an order's two last replies never meet, which would have one of them looked at twice: the provider
+async def replies_apart(state: Path, seconds: float = CAPTURE_SECONDS) -> AsyncIterator[None]:
+    """Meanwhile an order's two last replies don't meet, which would have one of them looked at twice: the provider
     takes its time over each capture."""
-    slow = {"kind": "slow", "path": "/capture$", "seconds": CAPTURE_SECONDS}
+    slow = {"kind": "slow", "path": "/capture$", "seconds": seconds}
     async with aclosing(Client(read_stack(state).parts["payment_provider"].control)) as provider:
         (await provider.send("POST", "_faults", slow)).raise_for_status()
         yield

@@ -139,7 +139,7 @@ class Held:
     counts: dict[str, int]
 
 
-HELD_WRITES, HELD_SUMS = 9, 20
+HELD_WRITES, HELD_SUMS = 19, 20
 """Of how many writes the head holds what they added, and to how many sums at most."""
 
 

@@ -6,7 +6,7 @@ An order is looked at before its last event leaves the window, and an intent bef
 with one by then is found within one window.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from services.operations.asked import ListedIntentView, StockView, holdings, understood
 from services.operations.differences import ENDS, HEARD, NOT_ANNOUNCED, Sides, differences, of_intent, of_product
-from services.operations.domain import INTENT, STOCK, Cursor, Difference, Disagreement
+from services.operations.domain import INTENT, STOCK, Cursor, Difference, Disagreement, Recorded
 from services.operations.handlers import Dependencies
 from services.operations.queries import MOST_EVENTS
 from shared.audit import Actor
@@ -89,25 +89,28 @@ class Reconciling:
                 log.warning("the time for comparing is over: what is left is for the next run")
                 return
 
-    async def _orders_of(self, since: int, until: int) -> list[str]:
-        """Those that had an event in this time, but for those that have ended since: their turn comes then."""
+    async def _orders_of(self, since: int, until: int) -> dict[str, list[Recorded]]:
+        """Those that had an event in this time, but for those that have ended since: their turn comes then. With what
+        was heard of each."""
         events = self._deps.events
-        ended: dict[str, bool] = {}
+        heard: dict[str, list[Recorded]] = {}
         place, is_full = (since, ""), True
         while is_full and (page := await events.after(place, until, EVENTS)):
             for event in page:
                 if event.order_id:
-                    ended[event.order_id] = ended.get(event.order_id, False) or event.name in ENDS
+                    heard.setdefault(event.order_id, []).extend([event] if event.name in HEARD else [])
             place, is_full = page[-1].place, len(page) == EVENTS
         later = set[str | None]()
-        for some in batched((id for id in ended if not ended[id]), FACTS, strict=False):
+        on_their_way = (id for id, of in heard.items() if not any(event.name in ENDS for event in of))
+        for some in batched(on_their_way, FACTS, strict=False):
             later |= {fact.order_id for fact in await events.facts(some, ENDS) if fact.recorded_at > until}
-        return [id for id in ended if id not in later]
+        return {id: of for id, of in heard.items() if id not in later}
 
     async def _look_again(self) -> None:
         found = await self._deps.disagreements.open(self._place, PAGE)
         known = {each.id: each for each in found}
-        await self._compare_orders([each.id for each in found if not each.id.startswith((STOCK, INTENT))], known)
+        orders = [each.id for each in found if not each.id.startswith((STOCK, INTENT))]
+        await self._compare_orders({id: [] for id in orders}, known)
         products = [id for id in known if id.startswith(STOCK)]
         await self._compare(await self._products(products), self._products, known)
         intents = (each.sides["payments"] for each in found if each.id.startswith(INTENT))
@@ -115,11 +118,13 @@ class Reconciling:
             await self._compare_intents(second, second, known)
         self._place = (found[-1].found_at, found[-1].id) if len(found) == PAGE else None
 
-    async def _compare_orders(self, ids: Collection[str], known: Mapping[str, Disagreement] | None = None) -> set[str]:
-        """Their SKUs, for what follows from that."""
+    async def _compare_orders(
+        self, heard: Mapping[str, Sequence[Recorded]], known: Mapping[str, Disagreement] | None = None
+    ) -> set[str]:
+        """Each, with what was heard of it already; the SKUs of all, for what follows from that."""
         skus = set[str]()
-        for some in batched(ids, MOST_IDS, strict=False):
-            first = await self._orders(some)
+        for some in batched(heard, MOST_IDS, strict=False):
+            first = await self._orders(some, [event for id in some for event in heard[id]])
             await self._compare(first, partial(self._orders, is_second=True), known)
             skus.update(*(look.skus for look in first.values()))
         return skus
@@ -141,11 +146,11 @@ class Reconciling:
                 found = tuple(each for each in last.differences if each.code in codes)
                 await self._keep(id, replace(last, differences=found), (known or {}).get(id))
 
-    async def _orders(self, ids: Collection[str], is_second: bool = False) -> Looks:
+    async def _orders(self, ids: Collection[str], heard: Collection[Recorded] = (), is_second: bool = False) -> Looks:
         """What each says of these orders now; at the second look, all events are read. Raises Unavailable where one
         says nothing."""
         events = self._deps.events
-        heard = [*await events.facts(ids, HEARD)]
+        heard = [*await events.facts(ids, HEARD, heard)]
         for id in ids if is_second else ():
             heard += await events.of_order(id, MOST_EVENTS)
         said = await holdings(ids, self._deps.contexts)
