@@ -10,7 +10,7 @@ from simulation import reach, report
 from simulation.seeds import play, play_all
 
 ENOUGH = 1_000
-"""How many it plays unless told, of which some meet everything that there is."""
+"""How many it plays unless told. As many meet each fault at each step at least once, ten times as many ten times."""
 _HIGHEST = 2**32
 
 
@@ -30,10 +30,10 @@ def main() -> int:
             failed += 1
             say(*report.of(outcome))
     say(*report.table(met), f"{number - failed:,} of {number:,} seeds kept every promise.")
-    never = reach.missing(met) if number >= ENOUGH else []
-    if never:
-        say(f"None of them met: {', '.join(never)}.")
-    return 1 if failed or never else 0
+    seldom = reach.missing(met, least=number // ENOUGH) if number >= ENOUGH else []
+    if seldom:
+        say(f"Too few of them met: {', '.join(seldom)}.")
+    return 1 if failed or seldom else 0
 
 
 def say(*lines: str) -> None:

@@ -16,7 +16,7 @@ from simulation.trace import Trace
 _LATENCIES = (0, 0, 0, 0, 0.001, 0.003, 0.02, 0.3)
 _FREEZES = (70, 150, 600, 3600, 4 * 3600)
 """How long a copy sleeps: longer than a lock, all of them."""
-_MORE = dict.fromkeys(("create", "look", "confirm", "capture", "cancel"), 6)
+_MORE = dict.fromkeys(("create", "look", "confirm", "capture", "cancel", "list"), 6)
 """How much more often what is seldom called is struck."""
 _PARTS = ("broker", "provider", *CONTEXTS, "confirm", "batch")
 """What an outage can be of: one of these, contexts' stores among them, or only of confirmations, or of all writes."""

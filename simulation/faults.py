@@ -74,7 +74,7 @@ _OF_QUEUE = ("settle", "message")
 STEPS = (
     *(("catalog", act) for act in _OF_STORE),
     *product(("inventory", "orders", "payments", "shipping", "operations"), (*_OF_STORE, *_OF_QUEUE)),
-    *(("payments", act) for act in ("create", "look", "confirm", "capture", "cancel")),
+    *(("payments", act) for act in ("create", "look", "confirm", "capture", "cancel", "list")),
 )
 """Every context's, with the act."""
 

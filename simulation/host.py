@@ -37,6 +37,8 @@ class Host:
         """Messages that nobody has settled."""
         self.at_work = 0
         """Processes that are at work, or frozen."""
+        self.lost: set[tuple[str, str]] = set()
+        """In which queue a message got lost, and of which event it told."""
         self.wrong: list[str] = []
         """Failures that no function may end with."""
 
@@ -88,6 +90,8 @@ class Host:
         if fate:
             adversary.meets(fate, f"{context} message")
             self._world.trace.tell(fate, f"{name_of(message)} of {message.correlation_id} ({message.id})")
+        if fate is Fault.LOST:
+            self.lost.add((queue, str((message.properties or {}).get("cloudEvents_id"))))
         if fate is Fault.LATE:
             await asyncio.sleep(self._random.choice(_DELAYS))
         self._note_order(queue, message, number)

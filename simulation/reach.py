@@ -70,7 +70,7 @@ def reached(history: History) -> Counter[tuple[str, str]]:
     return history.adversary.met + Counter({(what, ""): times for what, times in met.items()})
 
 
-def missing(met: Counter[tuple[str, str]]) -> list[str]:
-    """What was never met: a fault at a step, or one of `REACHED`."""
-    wanted = [*strikes(), *((what, "") for what in REACHED)]
-    return [f"{what} {step and f'({step})'}".rstrip() for what, step in wanted if not met[what, step]]
+def missing(met: Counter[tuple[str, str]], least: int) -> list[str]:
+    """What was met too seldom: a fault at a step so often at least, and each of `REACHED` once."""
+    wanted = [*((*strike, least) for strike in strikes()), *((what, "", 1) for what in REACHED)]
+    return [f"{what} {step and f'({step})'}".rstrip() for what, step, times in wanted if met[what, step] < times]

@@ -1,5 +1,6 @@
 """Many histories, each in a loop of its own, shared among processes."""
 
+import gc
 import logging
 import traceback
 from collections import Counter
@@ -57,5 +58,12 @@ def play_all(seeds: Sequence[int], jobs: int) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(play, seeds)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as processes:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _keep_what_is_loaded) as processes:
         yield from processes.map(play, seeds, chunksize=4)
+
+
+def _keep_what_is_loaded() -> None:
+    """A history leaves much garbage, and what is loaded is never any: the collector looks seldom, and not at that."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000)

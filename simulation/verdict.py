@@ -134,10 +134,19 @@ def _said_to_differ(history: History) -> Iterator[str]:
             yield line
     yield from (str(each) for each in history.world.documents("operations", "disagreement"))
     heard = {(each["orderId"], each["name"]) for each in history.world.documents("operations", "event")}
+    lost = {event for queue, event in history.world.host.lost if queue == "operations"}
     for order in history.orders:
         end = {"Order" + order["step"].title().replace("_", ""), "OrderPlaced"}
-        if missing := end - {name for of, name in heard if of == order["id"]}:
+        known = {name for of, name in heard if of == order["id"]}
+        # Operations compares what it has heard of: an order of which all was lost it can't know.
+        if (missing := end - known) and (known or not _announced(history, order["id"]) <= lost):
             yield f"of {order['id']} operations never heard {missing}"
+
+
+def _announced(history: History, order_id: str) -> set[str]:
+    """The ids of the events that told of an order."""
+    sent = (wire for to, wire in history.world.broker.sent if to.endswith("-events"))
+    return {str((wire.properties or {})["cloudEvents_id"]) for wire in sent if wire.correlation_id == order_id}
 
 
 def _not_seen_to(history: History) -> Iterator[str]:
