@@ -3,6 +3,8 @@
 The provider's rules: https://docs.stripe.com/currencies.
 """
 
+from decimal import Decimal
+
 from pydantic_core import PydanticCustomError
 
 _WITHOUT_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -51,6 +53,12 @@ def shop_currency(code: str) -> str:
             "currency", "the payment provider counts it otherwise than ISO 4217 does: not supported"
         )
     return code
+
+
+def in_words(amount: int, code: str) -> str:
+    """So many minor units as people write them: `2.50 GBP`. What isn't known to have any stays as it is."""
+    decimals = DECIMALS.get(code, 0)
+    return f"{Decimal(amount).scaleb(-decimals):.{decimals}f} {code}"
 
 
 def amount_step(code: str) -> int:

@@ -22,7 +22,7 @@ class MemoryProvider:
             raise RefusedByProvider(Refusal(DeclineCode.UNKNOWN_PAYMENT_METHOD, "resource_missing"))
         id = f"pi_{len(self.intents) + 1}"
         status = IntentStatus.UNCONFIRMED
-        intent = {"order": order_id, "amount": amount, "method": payment_method, "status": status}
+        intent = {"order": order_id, "amount": amount, "currency": currency, "method": payment_method, "status": status}
         intent |= {"movements": [], "confirmations": 0, "lapsed": False, "created": self.now().replace(microsecond=0)}
         self.intents[id] = intent
         return Intent(id, status)
@@ -36,7 +36,7 @@ class MemoryProvider:
         newest = [id for id in reversed(self.intents) if since <= self.intents[id]["created"] <= until]
         behind = newest[newest.index(after) + 1 :] if after else newest
         looks = [(await MemoryProvider.look(self, id), self.intents[id]) for id in behind[:most]]
-        return [Listed(look, intent["order"], intent["created"]) for look, intent in looks]
+        return [Listed(look, intent["currency"], intent["order"], intent["created"]) for look, intent in looks]
 
     async def confirm(self, intent_id: str) -> Intent:
         intent = self.intents[intent_id]

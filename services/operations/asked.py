@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from services.operations.ports import Contexts, Said
 from shared.contracts.orders import Waiting
+from shared.currencies import in_words
 from shared.errors import Unavailable
-from shared.fields import View, optional
+from shared.fields import MoneyView, View, optional
 from shared.http import API, invalid_query
 from shared.paging import Page
 from shared.waits import StandingView, WaitPage, WaitsQuery, WaitView
@@ -43,6 +44,7 @@ class PaidView(View, extra="allow"):
 
     order_id: str
     state: str
+    amount: MoneyView | None = optional()
     provider: IntentView | None
     provider_answered: bool
 
@@ -60,6 +62,7 @@ class ListedIntentView(IntentView):
     """What the provider has, and payments names, as `GET /api/payments` has it."""
 
     intent_id: str
+    currency: str
     order_id: str | None = optional()
     payment_intent_id: str | None = optional()
     created_at: str
@@ -148,7 +151,9 @@ def _holds(reserved: ReservedView | None, payment: PaidView | None) -> Iterator[
         units = ", ".join(f"{number} {state}" for state, number in reserved.units.items())
         yield f"Inventory: {reserved.decision}; units: {units or 'none'}."
     if payment and (intent := payment.provider):
-        yield f"Payments: {payment.state}; the provider holds {intent.held}, has {intent.captured}."
+        currency = payment.amount.currency if payment.amount else ""
+        held, captured = (in_words(each, currency) for each in (intent.held, intent.captured))
+        yield f"Payments: {payment.state}; the provider holds {held}, has {captured}."
     elif payment:
         provider = "has none of it" if payment.provider_answered else "gives no answer"
         yield f"Payments: {payment.state}; the provider {provider}."

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.operations.domain import Difference
+from shared.currencies import in_words
 
 type Answer = Mapping[str, Any]
 
@@ -82,7 +83,7 @@ def of_product(stock: Answer) -> Iterator[Difference]:
 
 def of_intent(intent: Answer) -> Iterator[Difference]:
     """Whether it has no money that payments doesn't know of."""
-    money = {each: intent[each] for each in ("held", "captured") if intent[each]}
+    money = {each: in_words(intent[each], intent["currency"]) for each in ("held", "captured") if intent[each]}
     named = intent.get("paymentIntentId")
     if money and named is None:
         yield Difference("intent_unknown", f"The provider has {_told(money)} of it, and no payment names it.")
@@ -116,12 +117,13 @@ def _of_payment(status: str, rest: _Rest, sides: Sides) -> Iterator[Difference]:
         due, found = total["amount"] if is_due else 0, provider.get(what, 0)
         if found != due:
             code = "money_missing" if found < due else "money_left"
-            yield Difference(code, f"It is {status}, and the provider has {found} {what}, not {due}.")
+            had, wanted = (in_words(each, total["currency"]) for each in (found, due))
+            yield Difference(code, f"It is {status}, and the provider has {had} {what}, not {wanted}.")
 
 
-def _told(units: Mapping[Any, int]) -> str:
+def _told(units: Mapping[Any, object]) -> str:
     return " and ".join(f"{number} {state}" for state, number in units.items()) or "nothing"
 
 
 def _money(money: Answer) -> str:
-    return f"{money['amount']} {money['currency']}"
+    return in_words(money["amount"], money["currency"])

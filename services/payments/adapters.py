@@ -162,7 +162,7 @@ def _intent(answer: stripe.PaymentIntent) -> Intent:
 
 def _listed(answer: stripe.PaymentIntent) -> Listed:
     order_id = (answer.to_dict().get("metadata") or {}).get("order_id")
-    return Listed(_intent(answer), order_id, datetime.fromtimestamp(answer.created, UTC))
+    return Listed(_intent(answer), answer.currency.upper(), order_id, datetime.fromtimestamp(answer.created, UTC))
 
 
 def _authorised_until(charge: Mapping[str, Any]) -> datetime | None:

@@ -141,9 +141,11 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An intent among the provider's own, and which order's it is, as was said when it was created."""
+    """An intent among the provider's own, in which currency, and which order's it is, as was said when it was
+    created."""
 
     intent: Intent
+    currency: str
     order_id: str | None
     created_at: datetime
 

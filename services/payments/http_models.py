@@ -59,6 +59,7 @@ class ListedIntentView(IntentView):
     """An intent among the provider's own."""
 
     intent_id: str
+    currency: str
     order_id: str | None = optional()
     """Which order's it is, as was said when it was created."""
     payment_intent_id: str | None = optional()
@@ -72,6 +73,7 @@ class ListedIntentView(IntentView):
         return cls(
             **_view(listed.intent).model_dump(),
             intent_id=listed.intent.id,
+            currency=listed.currency,
             order_id=listed.order_id,
             payment_intent_id=named,
             created_at=rfc3339(listed.created_at),

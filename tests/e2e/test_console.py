@@ -265,7 +265,7 @@ async def test_what_does_not_agree_is_shown_side_by_side_until_an_admin_lets_it_
 
     console.open("disagreements")
 
-    console.reads("It comes to 251 GBP, and payments asked for 250 GBP.")
+    console.reads("It comes to 2.51 GBP, and payments asked for 2.50 GBP.")
     console.reads("£2.51", "section[aria-label=Orders]")
     console.reads("£2.50", "section[aria-label^=Payments]")
     console.click(f"#Let-be-{order_id}")

@@ -42,7 +42,7 @@ async def test_a_timeline_shows_what_the_order_waits_for_and_what_is_held_for_it
         f"Since 2026-11-24T06:00:00.000000Z it has waited for the warehouse to dispatch shp_{order}. "
         "That was asked again 0 times, and is asked next at 2026-11-25T06:00:00.000000Z. "
         "It is given up at 2026-11-30T06:00:00.000000Z. "
-        "Inventory: reserved; units: 1 active. Payments: authorised; the provider holds 250, has 0."
+        "Inventory: reserved; units: 1 active. Payments: authorised; the provider holds 2.50 GBP, has 0.00 GBP."
     )
 
 
@@ -67,7 +67,7 @@ async def test_of_a_final_order_what_is_held_is_said_and_no_wait(world: World) -
 
     assert (shown["wait"]["awaiting"], "waiting" in shown["wait"]) == ([], False)
     assert shown["words"] == (
-        "Inventory: committed; units: 1 committed. Payments: captured; the provider holds 0, has 250."
+        "Inventory: committed; units: 1 committed. Payments: captured; the provider holds 0.00 GBP, has 2.50 GBP."
     )
 
 

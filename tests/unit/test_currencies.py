@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.catalog.bootstrap import CatalogSettings
+from shared.currencies import in_words
 from shared.errors import SettingsError
 from simulation.world import ENVIRONMENT, order_body
 from tests.unit.world import World
@@ -86,3 +87,19 @@ async def test_a_total_of_thousandths_from_prices_of_before_is_refused() -> None
     assert problem["errors"][0]["detail"] == (
         "the order's total should be from 10 to 99999999 minor units, in steps of 10; it is 1001"
     )
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "words"),
+    [
+        (250, "GBP", "2.50 GBP"),
+        (5, "GBP", "0.05 GBP"),
+        (0, "EUR", "0.00 EUR"),
+        (250, "JPY", "250 JPY"),
+        (1250, "KWD", "1.250 KWD"),
+        (10**15 + 1, "GBP", "10000000000000.01 GBP"),
+        (250, "XXX", "250 XXX"),
+    ],
+)
+def test_an_amount_is_told_as_people_write_it(amount: int, currency: str, words: str) -> None:
+    assert in_words(amount, currency) == words

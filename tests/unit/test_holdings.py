@@ -145,6 +145,7 @@ async def test_payments_lists_what_the_provider_has_and_which_of_it_an_orders_pa
         "held": 250,
         "captured": 0,
         "intentId": "pi_4",
+        "currency": "GBP",
         "orderId": orders[0],
         "paymentIntentId": "pi_1",
         "createdAt": "2026-11-24T06:00:03.000000Z",

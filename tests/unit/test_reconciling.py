@@ -297,7 +297,7 @@ async def test_a_disagreement_of_a_product_or_an_intent_shows_its_one_side(world
 
     assert (of_intent["id"], of_intent["orderId"], "sku" in of_intent) == ("intent:pi_2", order, False)
     assert of_intent["differences"] == [
-        {"code": "charged_twice", "words": "The provider has 750 captured of it, and its order's payment is pi_1."}
+        {"code": "charged_twice", "words": "The provider has 7.50 GBP captured of it, and its order's payment is pi_1."}
     ]
     assert (of_intent["sides"].keys(), of_intent["sides"]["payments"]["captured"]) == ({"payments"}, 750)
     assert (of_stock["id"], of_stock["sku"], "orderId" in of_stock) == ("stock:MUG", "MUG", False)
@@ -331,7 +331,7 @@ async def test_an_orders_timeline_tells_of_what_differs(world: World) -> None:
 
     shown = (await world.call("get_timeline", route={"orderId": order}, caller=SUPPORT)).body
 
-    assert shown["why"].endswith("It is completed, and the provider has 0 captured, not 750.")
+    assert shown["why"].endswith("It is completed, and the provider has 0.00 GBP captured, not 7.50 GBP.")
     assert [each["code"] for each in shown["disagreement"]["differences"]] == ["money_missing"]
     await world.call("let_disagreement_be", route={"disagreementId": order}, query={"reason": "A"}, caller=ADMIN)
     later = (await world.call("get_timeline", route={"orderId": order}, caller=SUPPORT)).body
@@ -348,7 +348,7 @@ async def test_a_disagreement_shows_what_each_says(world: World) -> None:
     assert (shown["id"], shown["orderId"]) == (order, order)
     assert shown["foundAt"] == shown["lookedAt"]
     assert shown["differences"] == [
-        {"code": "money_missing", "words": "It is completed, and the provider has 0 captured, not 750."}
+        {"code": "money_missing", "words": "It is completed, and the provider has 0.00 GBP captured, not 7.50 GBP."}
     ]
     sides = shown["sides"]
     assert (sides["orders"]["status"], sides["orders"]["total"]["amount"]) == ("completed", 750)

@@ -33,7 +33,7 @@ function side(name, says) {
   return element("section", { "aria-label": name }, element("h3", {}, name),
     says === null || !Object.keys(says).length ? element("p", { class: "empty" }, "Nothing of it")
       : Array.isArray(says) ? element("ul", {}, says.map((each) => element("li", {}, words(each))))
-        : element("dl", {}, facts(says, says.amount?.currency).map(([fact, value]) => [element("dt", {}, words(fact)), element("dd", {}, value)])));
+        : element("dl", {}, facts(says, says.amount?.currency ?? says.currency).map(([fact, value]) => [element("dt", {}, words(fact)), element("dd", {}, value)])));
 }
 
 /** What a side says, each by its name; of what stands within, by both names. */
