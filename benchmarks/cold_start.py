@@ -34,7 +34,7 @@ def measure(how: How) -> Report:
     comparisons, shares = [], {}
     for name, contexts in apps.items():
         settings = as_in_azure(contexts)
-        bare = Fresh(f"import {', '.join(packages(contexts))}", ROOT, settings)
+        bare = Fresh("\n".join(imports(contexts)), ROOT, settings)
         ways = Fresh(INDEXED, ROOT, settings).way(), bare.way()
         comparisons.append(starting(name, compare(name, TARGET, *ways, rounds=how.of(4, 2), turns=1)))
         shares[name] = breakdown(run(INDEXED, ROOT, settings, "-X", "importtime").stderr)
@@ -48,25 +48,24 @@ def starting(name: str, compared: tuple[Comparison, Comparison]) -> Comparison:
     return Comparison(f"{name}: import and indexing, processor time", TARGET, processor.whole, processor.bare)
 
 
-def packages(contexts: Sequence[str]) -> list[str]:
-    """The modules of other people's that the app of these contexts names in its own code, and has imported."""
+def imports(contexts: Sequence[str]) -> list[str]:
+    """What the app of these contexts imports of other people's packages, as its own code says it: some of them load
+    what they have only when it is named."""
     code = f"{INDEXED}\nimport json, sys\nsys.stdout.write(json.dumps({{n: m.__file__ for n, m in sys.modules.items() "
     code += "if getattr(m, '__file__', None)}))"
     imported: dict[str, str] = json.loads(run(code, ROOT, as_in_azure(contexts)).stdout)
     ours = [Path(file) for name, file in imported.items() if name.partition(".")[0] in OURS]
-    named = {name for file in ours for name in named_in(file.read_text())}
-    return sorted(
-        name for name in named & imported.keys() if name.partition(".")[0] not in sys.stdlib_module_names | OURS
-    )
+    others = {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names | OURS}
+    return sorted({said for file in ours for module, said in imports_in(file.read_text()) if module in others})
 
 
-def named_in(source: str) -> Iterator[str]:
-    """The modules that it imports by name, wherever it does."""
+def imports_in(source: str) -> Iterator[tuple[str, str]]:
+    """Each module that it imports, wherever it does, and the statement that says so."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            yield from ((each.name, f"import {each.name}") for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield node.module, ast.unparse(node)
 
 
 def breakdown(told: str) -> dict[str, float]:
