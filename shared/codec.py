@@ -20,7 +20,7 @@ type Decoder = Callable[[Any, str], Any]
 
 def rfc3339(moment: datetime) -> str:
     """The one text form of a time, such as 2026-11-24T06:00:00.000000Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parse_rfc3339(text: str) -> datetime:
@@ -39,12 +39,14 @@ def camel(name: str) -> str:
 
 def encode(value: Any) -> Any:
     """The JSON form of a dataclass or of a value in one."""
-    if is_dataclass(value):
-        return {json_name: encode(getattr(value, name)) for name, json_name in _names(cast(Hashable, type(value)))}
+    if isinstance(value, str):
+        return str(value)  # a member of an enumeration, too
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, datetime):
         return rfc3339(value)
-    if isinstance(value, StrEnum):
-        return str(value)
+    if is_dataclass(value):
+        return {json_name: encode(getattr(value, name)) for name, json_name in _names(cast(Hashable, type(value)))}
     if isinstance(value, frozenset):
         return sorted(map(encode, value))
     if isinstance(value, tuple):
