@@ -10,7 +10,17 @@ from pathlib import Path
 
 from benchmarks.report import How, Report
 
-BENCHMARKS = ("operations", "capacity", "cold_start", "stand_ins", "hot_sku", "end_to_end", "surface", "timeline")
+BENCHMARKS = (
+    "operations",
+    "capacity",
+    "cold_start",
+    "stand_ins",
+    "hot_sku",
+    "end_to_end",
+    "growth",
+    "surface",
+    "timeline",
+)
 RESULTS = Path(__file__).parent / "results"
 
 

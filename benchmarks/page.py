@@ -15,7 +15,16 @@ from scripts.cost_text import rows
 
 RESULTS, PLOTS = ROOT / "benchmarks" / "results", ROOT / "docs" / "plots"
 PAGES = (ROOT / "benchmarks" / "README.md", ROOT / "docs" / "benchmarks.md")
-MEASURED = ("end_to_end", "hot_sku", "cold_start", "stand_ins", "operations", "surface", "timeline")
+MEASURED = (
+    "end_to_end",
+    "growth",
+    "hot_sku",
+    "cold_start",
+    "stand_ins",
+    "operations",
+    "surface",
+    "timeline",
+)
 
 
 def main() -> None:

@@ -60,3 +60,17 @@ def test_what_operations_costs_is_counted_and_timed_beside_stacks_without_it(tmp
     ratios = [each["ratio"] for each in document["figures"][:-1]]
     assert ratios == sorted(ratios, reverse=True), "the larger the order, the less it is of it"
     assert 1.03 < ratios[-1] < ratios[0] < 1.15, "timers are left out where it is to be quick"
+
+
+def test_a_shop_with_a_past_is_measured_beside_one_with_a_page_of_orders(tmp_path: Path) -> None:
+    document = measured(tmp_path, "growth")
+
+    rate, slowest, timers, lists = document["comparisons"]
+    assert [(each["target"], each["at_most"]) for each in (rate, timers, lists)] == [
+        (0.9, False),
+        (1.1, True),
+        (1.1, True),
+    ]
+    assert (round(slowest["target"], 2), slowest["at_most"]) == (1.11, True)
+    assert (len(timers["whole"]), len(lists["whole"])) == (2, 1)
+    assert [each["ratio"] for each in document["figures"]][3] <= 1.1, "request units are counted, not timed"
