@@ -18,6 +18,7 @@ BENCHMARKS = (
     "hot_sku",
     "end_to_end",
     "growth",
+    "memory",
     "surface",
     "timeline",
 )

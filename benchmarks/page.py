@@ -18,6 +18,7 @@ PAGES = (ROOT / "benchmarks" / "README.md", ROOT / "docs" / "benchmarks.md")
 MEASURED = (
     "end_to_end",
     "growth",
+    "memory",
     "hot_sku",
     "cold_start",
     "stand_ins",

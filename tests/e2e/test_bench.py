@@ -74,3 +74,11 @@ def test_a_shop_with_a_past_is_measured_beside_one_with_a_page_of_orders(tmp_pat
     assert (round(slowest["target"], 2), slowest["at_most"]) == (1.11, True)
     assert (len(timers["whole"]), len(lists["whole"])) == (2, 1)
     assert [each["ratio"] for each in document["figures"]][3] <= 1.1, "request units are counted, not timed"
+
+
+def test_the_memory_of_the_host_is_measured_before_and_after_many_orders(tmp_path: Path) -> None:
+    document = measured(tmp_path, "memory")
+
+    [comparison] = document["comparisons"]
+    assert (comparison["target"], comparison["unit"]) == (1.2, "MiB")
+    assert [row[0] for row in document["tables"][0]["rows"]] == [100, 300]
