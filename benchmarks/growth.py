@@ -21,7 +21,7 @@ from local.verify.stack import read_stack
 from scripts.measure_orders import Reading, read, stack
 
 RATE, UNITS = 0.9, 1.1
-RUN_SECONDS = 5
+RUN_SECONDS = 3
 SETTINGS = {
     "SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *",
     "ORDERS_PER_CUSTOMER_PER_MINUTE": "1000000",
@@ -31,7 +31,7 @@ SETTINGS = {
 CONTEXTS = ("catalog", "inventory", "orders", "payments", "shipping", "operations")
 LISTS = (
     "orders",
-    "shipments",
+    "shipments?status=dispatched",
     "operations/orders",
     "operations/disagreements",
     *(f"{kind}/{context}" for kind in ("audit", "parked") for context in CONTEXTS),
@@ -110,7 +110,9 @@ async def units_of_lists(shop: Path, page: int) -> Units:
     """Request units of each list's first page, by its path."""
     api = Api(read_stack(shop).api, Tokens(shop).of)
     try:
-        return {path: await units_of_list(api, shop, f"{path}?limit={page}") for path in LISTS}
+        return {
+            path: await units_of_list(api, shop, f"{path}{'&' if '?' in path else '?'}limit={page}") for path in LISTS
+        }
     finally:
         await api.aclose()
 
