@@ -52,7 +52,7 @@ class BareOrders:
         self._provider = stripe.StripeClient(
             of.keys["paymentProvider"],
             base_addresses={"api": of.parts["payment_provider"].address.rstrip("/")},
-            http_client=stripe.HTTPXClient(timeout=10, allow_sync_methods=False),
+            http_client=stripe.AIOHTTPClient(timeout=None),
             max_network_retries=0,
         )
         self._orders: dict[str, Order] = {}

@@ -154,5 +154,5 @@ def _present(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 # Clients that tell of every request at INFO would drown what the app says, and cost as much to store.
-for _client in ("azure", "stripe", "httpx"):
+for _client in ("azure", "stripe"):
     logging.getLogger(_client).setLevel(logging.WARNING)

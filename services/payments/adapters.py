@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import stripe
 
 from services.payments.domain import DeclineCode, Intent, IntentStatus, Listed, Refusal, RefusedByProvider
@@ -42,7 +43,7 @@ class StripeProvider:
         self._key = key
         self._timeout = timeout.total_seconds()
         self._client: stripe.StripeClient | None = None
-        self._http: stripe.HTTPXClient | None = None
+        self._http: stripe.AIOHTTPClient | None = None
 
     async def create(self, order_id: str, amount: int, currency: str, payment_method: str) -> Intent:
         """A new intent, not confirmed. Raises RefusedByProvider."""
@@ -123,6 +124,8 @@ class StripeProvider:
                 raise meaning(error) from error
             except TimeoutError as error:
                 raise Unavailable("the payment provider gave no answer in time") from error
+            except aiohttp.ClientError as error:
+                raise Unavailable(f"the payment provider's answer broke off: {type(error).__name__}") from error
 
     async def close(self) -> None:
         """Let go of the connections; the next call opens them anew."""
@@ -133,7 +136,8 @@ class StripeProvider:
     def _open(self) -> stripe.StripeClient:
         if self._client is None:
             stripe.enable_telemetry = False
-            self._http = stripe.HTTPXClient(timeout=self._timeout, allow_sync_methods=False)
+            # Not HTTPX: its pool loses a connection where a call is given up at the wrong moment, and has a hundred.
+            self._http = stripe.AIOHTTPClient(timeout=None)
             self._client = stripe.StripeClient(
                 self._key,
                 base_addresses={"api": self._address},

@@ -1,9 +1,11 @@
 """What `services.payments.ports.Provider` promises, held against Stripe's adapter and the in-memory one; and what the
 adapter makes of Stripe's failures."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from random import uniform
 
 import httpx
 import pytest
@@ -43,6 +45,25 @@ async def fail(stand_ins: StandIns, fault: Mapping[str, object]) -> None:
 
 async def intent(provider: Provider, method: str = VISA) -> str:
     return (await provider.create("ord_1", 2250, "GBP", method)).id
+
+
+async def test_calls_that_are_given_up_at_any_moment_cost_no_connection(stripe: StripeProvider) -> None:
+    """As many as a few minutes' outage has: an HTTP client that loses a connection now and then has none left then."""
+    id = await intent(stripe)
+    given_up = 0
+
+    async def give_up(seconds: float) -> None:
+        nonlocal given_up
+        try:
+            async with asyncio.timeout(seconds):
+                await stripe.look(id)
+        except TimeoutError:
+            given_up += 1
+
+    while given_up < 5000:
+        await asyncio.gather(*(give_up(uniform(0.0005, 0.01)) for _ in range(32)))
+
+    assert (await stripe.look(id)).status is IntentStatus.UNCONFIRMED
 
 
 async def test_an_intent_holds_nothing_until_it_is_confirmed(provider: Provider) -> None:
