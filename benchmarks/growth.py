@@ -14,6 +14,7 @@ from benchmarks import past
 from benchmarks.comparison import Comparison
 from benchmarks.crowd import Crowd, Run, crowd
 from benchmarks.end_to_end import CALLERS, together
+from benchmarks.fresh import CONTEXTS
 from benchmarks.report import How, Report, Table
 from local.identity.issuer import Tokens
 from local.replay.client import ADMIN, Api
@@ -28,7 +29,6 @@ SETTINGS = {
     "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{2 * RUN_SECONDS}",
 }
 """Each run of the timers compares what was before two runs, so that none is left of what is over."""
-CONTEXTS = ("catalog", "inventory", "orders", "payments", "shipping", "operations")
 LISTS = (
     "orders",
     "shipments?status=dispatched",

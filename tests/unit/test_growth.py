@@ -16,4 +16,4 @@ def test_a_shop_that_has_grown_is_told_beside_one_that_has_not() -> None:
     assert stored.rows == [[100_000, 30.0]]
     assert ["a run of the timer of orders", 8.0, 9.0] in units.rows
     assert ["a run of the timer of catalog", 0.0, 0.0] in units.rows
-    assert ["GET /api/shipments", 2.0, 3.0] in units.rows
+    assert ["GET /api/shipments?status=dispatched", 2.0, 3.0] in units.rows
