@@ -84,7 +84,7 @@ async def test_whatever_the_application_reads_of_an_order_is_its_own(file: Path)
         told = {event.name: event.event_id for event in await world.operations.events.of_order(id, 100)}
         known = await world.operations.events.facts([id], told)
         assert {event.name: event.event_id for event in known} == told, "found by what their ids derive from"
-        assert len(told) == 10
+        assert {"OrderPlaced", "OrderCompleted"} <= told.keys()
     [first, last] = [await world.inventory.stock.reservations([(id, "MUG")]) for id in (ids[0], ids[-1])]
     assert first == {}, "it is gone a month after its end"
     assert last == {ids[-1]: {"MUG": "committed"}}
