@@ -95,9 +95,8 @@ def test_what_must_be_one_order_s_alone_is_no_other_s(file: Path) -> None:
 
     found = stored(file)
     assert len({each["intentId"] for each in found["payments"]}) == NUMBER + 2
-    assert (
-        len({each["eventId"] for each in found["operations"] if each["kind"] == "event"}) == 1 + 10 * (NUMBER + 1) + 5
-    )
+    events = [each["eventId"] for each in found["operations"] if each["kind"] == "event"]
+    assert len({*events}) == len(events) > 10 * NUMBER
     assert len({each["id"] for each in found["shipping"] if each["kind"] == "audit"}) == NUMBER + 1
 
 
