@@ -65,9 +65,9 @@ def measure(how: How) -> Report:
                 for state, settings in how.of(swept, {}).items():
                     running.enter_context(stack(state, settings))
                 units = asyncio.run(request_units((whole, bare), how.of([*swept], []), how.of(3, 1)))
-            shared = ordering(whole, bare, how)
+            shared = ordering(whole, bare, how.of(20, 2))
             give_own_processor(whole, bare)
-            apart = ordering(whole, bare, how)
+            apart = ordering(whole, bare, how.of(60, 2))
     low, high = shared.spread
     told = [f"{shared.ratio:.3f}", f"{low:.3f} – {high:.3f}"]
     return Report([*units, apart], [Table(_SHARED, [[shared.name, *reversed(shared.typical), *told]])])
@@ -191,13 +191,13 @@ def give_own_processor(*stacks: Path) -> None:
                 os.sched_setaffinity(int(thread.name), {own} if name == f"functions_host_{CONTEXT}" else others)
 
 
-def ordering(whole: Path, bare: Path, how: How) -> Comparison:
+def ordering(whole: Path, bare: Path, rounds: int) -> Comparison:
     """An order of three lines is placed, dispatched and completed; then the next, once whoever listens has heard all of
     this one."""
     shops = Shop(whole), Shop(bare)
     for shop in shops:
         shop.stock_up()
-        for _ in range(how.of(10, 3)):
+        for _ in range(min(rounds, 10)):
             shop.complete()
     ways = (Way(shop.complete, shop.processor, shop.rest) for shop in shops)
-    return compare(f"an order of {len(SKUS)} lines, end to end", TIME_BOUND, *ways, rounds=how.of(20, 2), turns=2)[0]
+    return compare(f"an order of {len(SKUS)} lines, end to end", TIME_BOUND, *ways, rounds=rounds, turns=2)[0]
