@@ -5,7 +5,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import batched
 from pathlib import Path
@@ -49,13 +49,18 @@ class BareOrders:
     def __init__(self, database: DatabaseProxy, senders: Mapping[str, ServiceBusSender], of: Stack) -> None:
         self._containers = {name: database.get_container_client(name) for name in (*CONTEXTS, LISTENER)}
         self._senders = {name: (sender, asyncio.Lock()) for name, sender in senders.items()}
+        self._http = stripe.AIOHTTPClient(timeout=None)
         self._provider = stripe.StripeClient(
             of.keys["paymentProvider"],
             base_addresses={"api": of.parts["payment_provider"].address.rstrip("/")},
-            http_client=stripe.AIOHTTPClient(timeout=None),
+            http_client=self._http,
             max_network_retries=0,
         )
         self._orders: dict[str, Order] = {}
+
+    async def aclose(self) -> None:
+        """Let go of the provider's connections."""
+        await self._http.close_async()
 
     async def stock_up(self) -> None:
         """The documents that an order's lines are looked up by."""
@@ -176,7 +181,7 @@ async def bare_orders(state: Path) -> AsyncIterator[BareOrders]:
         for destination in paper.sent():
             make = namespace.get_topic_sender if destination.endswith("-events") else namespace.get_queue_sender
             senders[destination] = await links.enter_async_context(make(destination))
-        found = BareOrders(database, senders, of)
+        found = await links.enter_async_context(aclosing(BareOrders(database, senders, of)))
         await found.stock_up()
         async with asyncio.TaskGroup() as group:
             draining = [

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import uvloop
@@ -16,6 +17,7 @@ from benchmarks.crowd import Crowd, Run, crowd
 from benchmarks.end_to_end import CALLERS, together
 from benchmarks.fresh import CONTEXTS
 from benchmarks.report import How, Report, Table
+from benchmarks.timeline import WITH_A_LIMIT, a_run
 from local.identity.issuer import Tokens
 from local.replay.client import ADMIN, Api
 from local.verify.stack import read_stack
@@ -23,9 +25,8 @@ from scripts.measure_orders import Reading, read, stack
 
 RATE, UNITS = 0.9, 1.1
 RUN_SECONDS = 3
-SETTINGS = {
+SETTINGS = WITH_A_LIMIT | {
     "SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *",
-    "ORDERS_PER_CUSTOMER_PER_MINUTE": "1000000",
     "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{2 * RUN_SECONDS}",
 }
 """Each run of the timers compares what was before two runs, so that none is left of what is over."""
@@ -65,7 +66,7 @@ async def open_shop(state: Path, number: int) -> None:
     async with crowd(state) as customers:
         await customers.closed(number, CALLERS, 1)
     for _ in range(4):
-        await a_run()
+        await a_run(RUN_SECONDS)
 
 
 async def _measure(shops: Both[Path], page: int, how: How) -> tuple[list[Both[Units]], Both[Units], list[Both[Run]]]:
@@ -89,11 +90,11 @@ async def in_turns(grown: Crowd, fresh: Crowd, number: int) -> Both[Run]:
 
 async def units_of_timers(shops: Both[Path], runs: int) -> list[Both[Units]]:
     """Request units of so many runs, by container."""
-    await a_run()
+    await a_run(RUN_SECONDS)
     before = [await read(shop) for shop in shops]
     found = []
     for _ in range(runs):
-        await a_run()
+        await a_run(RUN_SECONDS)
         after = [await read(shop) for shop in shops]
         grown, fresh = (units(later, earlier) for later, earlier in zip(after, before, strict=True))
         found.append((grown, fresh))
@@ -101,20 +102,12 @@ async def units_of_timers(shops: Both[Path], runs: int) -> list[Both[Units]]:
     return found
 
 
-async def a_run() -> None:
-    """Wait until the timers have run once more."""
-    await asyncio.sleep(RUN_SECONDS - (time.time() - RUN_SECONDS / 5) % RUN_SECONDS)
-
-
 async def units_of_lists(shop: Path, page: int) -> Units:
     """Request units of each list's first page, by its path."""
-    api = Api(read_stack(shop).api, Tokens(shop).of)
-    try:
+    async with aclosing(Api(read_stack(shop).api, Tokens(shop).of)) as api:
         return {
             path: await units_of_list(api, shop, f"{path}{'&' if '?' in path else '?'}limit={page}") for path in LISTS
         }
-    finally:
-        await api.aclose()
 
 
 async def units_of_list(api: Api, shop: Path, path: str) -> float:

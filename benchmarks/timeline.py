@@ -157,9 +157,9 @@ async def with_timers(state: Path) -> float:
         return total((await read(state)).less(before)["cosmos"]) / (RUNS * ORDERS_A_RUN)
 
 
-async def a_run() -> None:
-    """Wait until the timer has run once more."""
-    await asyncio.sleep(RUN_SECONDS - (time.time() - RUN_SECONDS / 5) % RUN_SECONDS)
+async def a_run(seconds: int = RUN_SECONDS) -> None:
+    """Wait until timers that run every so many seconds have run once more."""
+    await asyncio.sleep(seconds - (time.time() - seconds / 5) % seconds)
 
 
 async def place(api: Api) -> str:

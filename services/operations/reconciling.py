@@ -98,7 +98,9 @@ class Reconciling:
         while is_full and (page := await events.after(place, until, EVENTS)):
             for event in page:
                 if event.order_id:
-                    heard.setdefault(event.order_id, []).extend([event] if event.name in HEARD else [])
+                    of = heard.setdefault(event.order_id, [])
+                    if event.name in HEARD:
+                        of.append(event)
             place, is_full = page[-1].place, len(page) == EVENTS
         later = set[str | None]()
         on_their_way = (id for id, of in heard.items() if not any(event.name in ENDS for event in of))
