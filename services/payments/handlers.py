@@ -100,7 +100,7 @@ async def list_intents(
     """Of the provider's own list those that were created in this time, newest first, each with the intent that the
     payment of its order names. Raises Unavailable where the provider gives no answer."""
     found = await deps.provider.created(since, until, after, most)
-    payments = await deps.payments.find({each.order_id for each in found if each.order_id})
+    payments = await deps.payments.find(sorted({each.order_id for each in found if each.order_id}))
     named = {each.order_id: each.intent_id for each in payments}
     return [(each, named.get(each.order_id or "")) for each in found]
 
