@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.stack import Stack, first_invoices, stack
+from tests.processes import until
 
 pytestmark = pytest.mark.stack
 
@@ -53,13 +55,19 @@ async def survives(running: Stack, sales: Path, tmp_path: Path, part: str, times
     report = await replay(running, sales, tmp_path, *options)
     await killing
 
-    status, output = await running.run("verify", "--wait", "90")
-    assert status == 0, output
+    async def counted() -> bool:
+        """A timer counts what happened some seconds after it did, perhaps after the replay: nothing to examine yet."""
+        status, output = await running.run("verify", "--wait", "90")
+        assert status == 0, output
+        return not re.search(r"^sums .* 0 examined$", output, re.MULTILINE)
+
+    await until(counted)
     orders = report["orders"]
     assert orders["placed"] == 40
     assert orders["completed"] + orders["cancelled"] + sum(orders["rejected"].values()) == 40
     assert (orders["payment_due"], orders["refused"]) == (0, {})
-    assert all(invariant["holds"] and invariant["checked"] for invariant in report["invariants"])
+    assert all(invariant["holds"] for invariant in report["invariants"])
+    assert {invariant["name"] for invariant in report["invariants"] if not invariant["checked"]} <= {"sums"}
 
 
 @pytest.mark.parametrize("part", PARTS)
