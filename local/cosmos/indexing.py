@@ -4,7 +4,8 @@ https://learn.microsoft.com/azure/cosmos-db/index-policy ; a path more precise t
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from local.cosmos import errors
@@ -13,6 +14,7 @@ _LISTS = ("includedPaths", "excludedPaths")
 _DEFAULT: dict[str, Any] = {"indexingMode": "consistent", "automatic": True, _LISTS[0]: [{"path": "/*"}], _LISTS[1]: []}
 _ETAG = {"path": '/"_etag"/?'}
 _ALWAYS = {("id",), ("_ts",)}
+_REMEMBERED = 10_000
 _NAME = re.compile(r"""/(?:"([^"]*)"|'([^']*)'|([^/]+))""")
 type Path = tuple[str, ...]
 type Sorting = Sequence[tuple[Path, bool]]
@@ -54,6 +56,8 @@ class Index:
             [(names(part["path"]), part.get("order", "ascending").lower() == "descending") for part in index]
             for index in policy.get("compositeIndexes", [])
         ]
+        # Items of a container mostly have the same paths.
+        self._covers = lru_cache(_REMEMBERED)(self.covers)
 
     def covers(self, path: Path) -> bool:
         """Whether the values at a path are in it; an array's elements are at `[]`."""
@@ -72,9 +76,11 @@ class Index:
 
     def entries(self, item: dict[str, Any]) -> int:
         """How many entries an item has in it."""
-        paths = [*_paths(item)]
-        whole = sum(all(path in paths for path, _ in index) for index in self._composites)
-        return sum(self.covers(path) for path in paths) + whole
+        paths: list[Path] = []
+        _gather(item, (), paths)
+        there = set(paths)
+        whole = sum(all(path in there for path, _ in index) for index in self._composites)
+        return sum(map(self._covers, paths)) + whole
 
 
 def names(path: str) -> Path:
@@ -82,10 +88,14 @@ def names(path: str) -> Path:
     return tuple(quoted or single or bare for quoted, single, bare in _NAME.findall(path))
 
 
-def _paths(value: Any, path: Path = ()) -> Iterator[Path]:
+def _gather(value: Any, path: Path, found: list[Path]) -> None:
     """The path of each value, arrays' elements one by one."""
-    if not isinstance(value, dict | list):
-        yield path
-        return
-    for name, inner in value.items() if isinstance(value, dict) else (("[]", each) for each in value):
-        yield from _paths(inner, (*path, name))
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _gather(inner, (*path, name), found)
+    elif isinstance(value, list):
+        path = (*path, "[]")
+        for inner in value:
+            _gather(inner, path, found)
+    else:
+        found.append(path)

@@ -149,7 +149,8 @@ def _checked_id(item: Any) -> str:
 
 def _deeper(value: Any, levels: int) -> bool:
     level = [value]
-    for _ in range(levels):
+    while level and levels:
         level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
         level = [inner for inner in level if isinstance(inner, dict | list)]
+        levels -= 1
     return bool(level)
