@@ -36,9 +36,9 @@ def measure(how: How) -> Report:
         settings = as_in_azure(contexts)
         bare = Fresh("\n".join(imports(contexts)), ROOT, settings)
         ways = Fresh(INDEXED, ROOT, settings).way(), bare.way()
-        comparisons.append(starting(name, compare(name, TARGET, *ways, rounds=how.of(4, 2), turns=1)))
+        comparisons.append(starting(name, compare(name, TARGET, *ways, rounds=how.of(3, 2), turns=1)))
         shares[name] = breakdown(run(INDEXED, ROOT, settings, "-X", "importtime").stderr)
-    requests = first_requests(how.of(3, 1))
+    requests = first_requests(how.of(2, 1))
     return Report(comparisons, [shares_of_time(shares), waits(requests)], {"shares": shares, "requests": requests})
 
 

@@ -63,7 +63,7 @@ async def _measure(whole: Path, bare: Path, how: How) -> Report:
         await script.closed(how.of(64, 16), CALLERS, 1)
         closed: dict[int, Rounds] = {}
         for lines, number in how.of(SIZES, {1: 32}).items():
-            closed[lines] = [await in_turns(customers, script, number, lines) for _ in range(how.of(4, 1))]
+            closed[lines] = [await in_turns(customers, script, number, lines) for _ in range(how.of(3, 1))]
         rate = median(each.rate for runs, _ in closed[1] for each in runs)
         opened = {share: await customers.open(share * rate, how.of(15, 4), 1) for share in how.of(SHARES, (0.5,))}
     return report(closed, opened)

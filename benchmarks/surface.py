@@ -28,7 +28,7 @@ def measure(how: How) -> Report:
     with shops(how.of(20, 5)) as (whole, bare):
         comparisons = [*looking(whole, bare, rounds), *ordering(whole, bare, rounds, how.of(5, 2))]
     if commit := how.against or before_authentication():
-        comparisons.append(importing(commit, rounds))
+        comparisons.append(importing(commit, how.of(6, 2)))
     return Report(comparisons)
 
 
