@@ -11,6 +11,9 @@ def opened(file: Path, schema: str, cached_statements: int = 128) -> sqlite3.Con
     db = sqlite3.connect(file, isolation_level=None, cached_statements=cached_statements)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
+    # Rarely: all that wait meanwhile wait for the disk. In 40 MB of log a page that changes often stands many times.
+    db.execute("PRAGMA wal_autocheckpoint = 10000")
+    db.execute("PRAGMA cache_size = -65536")
     db.executescript(schema)
     return db
 

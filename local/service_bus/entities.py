@@ -20,7 +20,7 @@ class State(IntEnum):
 
 @dataclass(slots=True, eq=False)
 class Stored:
-    """A message's place and state, kept in memory; the message itself is on disk.
+    """A message's place and state, kept in memory; the message itself is on disk, in `row`.
 
     `lock` is the delivery tag under which a receiver holds it until `locked_until`. Locks are in memory alone: they end
     with the process. `size` is in bytes.
@@ -34,6 +34,7 @@ class Stored:
     due: int | None
     expires: int | None
     size: int
+    row: int = 0
     lock: bytes | None = None
     locked_until: int = 0
 
