@@ -205,9 +205,10 @@ class People:
     async def mend(self) -> None:
         """Give back what was taken by hand, once the message that should let go of it is parked for that."""
         for parked in self.world.documents("payments", "parked"):
-            if parked["isBrokenPromise"] and parked["subject"] in self.claims.taken_by_hand:
+            order_id = parked["message"]["correlationId"]  # also of who is forgotten
+            if parked["isBrokenPromise"] and order_id in self.claims.taken_by_hand:
                 self.adversary.meets("parked for a broken promise")
-                self.world.provider.give_back(parked["subject"])
+                self.world.provider.give_back(order_id)
                 discarding = partial(self.world.call, route={"parkedId": parked["pk"]}, query={"reason": "given back"})
                 await self._answer(partial(discarding, "payments_discard"))
 
