@@ -3,8 +3,10 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 
 from local.verify.invariants import Snapshot, examine
+from services.operations.reconciling import RUNS
 from services.payments.adapters import STATUSES
 from shared.ports import Document
 from shared.texts import FORGOTTEN
@@ -133,14 +135,23 @@ def _said_to_differ(history: History) -> Iterator[str]:
         if not UNHEARD.match(line) and line.split(":")[1].strip() not in lapsed | history.claims.taken_by_hand:
             yield line
     yield from (str(each) for each in history.world.documents("operations", "disagreement"))
-    heard = {(each["orderId"], each["name"]) for each in history.world.documents("operations", "event")}
     lost = {event for queue, event in history.world.host.lost if queue == "operations"}
     for order in history.orders:
         end = {"Order" + order["step"].title().replace("_", ""), "OrderPlaced"}
-        known = {name for of, name in heard if of == order["id"]}
-        # Operations compares what it has heard of: an order of which all was lost it can't know.
-        if (missing := end - known) and (known or not _announced(history, order["id"]) <= lost):
+        heard = [each for each in history.world.documents("operations", "event") if each["orderId"] == order["id"]]
+        unheard = _announced(history, order["id"]) - {each["eventId"] for each in heard}
+        missing = end - {each["name"] for each in heard}
+        if missing and not (unheard <= lost and _after_all_looks(history, order, heard)):
             yield f"of {order['id']} operations never heard {missing}"
+
+
+def _after_all_looks(history: History, order: Document, heard: list[Document]) -> bool:
+    """Whether it ended when operations didn't look at it any more, as it does before the last that it has heard leaves
+    the window."""
+    last = max((each["_ts"] for each in heard), default=0)
+    window = history.world.operations.window.total_seconds()
+    looked_from = last + window * (1 - 1 / RUNS) - history.scenario.apart
+    return datetime.fromisoformat(order["settledAt"]).timestamp() >= looked_from
 
 
 def _announced(history: History, order_id: str) -> set[str]:
