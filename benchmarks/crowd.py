@@ -15,7 +15,7 @@ from benchmarks.events import Events, Journey
 from local.identity.issuer import Caller, Role, Tokens
 from local.replay.client import WAREHOUSE, Api, each
 from local.verify.stack import read_stack
-from scripts.measure_orders import stock_up
+from scripts.measure_orders import STOCKED, stock_up
 
 CUSTOMERS, PRODUCTS = 100, 100
 LOOK_SECONDS = 0.02
@@ -83,6 +83,11 @@ class Crowd:
         """So many orders, the next of each caller when its last is completed."""
         return await self._run(lambda done: each(range(number), at_a_time, lambda _: self._order(lines, done)))
 
+    async def half_rejected(self, number: int, at_a_time: int) -> Run:
+        """So many orders of one line, of which every other asks for more than there is."""
+        quantities = [1 + STOCKED * (index % 2) for index in range(number)]
+        return await self._run(lambda done: each(quantities, at_a_time, lambda many: self._order(1, done, many)))
+
     async def open(self, rate: float, seconds: float, lines: int) -> Run:
         """So many orders a second, whatever becomes of them."""
 
@@ -104,7 +109,7 @@ class Crowd:
         spent = {name: processor.spent([pid]) - before[name] for name, pid in self._parts.items()}
         return Run(done, seconds, spent)
 
-    async def _order(self, lines: int, done: list[Journey]) -> None:
+    async def _order(self, lines: int, done: list[Journey], quantity: int = 1) -> None:
         number = next(self._numbers)
         skus = [f"MUG-{(number * lines + line) % PRODUCTS}" for line in range(lines)]
         body = {
@@ -112,7 +117,7 @@ class Crowd:
             "currency": "GBP",
             "paymentMethod": "pm_card_visa",
             "shippingAddress": ADDRESS,
-            "lines": [{"sku": sku, "quantity": 1} for sku in skus],
+            "lines": [{"sku": sku, "quantity": quantity} for sku in skus],
         }
         response = await self._api.call(customer(number), "POST", "orders", body)
         order_id = response.raise_for_status().json()["orderId"]

@@ -23,7 +23,7 @@ SETTINGS = {"SWEEP_SCHEDULE": "*/10 * * * * *", "ORDERS_PER_CUSTOMER_PER_MINUTE"
 """Orders are counted, as a shop counts them, and nobody places too many; what a busy machine makes the application
 leave unpublished, a timer publishes."""
 CALLERS, SHARES = 16, (0.25, 0.5, 0.75, 0.9)
-SIZES = {1: 96, 20: 48}
+SIZES = {1: 96, 20: 32}
 """Lines of an order, and how many orders of them a run has."""
 
 

@@ -58,10 +58,9 @@ class Journey:
 
     @property
     def is_over(self) -> bool:
-        """Whether it is completed, and everything told of it."""
-        return {"OrderPlaced", "OrderConfirmed", "ShipmentCreated", "ShipmentDispatched", "OrderCompleted"} <= {
-            *self.times
-        }
+        """Whether it is completed, and everything told of it; or rejected."""
+        completed = {"OrderPlaced", "OrderConfirmed", "ShipmentCreated", "ShipmentDispatched", "OrderCompleted"}
+        return completed <= self.times.keys() or "OrderRejected" in self.times
 
     @property
     def confirmed(self) -> float:

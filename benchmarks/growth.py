@@ -77,7 +77,7 @@ async def _measure(shops: Both[Path], page: int, how: How) -> tuple[list[Both[Un
     async with crowd(shops[0], stocked=True) as grown, crowd(shops[1], stocked=True) as fresh:
         for customers in (grown, fresh):
             await customers.closed(how.of(32, 16), CALLERS, 1)
-        rounds = [await in_turns(grown, fresh, how.of(96, 24)) for _ in range(how.of(4, 1))]
+        rounds = [await in_turns(grown, fresh, how.of(96, 24)) for _ in range(how.of(3, 1))]
     return timers, lists, rounds
 
 

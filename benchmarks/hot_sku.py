@@ -124,7 +124,7 @@ async def _measure(state: Path, how: How) -> Report:
 
 async def windows(state: Path, container: CosmosContainer, how: How) -> dict[str, list[Round]]:
     """All rounds, by what was tried."""
-    rounds, seconds = how.of(3, 1), how.of(0.75, 0.4)
+    rounds, seconds = how.of(3, 1), how.of(0.5, 0.4)
     system = RealSystem()
     topology = json.loads((ROOT / "infra" / "topology.json").read_text())
     stock = Stock(container, Outbox(container, MemoryBroker(topology, system), system, OutboxTimes()))

@@ -69,7 +69,7 @@ def measure(how: How) -> Report:
                 for state, settings in how.of(swept, {}).items():
                     running.enter_context(stack(state, settings))
                 units = asyncio.run(request_units((whole, bare), how.of([*swept], []), how.of(3, 1)))
-            at_once = ordering(whole, bare, how.of(20, 2))
+            at_once = ordering(whole, bare, how.of(10, 2))
             hold_answers_back(STORE_SECONDS, whole, bare)
             as_in_azure = ordering(whole, bare, how.of(20, 2))
     low, high = at_once.spread

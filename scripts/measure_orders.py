@@ -36,6 +36,8 @@ ORDERS = 3
 NEVER = "0 0 0 29 2 *"
 EVERY_SECOND = "* * * * * *"
 SWEEPS = 5
+STOCKED = 10_000
+"""Of each product, before the first order."""
 QUIET_SECONDS = 1.5
 PATIENCE_SECONDS, START_SECONDS = 120.0, 300.0
 CAPTURE_SECONDS = 3.0
@@ -174,7 +176,7 @@ async def stock_up(api: Api, state: Path, number: int) -> None:
     (await api.call(ADMIN, "POST", "products/import", {"products": products})).raise_for_status()
     for sku in skus:
         (
-            await api.call(WAREHOUSE, "PUT", f"stock/{sku}", {"onHand": 10_000}, {"If-None-Match": "*"})
+            await api.call(WAREHOUSE, "PUT", f"stock/{sku}", {"onHand": STOCKED}, {"If-None-Match": "*"})
         ).raise_for_status()
     await quiet(state, lambda now: now.service_bus.get("orders-prices", {}).get("completed", 0) >= len(skus))
 

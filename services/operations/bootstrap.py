@@ -11,6 +11,7 @@ from services.operations import functions
 from services.operations.adapters import ContextsOverHttp, OwnToken
 from services.operations.handlers import Dependencies
 from services.operations.ports import Contexts
+from services.operations.reconciling import LONGEST_WINDOW
 from services.operations.repositories import Disagreements, Events, Sums
 from shared.adapters.azure import azure_context
 from shared.adapters.identity import token_of_identity
@@ -46,9 +47,8 @@ class OperationsSettings(Settings):
 
     keep_days: int = Field(90, alias="OPERATIONS_KEEP_DAYS", ge=1, le=3650)
     """How many days after its last event an order has a timeline."""
-    # Ended reservations are kept for 30 days.
     reconcile_window: Seconds = Field(
-        timedelta(hours=1), alias="OPERATIONS_RECONCILE_WINDOW_SECONDS", le=timedelta(days=25)
+        timedelta(hours=1), alias="OPERATIONS_RECONCILE_WINDOW_SECONDS", le=LONGEST_WINDOW
     )
     """How old an order's last event is when what the contexts say of it is compared: what is wrong with it by then is
     found."""

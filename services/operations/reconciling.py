@@ -8,7 +8,7 @@ with one by then is found within one window.
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import batched
 from typing import Any
@@ -28,6 +28,8 @@ from shared.http import API
 from shared.paging import Page
 from shared.telemetry import log, log_event
 
+LONGEST_WINDOW = timedelta(days=25)
+"""Ended reservations are kept for 30 days."""
 RUNS = 6
 """In a window: the more orders are due at a time, the less each costs."""
 PAGE, EVENTS, FACTS, INTENTS = 50, 500, 100, 100
@@ -74,8 +76,9 @@ class Reconciling:
     async def _go_on(self, now: datetime) -> None:
         deps = self._deps
         until = int((now - deps.window + self._every).timestamp())
-        cursor = await deps.disagreements.cursor()
-        cursor = cursor or await deps.disagreements.move(Cursor(until - int(deps.window.total_seconds())))
+        cursor = await deps.disagreements.cursor() or await deps.disagreements.move(
+            Cursor(await self._beginning(until))
+        )
         while cursor.at < until:
             # So much time at once, as keeps a run's progress; that in which there was nothing is passed over at once.
             first = await deps.events.after((cursor.at + 1, ""), until, 1)
@@ -88,6 +91,13 @@ class Reconciling:
             if deps.system.now() - now > deps.run:
                 log.warning("the time for comparing is over: what is left is for the next run")
                 return
+
+    async def _beginning(self, until: int) -> int:
+        """Where the first run ever begins: at the first event, however long no run has succeeded since, but not where
+        others don't remember any more."""
+        oldest = until - int(LONGEST_WINDOW.total_seconds())
+        first = await self._deps.events.after((oldest, ""), until, 1)
+        return first[0].recorded_at - 1 if first else until
 
     async def _orders_of(self, since: int, until: int) -> dict[str, list[Recorded]]:
         """Those that had an event in this time, but for those that have ended since: their turn comes then. With what
