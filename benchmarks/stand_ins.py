@@ -60,7 +60,7 @@ def measure(how: How) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder, "state")
         with stack(state, {}, ("local", "up", "--stand-ins")):
-            rates = asyncio.run(_measure(read_stack(state), how.of(1.5, 0.3)), loop_factory=uvloop.new_event_loop)
+            rates = asyncio.run(_measure(read_stack(state), how), loop_factory=uvloop.new_event_loop)
     samples = {
         f"{each.name}, {each.callers}": [round(percentile(each.milliseconds, at / 100), 3) for at in range(1, 101)]
         for each in rates
@@ -68,14 +68,14 @@ def measure(how: How) -> Report:
     return Report(tables=[Table(HEADING, [each.row() for each in rates])], samples=samples)
 
 
-async def _measure(of: Stack, seconds: float) -> list[Rate]:
-    found = []
+async def _measure(of: Stack, how: How) -> list[Rate]:
+    found, seconds, numbers = list[Rate](), how.of(1.5, 0.3), how.of(CALLERS, CALLERS[:1])
     async with clients.cosmos(of) as database:
         calls = await documents(database.get_container_client("orders"))
         for name, call in calls.items():
-            found += [await rate(name, call, callers, seconds, of.parts["cosmos"].pid) for callers in CALLERS]
+            found += [await rate(name, call, callers, seconds, of.parts["cosmos"].pid) for callers in numbers]
     async with clients.service_bus(of) as namespace:
-        for callers in CALLERS:
+        for callers in numbers:
             async with messages(namespace, callers) as pair:
                 for name, call in pair.items():
                     found.append(await rate(name, call, callers, seconds, of.parts["service_bus"].pid))
