@@ -4,8 +4,8 @@ the same messages through the same stand-ins. No HTTP, no rules, no checks, no s
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import batched
 from pathlib import Path
@@ -24,7 +24,7 @@ from local.verify.stack import Stack, read_stack
 
 CONTEXTS = ("orders", "inventory", "payments", "shipping")
 LISTENER = "operations"
-PRODUCTS, AT_A_TIME, RECEIVERS, MESSAGES_A_RECEIVER = 100, 16, 4, 4
+PRODUCTS, AT_A_TIME, RECEIVERS, AT_HAND = 100, 16, 4, 4
 AGGREGATE, OUTGOING, MESSAGE = "x" * 900, "x" * 700, "x" * 300
 """As long as the application's own documents and messages are, on average."""
 REPLIES = ("PaymentCaptured", "StockCommitted")
@@ -85,9 +85,8 @@ class BareOrders:
     async def drain(self, receiver: ServiceBusReceiver, queue: str) -> None:
         """Handle what comes to a queue."""
         while True:
-            messages = await receiver.receive_messages(MESSAGES_A_RECEIVER, max_wait_time=60)
-            await asyncio.gather(*(self._handle(message, queue) for message in messages))
-            for message in messages:
+            for message in await receiver.receive_messages(max_message_count=1, max_wait_time=60):
+                await self._handle(message, queue)
                 await receiver.complete_message(message)
 
     async def _handle(self, message: ServiceBusReceivedMessage, queue: str) -> None:
@@ -176,19 +175,16 @@ class BareOrders:
 async def bare_orders(state: Path) -> AsyncIterator[BareOrders]:
     """On the stand-ins of this state folder, where nobody else receives."""
     of = read_stack(state)
-    async with clients.cosmos(of) as database, clients.service_bus(of) as namespace, AsyncExitStack() as links:
-        senders = {}
-        for destination in paper.sent():
-            make = namespace.get_topic_sender if destination.endswith("-events") else namespace.get_queue_sender
-            senders[destination] = await links.enter_async_context(make(destination))
-        found = await links.enter_async_context(aclosing(BareOrders(database, senders, of)))
+    queues = [queue for queue in (*CONTEXTS, LISTENER) for _ in range(RECEIVERS)]
+    async with (
+        clients.cosmos(of) as database,
+        clients.links(of, map(sending, paper.sent())) as senders,
+        clients.links(of, map(receiving, queues)) as receivers,
+        aclosing(BareOrders(database, dict(zip(paper.sent(), senders, strict=True)), of)) as found,
+    ):
         await found.stock_up()
         async with asyncio.TaskGroup() as group:
-            draining = [
-                group.create_task(found.drain(receiver, queue))
-                for queue in (*CONTEXTS, LISTENER)
-                for receiver in [await links.enter_async_context(r) for r in receivers(namespace, queue)]
-            ]
+            draining = [group.create_task(found.drain(*each_one)) for each_one in zip(receivers, queues, strict=True)]
             try:
                 yield found
             finally:
@@ -196,6 +192,12 @@ async def bare_orders(state: Path) -> AsyncIterator[BareOrders]:
                     each_one.cancel()
 
 
-def receivers(namespace: ServiceBusClient, queue: str) -> list[ServiceBusReceiver]:
-    """A few of one queue, as the host has."""
-    return [namespace.get_queue_receiver(queue) for _ in range(RECEIVERS)]
+def sending(destination: str) -> Callable[[ServiceBusClient], ServiceBusSender]:
+    """A link to send over."""
+    is_topic = destination.endswith("-events")
+    return lambda of: of.get_topic_sender(destination) if is_topic else of.get_queue_sender(destination)
+
+
+def receiving(queue: str) -> Callable[[ServiceBusClient], ServiceBusReceiver]:
+    """A link to receive over, with a few messages at hand: the SDK waits 0.2 s for others of several asked for."""
+    return lambda of: of.get_queue_receiver(queue, prefetch_count=AT_HAND)

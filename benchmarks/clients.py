@@ -1,7 +1,9 @@
 """The Azure SDKs' own clients of a stack's stand-ins, as somebody who may do everything."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
@@ -29,3 +31,22 @@ async def service_bus(stack: Stack) -> AsyncIterator[ServiceBusClient]:
     connection = f"Endpoint={address};SharedAccessKeyName={OPERATOR};SharedAccessKey={key};UseDevelopmentEmulator=true;"
     async with ServiceBusClient.from_connection_string(connection) as client:
         yield client
+
+
+@asynccontextmanager
+async def links(
+    stack: Stack, made: Iterable[Callable[[ServiceBusClient], AbstractAsyncContextManager[Any]]]
+) -> AsyncIterator[list[Any]]:
+    """Links, each over a connection of its own, as a host has them; opened and closed all at once, since the SDK takes
+    half a second for each."""
+
+    async def opened(
+        exits: AsyncExitStack, make: Callable[[ServiceBusClient], AbstractAsyncContextManager[Any]]
+    ) -> object:
+        return await exits.enter_async_context(make(await exits.enter_async_context(service_bus(stack))))
+
+    making = [(AsyncExitStack(), make) for make in made]
+    try:
+        yield await asyncio.gather(*(opened(*each) for each in making))
+    finally:
+        await asyncio.gather(*(exits.aclose() for exits, _ in making))

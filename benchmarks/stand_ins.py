@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any
 import uvloop
 from azure.cosmos.aio import ContainerProxy
 from azure.servicebus import ServiceBusMessage
-from azure.servicebus.aio import ServiceBusClient
 
 from benchmarks import clients, processor
 from benchmarks.comparison import percentile
@@ -74,11 +73,10 @@ async def _measure(of: Stack, how: How) -> list[Rate]:
         calls = await documents(database.get_container_client("orders"))
         for name, call in calls.items():
             found += [await rate(name, call, callers, seconds, of.parts["cosmos"].pid) for callers in numbers]
-    async with clients.service_bus(of) as namespace:
-        for callers in numbers:
-            async with messages(namespace, callers) as pair:
-                for name, call in pair.items():
-                    found.append(await rate(name, call, callers, seconds, of.parts["service_bus"].pid))
+    for callers in numbers:
+        async with messages(of, callers) as pair:
+            for name, call in pair.items():
+                found.append(await rate(name, call, callers, seconds, of.parts["service_bus"].pid))
     return found
 
 
@@ -127,12 +125,11 @@ def document(number: int) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def messages(namespace: ServiceBusClient, callers: int) -> AsyncIterator[Mapping[str, Call]]:
+async def messages(of: Stack, callers: int) -> AsyncIterator[Mapping[str, Call]]:
     """Sending one, and receiving and completing one; each caller has links of its own, since they can't be shared."""
-    async with AsyncExitStack() as links:
-        senders = [await links.enter_async_context(namespace.get_queue_sender(QUEUE)) for _ in range(callers)]
-        receivers = [await links.enter_async_context(namespace.get_queue_receiver(QUEUE)) for _ in range(callers)]
-
+    sending = [lambda namespace: namespace.get_queue_sender(QUEUE)] * callers
+    receiving = [lambda namespace: namespace.get_queue_receiver(QUEUE)] * callers
+    async with clients.links(of, sending) as senders, clients.links(of, receiving) as receivers:
         for _ in range(AHEAD // 100):
             await senders[0].send_messages([ServiceBusMessage(PADDING) for _ in range(100)])
 
