@@ -24,7 +24,7 @@ from local.verify.stack import read_stack
 from scripts.measure_orders import Reading, read, stack
 
 RATE, UNITS = 0.9, 1.1
-RUN_SECONDS = 3
+RUN_SECONDS = 2
 SETTINGS = WITH_A_LIMIT | {
     "SWEEP_SCHEDULE": f"*/{RUN_SECONDS} * * * * *",
     "OPERATIONS_RECONCILE_WINDOW_SECONDS": f"{2 * RUN_SECONDS}",
