@@ -24,7 +24,7 @@ CONTEXT = "orders"
 
 def measure(how: How) -> Report:
     """A look, an order, and, where there is a commit to compare with, an import."""
-    rounds = how.of(20, 2)
+    rounds = how.of(15, 2)
     with shops(how.of(20, 5)) as (whole, bare):
         comparisons = [*looking(whole, bare, rounds), *ordering(whole, bare, rounds, how.of(5, 2))]
     if commit := how.against or before_authentication():

@@ -71,7 +71,7 @@ def measure(how: How) -> Report:
                 units = asyncio.run(request_units((whole, bare), how.of([*swept], []), how.of(3, 1)))
             at_once = ordering(whole, bare, how.of(10, 2))
             hold_answers_back(STORE_SECONDS, whole, bare)
-            as_in_azure = ordering(whole, bare, how.of(20, 2))
+            as_in_azure = ordering(whole, bare, how.of(12, 2))
     low, high = at_once.spread
     told = [f"{at_once.ratio:.3f}", f"{low:.3f} – {high:.3f}"]
     return Report([*units, as_in_azure], [Table(_AT_ONCE, [[at_once.name, *reversed(at_once.typical), *told]])])
