@@ -60,12 +60,13 @@ async def served_meanwhile(
 ) -> list[httpx.Response]:
     """What strangers are answered, while another caller is served as ever, over and over."""
     answers = asyncio.gather(*strangers)
-    served = 0
+    served, began = 0, time.monotonic()
     while not answers.done():
         answer = await (shop.call(other) if other else shop.is_open())
         assert answer.status_code == (400 if other else 200)
         served += 1
-    assert served > 1
+    # Of strangers who are refused at once, one other may see the end.
+    assert served > 1 or time.monotonic() - began < 1
     return await answers
 
 
