@@ -46,8 +46,8 @@ def short(report: Report) -> Iterator[str]:
 
     Orders, kills and freezes count by the minute, the latter two rounded up; locks that freezing costs rounded down,
     since a freeze that outlasts a lock takes more than a minute. Of a minute at most, one part that is away may take it
-    all: there orders count whenever they were placed; and of faults, of which each comes once or twice, and goes with its
-    part or finds nothing to strike now and then, half the kinds are asked for. Ends are reached by any run.
+    all: there orders count whenever they were placed; and of faults, of which each comes once or twice, and goes with
+    its part or finds nothing to strike now and then, half the kinds are asked for. Ends are reached by any run.
     """
     minutes = report["minutes"]
     orders, faults = report["orders"], report["faults"]
