@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import random
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import ServiceBusError
 
-from chaos.schedule import HOST, Event, Fault, Freeze, Kill, Poison, Wish
+from chaos.schedule import HOST, Event, Fault, Freeze, Kill, Poison, Wish, contexts_of, fault
 from chaos.tally import STAND_INS, Tally
 from local.replay.client import Client
 from local.verify.stack import read_stack
 
 _PAUSE = 0.2
 _GLANCE = 3.0
-_LAST = 20
+_LAST = 60
 
 type Locked = Mapping[tuple[str, int], int]
 """How often each locked message has been delivered in vain, by its queue and its number there."""
@@ -32,27 +33,29 @@ class Inflicting:
         self._state, self._tally, self._say = state, tally, say
 
     async def run(self, events: Sequence[Event]) -> None:
-        """All of it, each at its time. Kinds of faults that have struck nothing, since their part was killed first, are
-        asked for again. Then every fault ends, and every lock, so that nobody waits for one that the dead held. However
-        it ends, nothing stays frozen."""
+        """All of it, each at its time. Kinds of faults that have struck nothing, since their part was killed first, or
+        nobody asked for what they were about, are drawn anew. Then every fault ends, and every lock, so that nobody
+        waits for one that the dead held. However it ends, nothing stays frozen."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.TaskGroup() as group:
             for event in events:
                 await asyncio.sleep(began + event.at - loop.time())
                 group.create_task(self._do(event))
-        await self._make_up({event.kind: event for event in events if isinstance(event, Fault)})
+        await self._make_up({event.kind for event in events if isinstance(event, Fault)})
         for part in STAND_INS:
             await self._ask(part, "DELETE")
         await self._ask("service_bus", "POST", {"kind": "expire-locks"})
 
-    async def _make_up(self, faults: Mapping[str, Fault]) -> None:
-        for _ in range(_LAST):
+    async def _make_up(self, kinds: Set[str]) -> None:
+        contexts = contexts_of([*read_stack(self._state).parts])
+        for last in range(_LAST):
             await self._tally.look(self._state)
-            missing = [faults[kind] for kind in faults.keys() - self._tally.struck.keys()]
-            await asyncio.gather(*map(self._do, missing))
+            missing, chance = kinds - self._tally.struck.keys(), random.Random(last)
             if not missing:
                 break
+            drawn = [fault(chance, kind, chance.choice(contexts), 0.0) for kind in sorted(missing)]
+            await asyncio.gather(*map(self._do, drawn))
             await asyncio.sleep(1)
 
     async def _do(self, event: Event) -> None:

@@ -46,8 +46,7 @@ def short(report: Report) -> Iterator[str]:
 
     Orders, kills and freezes count by the minute, the latter two rounded up; locks that freezing costs rounded down,
     since a freeze that outlasts a lock takes more than a minute. Of a minute at most, one part that is away may take it
-    all: there orders count whenever they were placed; and of faults, of which each comes once or twice, and goes with
-    its part or finds nothing to strike now and then, half the kinds are asked for. Ends are reached by any run.
+    all: there orders count whenever they were placed. Ends and kinds of faults are reached by any run.
     """
     minutes = report["minutes"]
     orders, faults = report["orders"], report["faults"]
@@ -60,12 +59,8 @@ def short(report: Report) -> Iterator[str]:
     yield from _below("locks lost by freezing", lost, math.floor(LOCKS_IN_THIRTY * share))
     for end in ENDS:
         yield from _below(f"orders {end}", orders["ends"].get(end, 0), 1)
-    struck = {kind: faults["struck"].get(kind, 0) for kind in KINDS}
-    if minutes > 1:
-        for kind, times in struck.items():
-            yield from _below(f"requests struck by {kind}", times, 1)
-    else:
-        yield from _below("kinds of faults that struck", sum(times > 0 for times in struck.values()), len(KINDS) / 2)
+    for kind in KINDS:
+        yield from _below(f"requests struck by {kind}", faults["struck"].get(kind, 0), 1)
 
 
 def _below(what: str, found: float, least: float) -> Iterator[str]:

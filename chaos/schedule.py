@@ -122,7 +122,7 @@ def schedule(seed: int, minutes: float, parts: Sequence[str]) -> list[Event]:
     """All that is to come, in its order; nothing comes over a part that has yet to recover from what came before."""
     chance, seconds = random.Random(seed), minutes * 60
     seconds -= min(_QUIET_SECONDS, seconds / 4)
-    contexts = [queue.name for queue in topology.load().queues if HOST + queue.name in parts]
+    contexts = contexts_of(parts)
     freezes = _freezes(chance, seconds, parts, [HOST + context for context in contexts])
     kills = _kills(chance, seconds, parts, freezes)
     poisons = [
@@ -176,12 +176,20 @@ def _faults(chance: random.Random, seconds: float, contexts: Sequence[str], free
     pause, made = seconds / len(order), list[Fault]()
     for number, kind in enumerate(order):
         at = (number + chance.random()) * pause
-        part, _, name = kind.partition(" ")
         # Of a frozen host no lock is ended by hand, so that those that its freezing costs can be told.
         frozen = {freeze.part for freeze in freezes if freeze.at - 1 < at < _end(freeze) + 1}
         context = chance.choice([context for context in contexts if HOST + context not in frozen])
-        wish = faults(chance, context)[part][name]
-        made.append(
-            Fault(at=at, part=part, name=name, wish={"kind": name.split()[0], "count": chance.randint(1, 4)} | wish)
-        )
+        made.append(fault(chance, kind, context, at))
     return made
+
+
+def contexts_of(parts: Sequence[str]) -> list[str]:
+    """Those that have a queue, of those whose hosts are among the parts."""
+    return [queue.name for queue in topology.load().queues if HOST + queue.name in parts]
+
+
+def fault(chance: random.Random, kind: str, context: str, at: float) -> Fault:
+    """One of a kind, about this context where it is about one queue alone."""
+    part, _, name = kind.partition(" ")
+    wish = faults(chance, context)[part][name]
+    return Fault(at=at, part=part, name=name, wish={"kind": name.split()[0], "count": chance.randint(1, 4)} | wish)

@@ -101,15 +101,6 @@ def test_in_a_minute_orders_count_whenever_they_were_placed() -> None:
     assert len([*short(changed(good(1.1), "orders/placed_in_time", 0))]) == 1
 
 
-def test_in_a_minute_half_the_kinds_of_faults_are_enough() -> None:
-    half, fewer = (dict.fromkeys(KINDS[:number], 1) for number in (len(KINDS) // 2, len(KINDS) // 2 - 1))
-
-    assert [*short(changed(good(1), "faults/struck", half))] == []
-    assert [*short(changed(good(1), "faults/struck", fewer))] == [
-        f"too few kinds of faults that struck: {len(fewer)}, at least {len(half)} are needed"
-    ]
-
-
 def test_no_lock_is_asked_for_where_no_freeze_can_outlast_one() -> None:
     assert [*short(changed(good(1), "messages/locks_lost_by_freezing", 0))] == []
 
