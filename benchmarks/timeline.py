@@ -10,13 +10,11 @@ from contextlib import ExitStack, aclosing
 from pathlib import Path
 from secrets import token_hex
 
-import httpx
-
 from benchmarks.comparison import Comparison, Way, compare
 from benchmarks.report import How, Report, Table
 from benchmarks.shop import ORDER, SKUS, Shop
 from local.identity.issuer import Caller, Role, Tokens
-from local.replay.client import WAREHOUSE, Api
+from local.replay.client import WAREHOUSE, Api, Client
 from local.verify.stack import read_stack
 from scripts.measure_orders import (
     LINES,
@@ -70,7 +68,7 @@ def measure(how: How) -> Report:
                     running.enter_context(stack(state, settings))
                 units = asyncio.run(request_units((whole, bare), how.of([*swept], []), how.of(3, 1)))
             at_once = ordering(whole, bare, how.of(10, 2))
-            hold_answers_back(STORE_SECONDS, whole, bare)
+            asyncio.run(hold_answers_back(STORE_SECONDS, whole, bare))
             as_in_azure = ordering(whole, bare, how.of(12, 2))
     low, high = at_once.spread
     told = [f"{at_once.ratio:.3f}", f"{low:.3f} – {high:.3f}"]
@@ -185,11 +183,11 @@ async def dispatch(api: Api, order_id: str) -> None:
     answer.raise_for_status()
 
 
-def hold_answers_back(seconds: float, *stacks: Path) -> None:
+async def hold_answers_back(seconds: float, *stacks: Path) -> None:
     """From now on the store of each stack answers so much later."""
     for state in stacks:
-        store = read_stack(state).parts["cosmos"].control
-        httpx.post(f"{store.rstrip('/')}/_faults", json={"kind": "slow", "seconds": seconds}).raise_for_status()
+        async with aclosing(Client(read_stack(state).parts["cosmos"].control)) as store:
+            (await store.send("POST", "_faults", {"kind": "slow", "seconds": seconds})).raise_for_status()
 
 
 def ordering(whole: Path, bare: Path, rounds: int) -> Comparison:

@@ -135,14 +135,23 @@ def _said_to_differ(history: History) -> Iterator[str]:
         if not UNHEARD.match(line) and line.split(":")[1].strip() not in lapsed | history.claims.taken_by_hand:
             yield line
     yield from (str(each) for each in history.world.documents("operations", "disagreement"))
-    lost = {event for queue, event in history.world.host.lost if queue == "operations"}
+    events = defaultdict[str, list[Document]](list)
+    for each in history.world.documents("operations", "event"):
+        events[each["orderId"]].append(each)
     for order in history.orders:
         end = {"Order" + order["step"].title().replace("_", ""), "OrderPlaced"}
-        heard = [each for each in history.world.documents("operations", "event") if each["orderId"] == order["id"]]
-        unheard = _announced(history, order["id"]) - {each["eventId"] for each in heard}
+        heard = events[order["id"]]
         missing = end - {each["name"] for each in heard}
-        if missing and not (unheard <= lost and _after_all_looks(history, order, heard)):
+        if missing and not _cannot_know(history, order, heard):
             yield f"of {order['id']} operations never heard {missing}"
+
+
+def _cannot_know(history: History, order: Document, heard: list[Document]) -> bool:
+    """Whether all that operations hasn't heard of an order got lost on its way there, and when the order ended it was
+    looked at no more."""
+    lost = {event for queue, event in history.world.host.lost if queue == "operations"}
+    unheard = _announced(history, order["id"]) - {each["eventId"] for each in heard}
+    return unheard <= lost and order["settledAt"] is not None and _after_all_looks(history, order, heard)
 
 
 def _after_all_looks(history: History, order: Document, heard: list[Document]) -> bool:

@@ -91,8 +91,9 @@ class Store:
         passed = list(takewhile(lambda each: each[1][0] <= now, self._seen.items()))
         for sighting, _ in passed:
             del self._seen[sighting]
-        for _, (_, row) in passed[-1:]:
-            self._write("DELETE FROM sightings WHERE rowid <= ?", row)
+        if passed:
+            _, (_, last) = passed[-1]
+            self._write("DELETE FROM sightings WHERE rowid <= ?", last)
 
     def commit(self) -> None:
         """Make everything since the last commit last."""

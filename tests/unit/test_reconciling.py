@@ -134,20 +134,14 @@ async def test_what_came_while_no_run_ever_succeeded_is_compared_from_the_first_
     await world.stocked(MUG=100)
     order = await world.placed(("MUG", 1000))
     await world.drain()
-    del world.containers["operations"].partition(order)[f"event:{rejected_by(world, order)}"]
+    [rejection] = [each for each in world.documents("operations", "event") if each["name"] == "OrderRejected"]
+    del world.containers["operations"].partition(order)[rejection["id"]]
     await world.system.sleep(3 * WINDOW)
 
     await world.sweep()
     await world.drain()
 
     assert "OrderRejected" in {each["name"] for each in world.documents("operations", "event")}
-
-
-def rejected_by(world: World, order: str) -> str:
-    """The id of the event that told of the order's end."""
-    events = world.containers["operations"].partition(order).values()
-    [found] = [each["eventId"] for each in events if each.get("name") == "OrderRejected"]
-    return str(found)
 
 
 type Plant = Callable[[World, str], object]
