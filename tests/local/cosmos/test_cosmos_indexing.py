@@ -1,7 +1,9 @@
 """What a container's indexing policy has to do with answers and charges."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from local.cosmos.store import Store
 
 type Make = Callable[..., Container]
 ITEMS = 200
+THE_FIRST, THE_SECOND = "( c.id = @a AND c.pk = @zero )", "( c.id = @b AND c.pk = @one )"
 
 
 @pytest.fixture
@@ -144,6 +147,17 @@ def test_a_partition_and_single_items_are_found_by_the_partition_key_s_index(
 
     assert (len(of_partition.results), len(single.results)) == (4, 1)
     assert [scanned(each) for each in (of_partition, single)] == [scans, scans]
+
+
+def test_many_single_items_are_searched_for_and_not_read_through(made: Make) -> None:
+    container, parameters = made(), {"a": "003", "zero": "0", "b": "004", "one": "1"}
+    steps = count()
+    container._db.set_progress_handler(lambda: next(steps) < 0, 1)
+
+    found = page(container, f"SELECT * FROM c WHERE ( {THE_FIRST} OR {THE_SECOND} )", parameters, None, 1000, None)
+
+    assert [json.loads(each)["id"] for each in found.results] == ["003", "004"]
+    assert next(steps) < ITEMS
 
 
 @pytest.mark.parametrize(
