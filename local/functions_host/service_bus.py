@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import sys
 from collections import deque
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
@@ -85,6 +86,8 @@ class Receiver:
             while not self._finished():
                 try:
                     async with self._receiver() as receiver:
+                        # A task of the SDK's reads every few seconds, too, and what is to be written waits for that.
+                        receiver._handler._keep_alive_interval = sys.maxsize
                         log.info("Receiving for function %s", self._function.name)
                         self._connected, self._coming = True, 0
                         await self._work(receiver)
@@ -101,7 +104,6 @@ class Receiver:
     def _receiver(self) -> ServiceBusReceiver:
         options: dict[str, Any] = {
             "prefetch_count": self._asked_at_a_time + self._host.prefetch_count - 1,
-            "keep_alive": 0,  # a task of the SDK's that keeps the connection alive would be a second one to use it
             "timeout": _ATTEMPT,  # for the answer to a settlement
         }
         if "queueName" in self._trigger:

@@ -230,6 +230,17 @@ async def test_all_who_wait_for_a_link_wait_for_one(stand_ins: StandIns, control
     await sender.close()
 
 
+async def test_the_sdk_is_told_how_often_to_keep_a_link_alive(stand_ins: StandIns, mocker: MockerFixture) -> None:
+    # It takes no notice of some options, and says nothing: so it is asked what it will do.
+    opened = mocker.spy(ServiceBusSender, "__aenter__")
+    sender = ServiceBusOutput(stand_ins.service_bus("operator"), timedelta(seconds=5))
+
+    await sender.send("shipping", [message()])
+
+    assert opened.spy_return._handler._keep_alive_interval == 100
+    await sender.close()
+
+
 async def test_a_busy_broker_is_left_alone_for_a_while_over_the_link_that_is_there(
     stand_ins: StandIns, control: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

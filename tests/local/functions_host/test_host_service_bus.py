@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,11 @@ from typing import Any
 
 import pytest
 from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
+from local.functions_host.service_bus import Receiver
+from local.functions_host.settings import HostJson
+from local.functions_host.worker import Function
 from tests.local.functions_host.conftest import StartHost
 from tests.local.functions_host.running import Bus, Host
 from tests.processes import wait_until
@@ -82,6 +88,28 @@ def test_a_function_is_given_a_messages_body_and_properties(bus: Bus, host: Host
     assert str(uuid.UUID(seen["lock_token"])) == seen["lock_token"]
     assert seen["sequence_number"] > 0
     assert re.fullmatch("00-0af7651916cd43dd8448eb211c80319c-(?!b7ad6b7169203331)[0-9a-f]{16}-01", seen["trace_parent"])
+
+
+async def test_nobody_reads_from_a_connection_beside_the_host(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUS", bus.connection)
+    trigger = {"type": "serviceBusTrigger", "queueName": "whole", "connection": "BUS", "dataType": "BINARY"}
+    host = HostJson(route_prefix="", prefetch_count=0, concurrent_calls=1, lock_renewal=300)
+    intervals, stop = list[float](), asyncio.Event()
+
+    class Watched(Receiver):
+        async def _work(self, receiver: ServiceBusReceiver) -> None:
+            intervals.append(receiver._handler._keep_alive_interval)
+            stop.set()
+            await super()._work(receiver)
+
+    async with (
+        ServiceBusClient.from_connection_string(bus.connection) as client,
+        client.get_queue_receiver("whole") as other,
+    ):
+        assert other._handler._keep_alive_interval == 5
+    await Watched(Function("keep", "1", (trigger,)), host).run(stop)
+
+    assert intervals == [sys.maxsize]
 
 
 def test_success_completes_a_message(bus: Bus, host: Host) -> None:
