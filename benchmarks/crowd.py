@@ -83,9 +83,9 @@ class Crowd:
         """So many orders, the next of each caller when its last is completed."""
         return await self._run(lambda done: each(range(number), at_a_time, lambda _: self._order(lines, done)))
 
-    async def half_rejected(self, number: int, at_a_time: int) -> Run:
-        """So many orders of one line, of which every other asks for more than there is."""
-        quantities = [1 + STOCKED * (index % 2) for index in range(number)]
+    async def mostly_rejected(self, number: int, at_a_time: int) -> Run:
+        """So many orders of one line, of which two in three ask for more than there is."""
+        quantities = [1 + STOCKED * (index % 3 > 0) for index in range(number)]
         return await self._run(lambda done: each(quantities, at_a_time, lambda many: self._order(1, done, many)))
 
     async def open(self, rate: float, seconds: float, lines: int) -> Run:

@@ -33,7 +33,7 @@ async def _measure(state: Path, few: int, many: int) -> dict[int, tuple[float, f
     async with crowd(state) as customers:
         began = time.monotonic()
         for number, more in ((few, few), (many, many - few)):
-            await customers.half_rejected(more, CALLERS)
+            await customers.mostly_rejected(more, CALLERS)
             held[number] = resident(host), time.monotonic() - began
     return held
 
