@@ -24,6 +24,8 @@ BENCHMARKS = (
     "surface",
     "timeline",
 )
+COUNTING = ("operations", "capacity", "memory")
+"""Those that look at no clock, and may run beside another."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -51,11 +53,12 @@ def main() -> int:
     if not Path("/proc/self/schedstat").exists():
         parser.error("processor time is read from /proc/PID/task/*/schedstat, as Linux has it: run it there")
     names = given.only or BENCHMARKS
-    if given.quick and len(names) > 1:
-        return two_at_a_time(names, given.against, given.results)
+    # Quickly figures say little anyway.
+    beside = [name for name in names if given.quick or name in COUNTING] if len(names) > 1 else []
+    options = ["--results", str(given.results), *(["--quick"] if given.quick else [])]
+    missed = two_at_a_time(beside, [*options, *(["--against", given.against] if given.against else [])])
     how = How(given.quick, given.against)
-    missed = False
-    for name in names:
+    for name in (name for name in names if name not in beside):
         began = time.monotonic()
         sys.stdout.write(f"## {name}\n\n")
         sys.stdout.flush()
@@ -69,22 +72,21 @@ def main() -> int:
     return int(missed)
 
 
-def two_at_a_time(names: Sequence[str], against: str | None, results: Path) -> int:
-    """Quickly, each in a process of its own: their figures say little anyway. The exit status."""
-    options = ["--results", str(results), *(["--against", against] if against else [])]
+def two_at_a_time(names: Sequence[str], options: Sequence[str]) -> bool:
+    """Each in a process of its own; whether one misses its target."""
 
     def run(name: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-P", "-m", "benchmarks", "--quick", "--only", name, *options]
+        command = [sys.executable, "-P", "-m", "benchmarks", "--only", name, *options]
         return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
 
-    status = 0
+    missed = False
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(run, name) for name in reversed(names)]  # the long ones first
         for done in (each.result() for each in reversed(running)):
             sys.stdout.write(done.stdout)
             sys.stdout.flush()
-            status = max(status, done.returncode)
-    return status
+            missed |= done.returncode != 0
+    return missed
 
 
 if __name__ == "__main__":
