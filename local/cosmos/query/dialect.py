@@ -37,6 +37,7 @@ COUNT: Columns = ((None, "count(*)"),)
 _PATH_ALONE = re.compile(r"(\bBY|\bFROM|\.)\s*$", re.IGNORECASE)
 _PARSER = Lark.open("dialect.lark", __file__, parser="lalr", lexer="basic", start=["query", "condition", "refused"])
 _POINT = re.compile(r"\( c\.id = @(\w+) AND c\.(\w+) = @(\w+) \)")
+_POINTS_OF_A_PARTITION = re.compile(r"SELECT \* FROM c WHERE c\.(\w+) = @(\w+) AND c\.id IN \((@\w+(?:, @\w+)*)\)")
 
 
 class Condition(NamedTuple):
@@ -130,10 +131,16 @@ def condition(text: str) -> Query:
 
 @lru_cache(maxsize=512)
 def points(text: str, key_path: tuple[str, ...]) -> Query | None:
-    """What the SDK's `read_items` sends, up to a thousand alternatives of an id and a partition key, if it is that."""
-    found = _POINT.findall(text)
-    parts = [f"( c.id = @{id} AND c.{name} = @{value} )" for id, name, value in found]
-    if text != f"SELECT * FROM c WHERE ( {' OR '.join(parts)} )" or any((name,) != key_path for _, name, _ in found):
+    """What the SDK's `read_items` sends, if it is that: up to a thousand alternatives of an id and a partition key, or
+    that many ids of one partition."""
+    if of_one := _POINTS_OF_A_PARTITION.fullmatch(text):
+        found = [(id[1:], of_one[1], of_one[2]) for id in of_one[3].split(", ")]
+    else:
+        found = _POINT.findall(text)
+        parts = [f"( c.id = @{id} AND c.{name} = @{value} )" for id, name, value in found]
+        if text != f"SELECT * FROM c WHERE ( {' OR '.join(parts)} )":
+            return None
+    if any((name,) != key_path for _, name, _ in found):
         return None
     pairs = ", ".join(f"(:k_{value}, :i_{id})" for id, _, value in found)
     # Of the VALUES themselves SQLite makes no search of its index, but reads all of it.

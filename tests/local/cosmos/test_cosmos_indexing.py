@@ -18,7 +18,6 @@ from local.cosmos.store import Store
 
 type Make = Callable[..., Container]
 ITEMS = 200
-THE_FIRST, THE_SECOND = "( c.id = @a AND c.pk = @zero )", "( c.id = @b AND c.pk = @one )"
 
 
 @pytest.fixture
@@ -149,14 +148,22 @@ def test_a_partition_and_single_items_are_found_by_the_partition_key_s_index(
     assert [scanned(each) for each in (of_partition, single)] == [scans, scans]
 
 
-def test_many_single_items_are_searched_for_and_not_read_through(made: Make) -> None:
+@pytest.mark.parametrize(
+    ("where", "ids"),
+    [
+        ("( ( c.id = @a AND c.pk = @zero ) OR ( c.id = @b AND c.pk = @one ) )", ["003", "004"]),
+        ("c.pk = @zero AND c.id IN (@a, @b)", ["003"]),
+        ("c.pk = @one AND c.id IN (@a, @b)", ["004"]),
+    ],
+)
+def test_many_single_items_are_searched_for_and_not_read_through(made: Make, where: str, ids: list[str]) -> None:
     container, parameters = made(), {"a": "003", "zero": "0", "b": "004", "one": "1"}
     steps = count()
     container._db.set_progress_handler(lambda: next(steps) < 0, 1)
 
-    found = page(container, f"SELECT * FROM c WHERE ( {THE_FIRST} OR {THE_SECOND} )", parameters, None, 1000, None)
+    found = page(container, f"SELECT * FROM c WHERE {where}", parameters, None, 1000, None)
 
-    assert [json.loads(each)["id"] for each in found.results] == ["003", "004"]
+    assert [json.loads(each)["id"] for each in found.results] == ids
     assert next(steps) < ITEMS
 
 
