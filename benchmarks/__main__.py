@@ -53,12 +53,14 @@ def main() -> int:
     if not Path("/proc/self/schedstat").exists():
         parser.error("processor time is read from /proc/PID/task/*/schedstat, as Linux has it: run it there")
     names = given.only or BENCHMARKS
+    options = ["--results", str(given.results), *(["--quick"] if given.quick else [])]
+    options += ["--against", given.against] if given.against else []
     # Quickly figures say little anyway.
     beside = [name for name in names if given.quick or name in COUNTING] if len(names) > 1 else []
-    options = ["--results", str(given.results), *(["--quick"] if given.quick else [])]
-    missed = two_at_a_time(beside, [*options, *(["--against", given.against] if given.against else [])])
+    alone = [name for name in names if name not in beside]
+    missed = two_at_a_time(beside, options)
     how = How(given.quick, given.against)
-    for name in (name for name in names if name not in beside):
+    for name in alone:
         began = time.monotonic()
         sys.stdout.write(f"## {name}\n\n")
         sys.stdout.flush()
